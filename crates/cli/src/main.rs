@@ -1,0 +1,3 @@
+//! The `rerec` command.
+#![forbid(unsafe_code)]
+fn main() {}

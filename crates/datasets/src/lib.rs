@@ -1,0 +1,2 @@
+//! Recommendation queries, catalogues and worlds to train on
+#![forbid(unsafe_code)]

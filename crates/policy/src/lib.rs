@@ -1,0 +1,2 @@
+//! Language-model policies on libtorch: generation, training, checkpoints
+#![forbid(unsafe_code)]

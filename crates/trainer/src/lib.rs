@@ -1,0 +1,2 @@
+//! Reinforcement fine-tuning loop that composes rewards, advantages, curriculum and a policy
+#![forbid(unsafe_code)]
