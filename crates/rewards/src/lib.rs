@@ -1,2 +1,8 @@
-//! Ranking metrics, title matching and the dual-graph reward for recommendation
+//! Ranking metrics, title matching and the dual-graph reward for recommendation.
 #![forbid(unsafe_code)]
+
+mod catalogue;
+mod error;
+
+pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
+pub use error::{Error, Result};

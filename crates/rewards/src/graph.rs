@@ -1,0 +1,185 @@
+use petgraph::graph::UnGraph;
+use serde::{Deserialize, Serialize};
+
+use crate::{Attribute, Catalogue, Error, ItemId, ItemIndex, MissingPolicy, Result};
+
+mod builder;
+
+use builder::GraphBuilder;
+
+/// How query alignment counts attributes and what it says where there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlignmentConfig {
+    /// Weight of an attribute. Default: `uniform`, the paper's.
+    pub weighting: AttributeWeighting,
+    /// Score of a candidate or target without attributes, and of targets that share none.
+    /// Default: `error`.
+    pub missing: MissingPolicy,
+}
+
+/// Weight of an attribute in query alignment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeWeighting {
+    /// Every attribute counts 1.
+    #[default]
+    Uniform,
+    /// An attribute counts 1 / (number of items that have it), so that a director tells more than
+    /// a language.
+    InverseDegree,
+}
+
+/// Items and their attributes as a bipartite graph, for one catalogue.
+///
+/// ```
+/// # use rerec_rewards::{Attribute, AttributeGraph, Catalogue, Item};
+/// let item = |id: &str, facts: &[(&str, &str)]| Item {
+///     attributes: facts.iter().map(|&(relation, value)| Attribute {
+///         relation: relation.into(),
+///         value: value.into(),
+///     }).collect(),
+///     ..Item::new(id, id)
+/// };
+/// let catalogue = Catalogue::new(vec![
+///     item("Heat", &[("director", "Mann"), ("genre", "Crime"), ("decade", "1990s")]),
+///     item("Thief", &[("director", "Mann"), ("genre", "Crime"), ("decade", "1980s")]),
+///     item("Casino", &[("director", "Scorsese"), ("genre", "Crime"), ("decade", "1990s")]),
+/// ])?;
+/// let graph = AttributeGraph::from_catalogue(&catalogue)?;
+/// let [heat, thief, casino] = [0, 1, 2].map(|p| catalogue.iter().nth(p).unwrap().0);
+/// // Thief has two of Heat's three attributes.
+/// assert_eq!(graph.query_alignment(thief, &[heat])?, 2.0 / 3.0);
+/// // Heat and Thief share director and genre; Casino has one of the two.
+/// assert_eq!(graph.query_alignment(casino, &[heat, thief])?, 0.5);
+/// # Ok::<(), rerec_rewards::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AttributeGraph {
+    ids: Vec<ItemId>,
+    /// Attributes of item `i`: `edges[offsets[i]..offsets[i + 1]]`, ascending.
+    offsets: Vec<usize>,
+    edges: Vec<u32>,
+    attributes: Vec<Attribute>,
+    /// Items per attribute.
+    degrees: Vec<u32>,
+    /// Weights of the attributes under the configuration.
+    weights: Vec<f64>,
+    missing: MissingPolicy,
+}
+
+/// A node of the graph as petgraph sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum GraphNode {
+    /// An item of the catalogue.
+    Item(ItemId),
+    /// An attribute of items.
+    Attribute(Attribute),
+}
+
+impl AttributeGraph {
+    /// The graph of the attributes that the catalogue's items carry; a repeated attribute counts once.
+    ///
+    /// # Errors
+    /// [`Error::GraphTooLarge`].
+    pub fn from_catalogue(catalogue: &Catalogue) -> Result<Self> {
+        let mut builder = GraphBuilder::default();
+        for (index, item) in catalogue.iter() {
+            for attribute in &item.attributes {
+                builder.add(index, attribute)?;
+            }
+        }
+        Ok(builder.build(catalogue))
+    }
+
+    /// The same graph with another way to count.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] if the score for missing data lies outside [-1, 1].
+    pub fn with_alignment(mut self, config: AlignmentConfig) -> Result<Self> {
+        self.missing = config.missing.validated()?;
+        self.weights = match config.weighting {
+            AttributeWeighting::Uniform => vec![1.0; self.degrees.len()],
+            AttributeWeighting::InverseDegree => {
+                self.degrees.iter().map(|&degree| 1.0 / f64::from(degree)).collect()
+            }
+        };
+        Ok(self)
+    }
+
+    /// Query alignment score: |A(p) ∩ A(T)| / |A(T)| in [0, 1], where A(T) are the attributes that
+    /// all targets share and every attribute counts its weight.
+    ///
+    /// # Errors
+    /// [`Error::NoTargets`], [`Error::IndexOutOfCatalogue`]; unless the policy names a score:
+    /// [`Error::ItemWithoutAttributes`], [`Error::NoSharedAttributes`].
+    pub fn query_alignment(&self, candidate: ItemIndex, targets: &[ItemIndex]) -> Result<f64> {
+        self.missing.or_score(self.alignment(candidate, targets))
+    }
+
+    fn alignment(&self, candidate: ItemIndex, targets: &[ItemIndex]) -> Result<f64> {
+        let (&first, others) = targets.split_first().ok_or(Error::NoTargets)?;
+        for &item in targets.iter().chain([&candidate]) {
+            self.require_attributes(item)?;
+        }
+        let has = |item, attribute| self.attributes_of(item).binary_search(attribute).is_ok();
+        let (mut shared, mut matched) = (0.0, 0.0);
+        for attribute in self.attributes_of(first) {
+            if others.iter().all(|&target| has(target, attribute)) {
+                let weight = self.weights[*attribute as usize];
+                shared += weight;
+                matched += if has(candidate, attribute) { weight } else { 0.0 };
+            }
+        }
+        if shared > 0.0 { Ok(matched / shared) } else { Err(self.no_shared_attributes(targets)) }
+    }
+
+    fn require_attributes(&self, item: ItemIndex) -> Result<()> {
+        let id = self.ids.get(item.position()).ok_or(Error::IndexOutOfCatalogue {
+            index: item.position(),
+            items: self.ids.len(),
+        })?;
+        if self.attributes_of(item).is_empty() {
+            return Err(Error::ItemWithoutAttributes { id: id.clone() });
+        }
+        Ok(())
+    }
+
+    fn no_shared_attributes(&self, targets: &[ItemIndex]) -> Error {
+        let targets = targets.iter().map(|target| self.ids[target.position()].clone()).collect();
+        Error::NoSharedAttributes { targets }
+    }
+
+    fn attributes_of(&self, item: ItemIndex) -> &[u32] {
+        let position = item.position();
+        &self.edges[self.offsets[position]..self.offsets[position + 1]]
+    }
+
+    /// The attributes of an item; none for an index that the catalogue does not have.
+    ///
+    /// They come in the order in which the graph met them first.
+    pub fn attributes(&self, item: ItemIndex) -> impl Iterator<Item = &Attribute> {
+        let known = item.position() < self.ids.len();
+        let edges = if known { self.attributes_of(item) } else { &[] };
+        edges.iter().map(|&attribute| &self.attributes[attribute as usize])
+    }
+
+    /// The graph as petgraph holds it, for its algorithms: items first, in the catalogue's order.
+    pub fn to_petgraph(&self) -> UnGraph<GraphNode, ()> {
+        let nodes = self.ids.len() + self.attributes.len();
+        let mut graph = UnGraph::with_capacity(nodes, self.edges.len());
+        let items: Vec<_> =
+            self.ids.iter().map(|id| graph.add_node(GraphNode::Item(id.clone()))).collect();
+        let attributes: Vec<_> = self
+            .attributes
+            .iter()
+            .map(|attribute| graph.add_node(GraphNode::Attribute(attribute.clone())))
+            .collect();
+        for (item, bounds) in items.into_iter().zip(self.offsets.windows(2)) {
+            for &attribute in &self.edges[bounds[0]..bounds[1]] {
+                graph.add_edge(item, attributes[attribute as usize], ());
+            }
+        }
+        graph
+    }
+}
