@@ -1,2 +1,42 @@
-//! Language-model policies on libtorch: generation, training, checkpoints
-#![forbid(unsafe_code)]
+//! Language-model policies for reinforcement fine-tuning.
+//!
+//! A policy samples groups of responses, learns from demonstrations, and takes clipped
+//! policy-gradient steps on token advantages. The [`Policy`] trait says just that, so a training loop
+//! never sees a tensor; with the feature `torch` (default) [`DecoderPolicy`] implements it with
+//! Llama/Qwen2-shaped decoders on libtorch.
+//!
+//! The sampled token ids are the truth: a [`Rollout`] carries them with the byte length of each, and
+//! nothing here ever encodes a response again.
+//!
+//! ```
+//! use rerec_policy::{Objective, ObjectiveConfig};
+//!
+//! let objective = Objective::new(ObjectiveConfig::default())?;
+//! // ratio = exp(-1.0 - -1.5) = 1.6487 is clipped to 1.2, so the gradient is cut.
+//! let term = objective.token(-1.0, -1.5, None, 2.0);
+//! assert_eq!(term.loss, -2.4);
+//! assert_eq!(term.gradient, 0.0);
+//! assert!(term.clipped);
+//! # Ok::<(), rerec_policy::Error>(())
+//! ```
+#![deny(unsafe_code)]
+
+mod error;
+mod objective;
+mod policy;
+mod random;
+#[cfg(feature = "torch")]
+mod torch;
+
+pub use error::{Error, Result};
+pub use objective::{KlEstimator, Objective, ObjectiveConfig, TokenTerm};
+pub use policy::{
+    Demonstration, Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedStats,
+    TrainingSequence, UpdateStats,
+};
+pub use random::random_stream;
+#[cfg(feature = "torch")]
+pub use torch::{
+    DecoderPolicy, DecoderPolicyConfig, ModelConfig, OptimizerConfig, Tokenizer, TokenizerConfig,
+    tune_allocator,
+};

@@ -1,0 +1,58 @@
+//! Rotary position embedding in the half-split layout of Hugging Face checkpoints.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::{Result, torch::model_config::ModelConfig};
+
+/// Cosines and sines of every position, `[positions, head]`.
+#[derive(Debug)]
+pub(crate) struct Rotary {
+    cos: Tensor,
+    sin: Tensor,
+}
+
+impl Rotary {
+    pub(crate) fn new(config: &ModelConfig) -> Result<Self> {
+        let options = (Kind::Float, Device::Cpu);
+        let head = config.head_width() as i64;
+        let exponents = Tensor::f_arange_start_step(0, head, 2, options)?.f_div_scalar(head)?;
+        // 1 / theta^x in f32: exp(-x ln theta) is off by enough to move logits by 6e-5.
+        let frequencies = Tensor::f_scalar_tensor(config.rope_theta, options)?
+            .f_pow(&exponents)?
+            .f_reciprocal()?;
+        let positions = Tensor::f_arange(config.max_position_embeddings as i64, options)?;
+        let angles = positions.f_outer(&frequencies)?;
+        let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
+        Ok(Self {
+            cos: angles.f_cos()?,
+            sin: angles.f_sin()?,
+        })
+    }
+
+    /// Positions `0..tokens`, shaped to broadcast over `[batch, tokens, heads, head]`.
+    pub(crate) fn prefix(&self, tokens: i64) -> Result<Self> {
+        let part = |t: &Tensor| -> Result<Tensor> { Ok(t.f_narrow(0, 0, tokens)?.f_unsqueeze(1)?) };
+        Ok(Self {
+            cos: part(&self.cos)?,
+            sin: part(&self.sin)?,
+        })
+    }
+
+    /// One position a row, shaped to broadcast over `[batch, heads, head]`.
+    pub(crate) fn at(&self, positions: &Tensor) -> Result<Self> {
+        let part =
+            |t: &Tensor| -> Result<Tensor> { Ok(t.f_index_select(0, positions)?.f_unsqueeze(1)?) };
+        Ok(Self {
+            cos: part(&self.cos)?,
+            sin: part(&self.sin)?,
+        })
+    }
+
+    /// Turns the last dimension of `x`.
+    pub(crate) fn turn(&self, x: &Tensor) -> Result<Tensor> {
+        let half = x.size().last().copied().unwrap_or(0) / 2;
+        let (low, high) = (x.f_narrow(-1, 0, half)?, x.f_narrow(-1, half, half)?);
+        let turned = Tensor::f_cat(&[&high.f_neg()?, &low], -1)?;
+        Ok(x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?)
+    }
+}

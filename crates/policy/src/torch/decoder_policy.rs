@@ -1,0 +1,489 @@
+//! The policy: a decoder with its tokenizer, optimiser and reference.
+
+use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path};
+
+use serde::{Deserialize, Serialize};
+use tch::no_grad;
+
+use super::{
+    batch::{PaddedBatch, Row, micro_batches},
+    checkpoint,
+    decoder::{Decoder, Weights},
+    generation, head,
+    model_config::ModelConfig,
+    optimizer::{AdamW, OptimizerConfig, clear_gradients},
+    tokenizer::Tokenizer,
+};
+use crate::{
+    Demonstration, Objective, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedStats,
+    TrainingSequence, UpdateStats,
+    error::{Error, Result, check},
+};
+
+/// How a [`DecoderPolicy`] spends memory, and its optimiser.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecoderPolicyConfig {
+    /// Padded tokens of one forward and backward pass; changes memory and speed, not the gradient.
+    /// Default 8192; at least 1.
+    pub micro_batch_tokens: usize,
+    /// Responses sampled side by side; bounds the KV cache. Default 256; at least 1.
+    pub generation_rows: usize,
+    /// AdamW.
+    pub optimizer: OptimizerConfig,
+}
+
+impl Default for DecoderPolicyConfig {
+    fn default() -> Self {
+        Self {
+            micro_batch_tokens: 8192,
+            generation_rows: 256,
+            optimizer: OptimizerConfig::default(),
+        }
+    }
+}
+
+/// A Llama- or Qwen2-shaped decoder on libtorch, in f32 on the CPU.
+///
+/// ```no_run
+/// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
+///
+/// let mut policy = DecoderPolicy::from_folder("model".as_ref(), DecoderPolicyConfig::default())?;
+/// let group = PromptGroup { query: "q1", prompt: "A western from the 1980s?", samples: 4 };
+/// let sampling =
+///     Sampling { temperature: 1.0, max_new_tokens: 128, seed: 7, purpose: "demo".to_owned() };
+/// let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+/// for rollout in policy.generate(&[group], &sampling, go_on)? {
+///     println!("{}", rollout.text);
+/// }
+/// # Ok::<(), rerec_policy::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct DecoderPolicy {
+    config: DecoderPolicyConfig,
+    tokenizer: Tokenizer,
+    weights: Weights,
+    decoder: Decoder,
+    /// The frozen policy that the KL term is measured against.
+    reference: Option<(Weights, Decoder)>,
+    optimizer: AdamW,
+}
+
+/// What `training.json` of a checkpoint says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrainingState {
+    optimizer_steps: i32,
+    has_reference: bool,
+}
+
+/// One response token of a batch with its log-probability now, and under the reference.
+struct Token {
+    row: usize,
+    index: usize,
+    log_prob: f64,
+    reference: Option<f64>,
+}
+
+fn response_log_probs(decoder: &Decoder, batch: &PaddedBatch) -> Result<Vec<f32>> {
+    let hidden = batch.predicting(&decoder.hidden(&batch.ids)?)?;
+    head::log_probs(&hidden, decoder.head(), &batch.targets, &batch.temperatures)
+}
+
+impl DecoderPolicy {
+    /// A model with freshly drawn weights.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`] for a setting out of range.
+    pub fn from_scratch(
+        model: &ModelConfig,
+        tokenizer: Tokenizer,
+        config: DecoderPolicyConfig,
+        seed: u64,
+    ) -> Result<Self> {
+        model.validate()?;
+        check(
+            tokenizer.vocab_size() <= model.vocab_size,
+            "vocab_size",
+            model.vocab_size,
+            "at least the tokenizer's",
+        )?;
+        Self::assemble(model, Weights::draw(model, seed)?, tokenizer, config)
+    }
+
+    /// Loads a model folder: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        let model = ModelConfig::from_folder(folder)?;
+        let tokenizer = Tokenizer::from_folder(folder)?;
+        let shapes = Weights::shapes(&model);
+        let tensors = checkpoint::read(&folder.join("model.safetensors"), &shapes)?;
+        Self::assemble(&model, Weights::from_map(tensors), tokenizer, config)
+    }
+
+    fn assemble(
+        model: &ModelConfig,
+        weights: Weights,
+        tokenizer: Tokenizer,
+        config: DecoderPolicyConfig,
+    ) -> Result<Self> {
+        check(
+            config.micro_batch_tokens >= 1,
+            "micro_batch_tokens",
+            config.micro_batch_tokens,
+            "at least 1",
+        )?;
+        check(
+            config.generation_rows >= 1,
+            "generation_rows",
+            config.generation_rows,
+            "at least 1",
+        )?;
+        let weights = weights.trainable()?;
+        let decoder = Decoder::new(model, &weights)?;
+        let optimizer = AdamW::new(config.optimizer.clone(), &weights)?;
+        Ok(Self {
+            config,
+            tokenizer,
+            weights,
+            decoder,
+            reference: None,
+            optimizer,
+        })
+    }
+
+    /// Number of weights.
+    pub fn parameters(&self) -> usize {
+        self.weights.iter().map(|(_, t)| t.numel()).sum()
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Runs forward and backward over the rows in micro-batches; `slope` gives d(loss)/d(log-probability)
+    /// of each response token.
+    fn accumulate(
+        &self,
+        rows: &[Row<'_>],
+        reference: Option<&Decoder>,
+        slope: &mut dyn FnMut(Token) -> f64,
+    ) -> Result<()> {
+        let lengths: Vec<usize> = rows.iter().map(Row::input_len).collect();
+        for picked in micro_batches(&lengths, self.config.micro_batch_tokens) {
+            let part: Vec<Row<'_>> = picked.iter().map(|&i| rows[i]).collect();
+            let batch = PaddedBatch::new(&part, self.tokenizer.pad())?;
+            let anchors = reference
+                .map(|d| no_grad(|| response_log_probs(d, &batch)))
+                .transpose()?;
+            let places: Vec<(usize, usize)> = picked
+                .iter()
+                .flat_map(|&i| (0..rows[i].response.len()).map(move |t| (i, t)))
+                .collect();
+            let hidden = batch.predicting(&self.decoder.hidden(&batch.ids)?)?;
+            let (head, targets) = (self.decoder.head(), &batch.targets);
+            head::backward(
+                &hidden,
+                head,
+                targets,
+                &batch.temperatures,
+                &mut |range, log_probs| {
+                    let token = |(at, &log_prob): (usize, &f32)| {
+                        let (row, index) = places[at];
+                        let reference = anchors.as_ref().map(|a| f64::from(a[at]));
+                        slope(Token {
+                            row,
+                            index,
+                            log_prob: f64::from(log_prob),
+                            reference,
+                        }) as f32
+                    };
+                    range.zip(log_probs).map(token).collect()
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_rows(&self, rows: &[Row<'_>]) -> Result<()> {
+        let (limit, vocab) = (
+            self.decoder.config().max_position_embeddings,
+            self.decoder.config().vocab_size,
+        );
+        for (index, row) in rows.iter().enumerate() {
+            let fault = |what: String| Err(Error::InvalidSequence { index, what });
+            if row.prompt.is_empty() || row.response.is_empty() {
+                return fault("prompt and response must have at least one token each".to_owned());
+            }
+            if row.input_len() > limit {
+                return fault(format!(
+                    "{} tokens exceed max_position_embeddings {limit}",
+                    row.input_len()
+                ));
+            }
+            if let Some(id) = row
+                .prompt
+                .iter()
+                .chain(row.response)
+                .find(|&&id| id as usize >= vocab)
+            {
+                return fault(format!("token id {id} must be below vocab_size {vocab}"));
+            }
+            if row.temperature.is_nan() || row.temperature <= 0.0 {
+                return fault(format!(
+                    "temperature must be above 0, got {}",
+                    row.temperature
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Policy for DecoderPolicy {
+    fn generate(
+        &mut self,
+        groups: &[PromptGroup<'_>],
+        sampling: &Sampling,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Vec<Rollout>> {
+        let temperature = sampling.temperature;
+        check(
+            temperature >= 0.0 && temperature.is_finite(),
+            "temperature",
+            temperature,
+            "in [0, inf)",
+        )?;
+        check(
+            sampling.max_new_tokens >= 1,
+            "max_new_tokens",
+            sampling.max_new_tokens,
+            "at least 1",
+        )?;
+        let rows = self.config.generation_rows;
+        generation::generate(
+            &self.decoder,
+            &self.tokenizer,
+            groups,
+            sampling,
+            rows,
+            progress,
+        )
+    }
+
+    fn supervise(
+        &mut self,
+        batch: &[Demonstration<'_>],
+        learning_rate: f64,
+    ) -> Result<SupervisedStats> {
+        let encode = |d: &Demonstration<'_>| {
+            Ok((
+                self.tokenizer.encode_prompt(d.prompt)?,
+                self.tokenizer.encode_response(d.response)?,
+            ))
+        };
+        let ids: Vec<(Vec<u32>, Vec<u32>)> = batch.iter().map(encode).collect::<Result<_>>()?;
+        let tokens: usize = ids.iter().map(|(_, response)| response.len()).sum();
+        let rows: Vec<Row<'_>> = ids
+            .iter()
+            .map(|(prompt, response)| Row {
+                prompt,
+                response,
+                temperature: 1.0,
+            })
+            .collect();
+        self.check_rows(&rows)?;
+        let mut loss = 0.0;
+        let outcome = self.accumulate(&rows, None, &mut |token| {
+            loss -= token.log_prob;
+            -1.0 / tokens as f64
+        });
+        let grad_norm = self.finish_step(outcome, learning_rate)?;
+        Ok(SupervisedStats {
+            loss: loss / tokens.max(1) as f64,
+            grad_norm,
+            tokens,
+        })
+    }
+
+    fn update(
+        &mut self,
+        batch: &[TrainingSequence<'_>],
+        objective: &Objective,
+        learning_rate: f64,
+    ) -> Result<UpdateStats> {
+        check_sequences(batch)?;
+        let active: Vec<&TrainingSequence<'_>> = batch
+            .iter()
+            .filter(|s| s.advantages.iter().any(|&a| a != 0.0))
+            .collect();
+        let rows: Vec<Row<'_>> = active
+            .iter()
+            .map(|s| Row {
+                prompt: s.prompt_ids,
+                response: s.token_ids,
+                temperature: s.temperature,
+            })
+            .collect();
+        self.check_rows(&rows)?;
+        let reference = self.reference_for(objective)?;
+        // The denominator counts every response token, trained on or skipped, before any micro-batch.
+        let tokens: usize = batch.iter().map(|s| s.token_ids.len()).sum();
+        let mut stats = UpdateStats {
+            loss: 0.0,
+            kl: 0.0,
+            clip_fraction: 0.0,
+            max_log_ratio: 0.0,
+            grad_norm: 0.0,
+            tokens,
+            skipped: batch.len() - active.len(),
+        };
+        if active.is_empty() {
+            return Ok(stats);
+        }
+        let outcome = self.accumulate(&rows, reference, &mut |token| {
+            let sequence = active[token.row];
+            let old = f64::from(sequence.old_log_probs[token.index]);
+            let advantage = sequence.advantages[token.index];
+            let term = objective.token(token.log_prob, old, token.reference, advantage);
+            stats.loss += term.loss;
+            stats.kl += term.kl;
+            stats.clip_fraction += f64::from(u8::from(term.clipped));
+            stats.max_log_ratio = stats.max_log_ratio.max((token.log_prob - old).abs());
+            term.gradient / tokens as f64
+        });
+        stats.grad_norm = self.finish_step(outcome, learning_rate)?;
+        for mean in [&mut stats.loss, &mut stats.kl, &mut stats.clip_fraction] {
+            *mean /= tokens as f64;
+        }
+        Ok(stats)
+    }
+
+    fn anchor(&mut self) -> Result<()> {
+        let weights = self.weights.frozen_copy()?;
+        let decoder = Decoder::new(self.decoder.config(), &weights)?;
+        self.reference = Some((weights, decoder));
+        self.optimizer = AdamW::new(self.config.optimizer.clone(), &self.weights)?;
+        Ok(())
+    }
+
+    fn save(&self, folder: &Path) -> Result<()> {
+        write_json(&folder.join("config.json"), self.decoder.config())?;
+        self.tokenizer.save(folder)?;
+        checkpoint::write(&folder.join("model.safetensors"), self.weights.iter())?;
+        if let Some((weights, _)) = &self.reference {
+            checkpoint::write(&folder.join("reference.safetensors"), weights.iter())?;
+        }
+        let (optimizer_steps, moments) = self.optimizer.state();
+        let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
+        checkpoint::write(&folder.join("optimizer.safetensors"), moments)?;
+        let state = TrainingState {
+            optimizer_steps,
+            has_reference: self.reference.is_some(),
+        };
+        write_json(&folder.join("training.json"), &state)
+    }
+
+    fn restore(&mut self, folder: &Path) -> Result<()> {
+        let shapes = Weights::shapes(self.decoder.config());
+        let read = |name: &str| -> Result<Weights> {
+            Ok(Weights::from_map(checkpoint::read(
+                &folder.join(name),
+                &shapes,
+            )?))
+        };
+        let state: TrainingState = read_json(&folder.join("training.json"))?;
+        let tokenizer = Tokenizer::from_folder(folder)?;
+        let weights = read("model.safetensors")?;
+        let reference = state
+            .has_reference
+            .then(|| read("reference.safetensors"))
+            .transpose()?;
+        let moments: BTreeMap<String, Vec<i64>> = shapes
+            .iter()
+            .flat_map(|(n, shape)| ["m", "v"].map(|k| (format!("{k}.{n}"), shape.clone())))
+            .collect();
+        let moments = Weights::from_map(checkpoint::read(
+            &folder.join("optimizer.safetensors"),
+            &moments,
+        )?);
+        // Everything was read and checked: only now does anything change.
+        self.tokenizer = tokenizer;
+        self.weights.copy_from(&weights)?;
+        self.reference = match reference {
+            Some(weights) => {
+                let decoder = Decoder::new(self.decoder.config(), &weights)?;
+                Some((weights, decoder))
+            }
+            None => None,
+        };
+        self.optimizer
+            .restore(state.optimizer_steps, |name| moments.get(name))
+    }
+}
+
+impl DecoderPolicy {
+    fn reference_for(&self, objective: &Objective) -> Result<Option<&Decoder>> {
+        let coefficient = objective.kl_coefficient();
+        match &self.reference {
+            _ if coefficient == 0.0 => Ok(None),
+            Some((_, decoder)) => Ok(Some(decoder)),
+            None => Err(Error::NoReference { coefficient }),
+        }
+    }
+
+    /// Steps along the gradients, or forgets them when gathering them failed.
+    fn finish_step(&mut self, gathered: Result<()>, learning_rate: f64) -> Result<f64> {
+        if let Err(error) = gathered {
+            clear_gradients(&self.weights);
+            return Err(error);
+        }
+        self.optimizer.step(&self.weights, learning_rate)
+    }
+}
+
+fn check_sequences(batch: &[TrainingSequence<'_>]) -> Result<()> {
+    for (index, s) in batch.iter().enumerate() {
+        let tokens = s.token_ids.len();
+        for (name, len) in [
+            ("old_log_probs", s.old_log_probs.len()),
+            ("advantages", s.advantages.len()),
+        ] {
+            if len != tokens {
+                let what =
+                    format!("{name} has {len} entries, expected one for each of {tokens} tokens");
+                return Err(Error::InvalidSequence { index, what });
+            }
+        }
+        if let Some(at) = s.advantages.iter().position(|a| !a.is_finite()) {
+            let what = format!("the advantage of token {at} is {}", s.advantages[at]);
+            return Err(Error::InvalidSequence { index, what });
+        }
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::InvalidFile {
+        path: path.to_owned(),
+        what: e.to_string(),
+    })?;
+    fs::write(path, text).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
+        path: path.to_owned(),
+        what: e.to_string(),
+    })
+}

@@ -1,0 +1,326 @@
+//! A tiny decoder: sampling, training and checkpoints agree with each other.
+#![cfg(feature = "torch")]
+
+use std::ops::ControlFlow;
+
+use rerec_policy::{
+    DecoderPolicy, DecoderPolicyConfig, Demonstration, Error, Finish, ModelConfig, Objective,
+    ObjectiveConfig, Policy, PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig,
+    TrainingSequence,
+};
+
+const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
+
+fn model(model_type: &str, tied: bool) -> ModelConfig {
+    ModelConfig {
+        model_type: model_type.to_owned(),
+        vocab_size: 280,
+        hidden_size: 16,
+        intermediate_size: 32,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        head_dim: None,
+        rms_norm_eps: 1e-6,
+        rope_theta: 10_000.0,
+        tie_word_embeddings: tied,
+        max_position_embeddings: 64,
+        initializer_range: 0.2,
+    }
+}
+
+fn policy_with(config: DecoderPolicyConfig) -> DecoderPolicy {
+    let tokenizer =
+        Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+    DecoderPolicy::from_scratch(&model("qwen2", false), tokenizer, config, 3).unwrap()
+}
+
+fn policy() -> DecoderPolicy {
+    policy_with(DecoderPolicyConfig::default())
+}
+
+fn sampling(temperature: f64) -> Sampling {
+    Sampling {
+        temperature,
+        max_new_tokens: 12,
+        seed: 5,
+        purpose: "test".to_owned(),
+    }
+}
+
+fn sample(policy: &mut DecoderPolicy, temperature: f64) -> Vec<Rollout> {
+    let groups: Vec<PromptGroup<'_>> = TEXTS
+        .iter()
+        .map(|&prompt| PromptGroup {
+            query: prompt,
+            prompt,
+            samples: 3,
+        })
+        .collect();
+    policy
+        .generate(&groups, &sampling(temperature), &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap()
+}
+
+fn sequences<'a>(rollouts: &'a [Rollout], advantages: &'a [Vec<f64>]) -> Vec<TrainingSequence<'a>> {
+    let one = |(r, a): (&'a Rollout, &'a Vec<f64>)| TrainingSequence {
+        prompt_ids: &r.prompt_ids,
+        token_ids: &r.token_ids,
+        old_log_probs: &r.log_probs,
+        temperature: r.temperature,
+        advantages: a,
+    };
+    rollouts.iter().zip(advantages).map(one).collect()
+}
+
+/// Advantages of either sign that differ from token to token.
+fn some_advantages(rollouts: &[Rollout]) -> Vec<Vec<f64>> {
+    let one = |(i, r): (usize, &Rollout)| {
+        (0..r.token_ids.len())
+            .map(|t| ((i * 7 + t * 3) % 5) as f64 - 2.0)
+            .collect()
+    };
+    rollouts.iter().enumerate().map(one).collect()
+}
+
+fn free_of_kl() -> Objective {
+    Objective::new(ObjectiveConfig {
+        kl_coefficient: 0.0,
+        ..Default::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn rollouts_come_in_order_with_their_bytes() {
+    let rollouts = sample(&mut policy(), 1.0);
+    assert_eq!(rollouts.len(), 9);
+    for (i, r) in rollouts.iter().enumerate() {
+        assert_eq!((r.query.as_str(), r.sample), (TEXTS[i / 3], i % 3));
+        assert_eq!(r.token_ids.len(), r.log_probs.len());
+        assert_eq!(r.token_byte_lens.iter().sum::<u32>() as usize, r.text.len());
+        assert_eq!(
+            r.finish == Finish::Length,
+            r.token_ids.len() == 12 && r.token_byte_lens[11] > 0
+        );
+    }
+}
+
+/// The cached, batched, compacted decoding and the padded training pass are the same distribution.
+#[test]
+fn sampling_and_training_see_the_same_log_probs() {
+    for temperature in [1.0, 0.7, 0.0] {
+        let mut policy = policy();
+        let rollouts = sample(&mut policy, temperature);
+        let advantages = some_advantages(&rollouts);
+        let stats = policy
+            .update(&sequences(&rollouts, &advantages), &free_of_kl(), 0.0)
+            .unwrap();
+        assert!(
+            stats.max_log_ratio < 2e-5,
+            "T {temperature}: {}",
+            stats.max_log_ratio
+        );
+        assert_eq!(stats.clip_fraction, 0.0);
+    }
+}
+
+#[test]
+fn a_sample_depends_on_its_query_not_on_its_batch() {
+    let mut policy = policy();
+    let all = sample(&mut policy, 1.0);
+    let group = PromptGroup {
+        query: TEXTS[1],
+        prompt: TEXTS[1],
+        samples: 2,
+    };
+    let alone = policy
+        .generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!(alone[0].token_ids, all[3].token_ids);
+    assert_eq!(alone[1].token_ids, all[4].token_ids);
+    assert_ne!(alone[0].token_ids, alone[1].token_ids);
+}
+
+#[test]
+fn micro_batches_leave_the_gradient_unchanged() {
+    let norm = |micro_batch_tokens: usize| {
+        let mut policy = policy_with(DecoderPolicyConfig {
+            micro_batch_tokens,
+            ..Default::default()
+        });
+        let rollouts = sample(&mut policy, 1.0);
+        let advantages = some_advantages(&rollouts);
+        policy.anchor().unwrap();
+        let objective = Objective::new(ObjectiveConfig::default()).unwrap();
+        policy
+            .update(&sequences(&rollouts, &advantages), &objective, 1e-3)
+            .unwrap()
+            .grad_norm
+    };
+    approx::assert_relative_eq!(norm(1), norm(10_000), max_relative = 1e-5);
+}
+
+#[test]
+fn sequences_without_advantage_are_skipped_but_counted() {
+    let mut policy = policy();
+    let rollouts = sample(&mut policy, 1.0);
+    let mut advantages = some_advantages(&rollouts);
+    advantages[2].fill(0.0);
+    let stats = policy
+        .update(&sequences(&rollouts, &advantages), &free_of_kl(), 0.0)
+        .unwrap();
+    assert_eq!(stats.skipped, 1);
+    assert_eq!(
+        stats.tokens,
+        rollouts.iter().map(|r| r.token_ids.len()).sum::<usize>()
+    );
+}
+
+#[test]
+fn an_update_raises_what_it_favours() {
+    let mut policy = policy();
+    let rollouts = sample(&mut policy, 1.0);
+    let advantages: Vec<Vec<f64>> = rollouts
+        .iter()
+        .enumerate()
+        .map(|(i, r)| vec![if i == 0 { 1.0 } else { 0.0 }; r.token_ids.len()])
+        .collect();
+    let batch = sequences(&rollouts, &advantages);
+    let loss = |p: &mut DecoderPolicy, lr| p.update(&batch, &free_of_kl(), lr).unwrap().loss;
+    let before = loss(&mut policy, 1e-3);
+    assert!(loss(&mut policy, 0.0) < before);
+}
+
+#[test]
+fn the_kl_term_needs_an_anchor() {
+    let mut policy = policy();
+    let rollouts = sample(&mut policy, 1.0);
+    let advantages = some_advantages(&rollouts);
+    let objective = Objective::new(ObjectiveConfig::default()).unwrap();
+    let batch = sequences(&rollouts, &advantages);
+    let refused = policy.update(&batch, &objective, 1e-3);
+    assert!(
+        matches!(refused, Err(Error::NoReference { .. })),
+        "{refused:?}"
+    );
+    policy.anchor().unwrap();
+    // The policy is its own reference until the first step.
+    assert!(policy.update(&batch, &objective, 1e-2).unwrap().kl.abs() < 1e-9);
+    assert!(policy.update(&batch, &objective, 1e-2).unwrap().kl > 1e-6);
+}
+
+#[test]
+fn a_demonstration_is_learned_by_heart() {
+    let mut policy = policy();
+    let lesson = [Demonstration {
+        prompt: TEXTS[0],
+        response: TEXTS[1],
+    }];
+    let mut loss = f64::INFINITY;
+    for _ in 0..60 {
+        loss = policy.supervise(&lesson, 1e-2).unwrap().loss;
+    }
+    assert!(loss < 0.05, "{loss}");
+    let group = PromptGroup {
+        query: "q",
+        prompt: TEXTS[0],
+        samples: 1,
+    };
+    let mut sampling = sampling(0.0);
+    sampling.max_new_tokens = 30;
+    let answer = policy
+        .generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!(answer[0].text, TEXTS[1]);
+    assert_eq!(answer[0].finish, Finish::Stop);
+}
+
+#[test]
+fn a_restored_policy_goes_on_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let lesson = [Demonstration {
+        prompt: TEXTS[0],
+        response: TEXTS[1],
+    }];
+    let objective = Objective::new(ObjectiveConfig::default()).unwrap();
+    let go_on = |policy: &mut DecoderPolicy| {
+        let rollouts = sample(policy, 1.0);
+        let advantages = some_advantages(&rollouts);
+        let stats = policy
+            .update(&sequences(&rollouts, &advantages), &objective, 1e-2)
+            .unwrap();
+        (stats, sample(policy, 1.0))
+    };
+    let mut first = policy();
+    first.supervise(&lesson, 1e-2).unwrap();
+    first.anchor().unwrap();
+    go_on(&mut first);
+    first.save(folder.path()).unwrap();
+    let expected = go_on(&mut first);
+
+    let mut second = policy();
+    second.restore(folder.path()).unwrap();
+    assert_eq!(go_on(&mut second), expected);
+}
+
+#[test]
+fn a_saved_folder_loads_as_a_model() {
+    for tied in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer =
+            Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+        let config = DecoderPolicyConfig::default();
+        let mut policy =
+            DecoderPolicy::from_scratch(&model("llama", tied), tokenizer, config.clone(), 3)
+                .unwrap();
+        policy.save(folder.path()).unwrap();
+        let mut loaded = DecoderPolicy::from_folder(folder.path(), config).unwrap();
+        assert_eq!(sample(&mut loaded, 1.0), sample(&mut policy, 1.0));
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_shape_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    policy().save(folder.path()).unwrap();
+    let path = folder.path().join("model.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let mut policy = policy();
+    let before = sample(&mut policy, 0.0);
+    let refused = policy.restore(folder.path());
+    assert!(
+        matches!(&refused, Err(Error::InvalidFile { path: p, .. }) if *p == path),
+        "{refused:?}"
+    );
+    std::fs::write(
+        &path,
+        safetensors::serialize(
+            Vec::<(String, safetensors::tensor::TensorView<'_>)>::new(),
+            None,
+        )
+        .unwrap(),
+    )
+    .unwrap();
+    let refused = policy.restore(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("lm_head.weight is missing"), "{refused}");
+    assert_eq!(
+        sample(&mut policy, 0.0),
+        before,
+        "a failed restore changes nothing"
+    );
+}
+
+#[test]
+fn breaking_off_is_an_error_of_its_own() {
+    let group = PromptGroup {
+        query: "q",
+        prompt: "x",
+        samples: 2,
+    };
+    let refused = policy().generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Break(()));
+    assert!(matches!(refused, Err(Error::Cancelled)));
+}

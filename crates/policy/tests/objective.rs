@@ -1,0 +1,222 @@
+//! The objective against reference losses and gradients (`data/policy_loss.json` says whence).
+
+use approx::assert_relative_eq;
+use rerec_policy::{Error, KlEstimator, Objective, ObjectiveConfig};
+use serde_json::Value;
+
+type Rows = Vec<Vec<f64>>;
+
+struct Case {
+    log_prob: Rows,
+    old: Rows,
+    reference: Rows,
+    advantages: Rows,
+    mask: Rows,
+    json: Value,
+}
+
+fn cases() -> Vec<Case> {
+    let text = include_str!("data/policy_loss.json");
+    let file: Value = serde_json::from_str(text).unwrap();
+    let rows = |v: &Value| serde_json::from_value::<Rows>(v.clone()).unwrap();
+    let case = |json: &Value| Case {
+        log_prob: rows(&json["log_prob"]),
+        old: rows(&json["old_log_prob"]),
+        reference: rows(&json["ref_log_prob"]),
+        advantages: rows(&json["advantages"]),
+        mask: rows(&json["mask"]),
+        json: json.clone(),
+    };
+    file["cases"].as_array().unwrap().iter().map(case).collect()
+}
+
+fn valid(case: &Case) -> impl Iterator<Item = (usize, usize)> {
+    let row = |(i, row): (usize, &Vec<f64>)| {
+        row.iter()
+            .enumerate()
+            .filter(|(_, m)| **m > 0.0)
+            .map(move |(t, _)| (i, t))
+            .collect::<Vec<_>>()
+    };
+    case.mask
+        .iter()
+        .enumerate()
+        .flat_map(row)
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// Token-mean loss and gradients.
+fn token_mean(case: &Case, objective: &Objective, anchored: bool) -> (f64, Rows) {
+    let count = valid(case).count() as f64;
+    let mut gradients: Rows = case.mask.iter().map(|row| vec![0.0; row.len()]).collect();
+    let mut loss = 0.0;
+    for (i, t) in valid(case) {
+        let reference = anchored.then_some(case.reference[i][t]);
+        let term = objective.token(
+            case.log_prob[i][t],
+            case.old[i][t],
+            reference,
+            case.advantages[i][t],
+        );
+        loss += term.loss / count;
+        gradients[i][t] = term.gradient / count;
+    }
+    (loss, gradients)
+}
+
+fn objective(json: &Value, kl: KlEstimator, kl_coefficient: f64) -> Objective {
+    Objective::new(ObjectiveConfig {
+        clip_low: json["clip_low"].as_f64().or(json["clip"].as_f64()).unwrap(),
+        clip_high: json["clip_high"]
+            .as_f64()
+            .or(json["clip"].as_f64())
+            .unwrap(),
+        dual_clip: json["clip_c"].as_f64(),
+        kl,
+        kl_coefficient,
+    })
+    .unwrap()
+}
+
+#[track_caller]
+fn assert_matches(expected: &Value, loss: f64, gradients: &Rows, what: &str) {
+    assert_relative_eq!(
+        loss,
+        expected["loss"].as_f64().unwrap(),
+        max_relative = 1e-9,
+        epsilon = 1e-9
+    );
+    let Ok(golden) = serde_json::from_value::<Rows>(expected["grad_log_prob"].clone()) else {
+        return;
+    };
+    for (a, b) in gradients.iter().flatten().zip(golden.iter().flatten()) {
+        assert!(
+            (a - b).abs() <= 1e-9 * b.abs().max(1.0),
+            "{what}: gradient {a}, expected {b}"
+        );
+    }
+}
+
+#[test]
+fn clipped_surrogates_match() {
+    let mut seen = 0;
+    for case in cases() {
+        let listed = case.json["vanilla"].as_array().unwrap();
+        for expected in listed.iter().chain([&case.json["ppo_no_dual_clip"]]) {
+            if expected["agg"] == "token-mean" {
+                let (loss, gradients) =
+                    token_mean(&case, &objective(expected, KlEstimator::K3, 0.0), false);
+                assert_matches(expected, loss, &gradients, &case.json["id"].to_string());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 28 * 2, "only {seen} losses compared");
+}
+
+#[test]
+fn the_whole_objective_matches() {
+    for case in cases() {
+        let expected = &case.json["rerec_objective"];
+        let coefficient = expected["kl_coef"].as_f64().unwrap();
+        let (loss, gradients) = token_mean(
+            &case,
+            &objective(expected, KlEstimator::K3, coefficient),
+            true,
+        );
+        assert_matches(expected, loss, &gradients, &case.json["id"].to_string());
+    }
+}
+
+#[test]
+fn kl_estimators_match() {
+    let named = [
+        ("k1", KlEstimator::K1),
+        ("abs", KlEstimator::Abs),
+        ("mse", KlEstimator::K2),
+        ("low_var_kl", KlEstimator::K3),
+    ];
+    for case in cases() {
+        for (name, kl) in named {
+            let expected = &case.json["kl"][name];
+            let config = ObjectiveConfig {
+                kl,
+                kl_coefficient: 1.0,
+                ..Default::default()
+            };
+            let objective = Objective::new(config).unwrap();
+            let golden: Rows = serde_json::from_value(expected["per_token"].clone()).unwrap();
+            // The reference gives no gradients for some extreme cases.
+            let slopes: Option<Rows> =
+                serde_json::from_value(expected["grad_token_mean"].clone()).unwrap();
+            let count = valid(&case).count() as f64;
+            for (i, t) in valid(&case) {
+                // No advantage: what is left is the KL term.
+                let term =
+                    objective.token(case.log_prob[i][t], 0.0, Some(case.reference[i][t]), 0.0);
+                assert_relative_eq!(term.kl, golden[i][t], max_relative = 1e-9, epsilon = 1e-9);
+                if let Some(slopes) = &slopes {
+                    let slope = term.gradient / count;
+                    assert_relative_eq!(slope, slopes[i][t], max_relative = 1e-9, epsilon = 1e-9);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_finite_differences() {
+    let objective = Objective::new(ObjectiveConfig::default()).unwrap();
+    for (log_prob, old, reference, advantage) in [
+        (-1.0, -1.1, -0.7, 0.8),
+        (-2.0, -1.95, -2.5, -1.3),
+        (-0.5, -2.0, -0.4, 1.0),
+        (-3.0, -1.0, -3.3, -0.2),
+    ] {
+        let at = |x: f64| objective.token(x, old, Some(reference), advantage).loss;
+        let numeric = (at(log_prob + 1e-6) - at(log_prob - 1e-6)) / 2e-6;
+        let term = objective.token(log_prob, old, Some(reference), advantage);
+        assert_relative_eq!(term.gradient, numeric, epsilon = 1e-8);
+    }
+}
+
+#[test]
+fn impossible_settings_are_named() {
+    let refuse = |config: ObjectiveConfig| match Objective::new(config) {
+        Err(Error::InvalidConfig { name, value, .. }) => (name, value),
+        other => panic!("expected a refusal, got {other:?}"),
+    };
+    let base = ObjectiveConfig::default;
+    assert_eq!(
+        refuse(ObjectiveConfig {
+            clip_low: 1.0,
+            ..base()
+        }),
+        ("clip_low", "1".into())
+    );
+    assert_eq!(
+        refuse(ObjectiveConfig {
+            clip_high: f64::NAN,
+            ..base()
+        })
+        .0,
+        "clip_high"
+    );
+    assert_eq!(
+        refuse(ObjectiveConfig {
+            dual_clip: Some(1.0),
+            ..base()
+        })
+        .0,
+        "dual_clip"
+    );
+    assert_eq!(
+        refuse(ObjectiveConfig {
+            kl_coefficient: -0.1,
+            ..base()
+        })
+        .0,
+        "kl_coefficient"
+    );
+}
