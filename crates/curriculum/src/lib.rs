@@ -1,2 +1,28 @@
-//! Online curriculum over stable query ids: difficulty, schedule, sampler, state
+//! Online curriculum over stable query ids: which queries to train on next, from how the policy fared with them.
+//!
+//! A [`Curriculum`] serves epochs of batches, takes the metric of each rollout in any order, sets mastered queries aside
+//! (and checks on them again), and never loses a query. Its whole state is one versioned value.
 #![forbid(unsafe_code)]
+
+mod config;
+mod curriculum;
+mod difficulty;
+mod error;
+mod order;
+mod pool;
+mod query;
+mod schedule;
+mod state;
+mod statistics;
+
+pub use config::{
+    CurriculumConfig, DifficultyConfig, MetricConfig, MixturePart, OrderConfig, PartialBatch,
+    Recheck, TooFew,
+};
+pub use curriculum::Curriculum;
+pub use difficulty::{DifficultyEstimator, Estimate, Round};
+pub use error::{Error, Result};
+pub use order::{Candidates, Order};
+pub use query::{QueryId, QuerySpec};
+pub use state::STATE_VERSION;
+pub use statistics::{ClassStatistics, EpochStatistics, HISTOGRAM_BINS, PoolStatistics};

@@ -1,0 +1,382 @@
+//! Settings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::difficulty::{BetaPosterior, DifficultyEstimator, LastRound, MovingAverage, Spread};
+use crate::order::{Buckets, EasyFirst, Frontier, HardFirst, Mixture, Order, Random};
+use crate::{Error, Result};
+
+/// Settings of a [`Curriculum`](crate::Curriculum).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CurriculumConfig {
+    /// Queries of a difficulty below this are mastered and leave the pool (paper: tau). Finite; default 0.1.
+    pub tau: f64,
+    /// Queries in a batch. At least 1; default 512.
+    pub batch_size: usize,
+    /// What the recorded metric may be and how it becomes a difficulty. Default: `1 - metric` of a metric in [0, 1].
+    pub metric: MetricConfig,
+    /// Difficulty from rounds of rollouts. Default `mean`.
+    pub difficulty: DifficultyConfig,
+    /// Order of an epoch. Default `easy-first`.
+    pub order: OrderConfig,
+    /// Epochs at the start after which nothing is set aside yet. Default 0: the filter acts after the first epoch.
+    pub warmup_epochs: u32,
+    /// When mastered queries are tried again. Default: every 5 epochs.
+    pub recheck: Recheck,
+    /// What to do once the pool holds fewer than one batch. Default `review`.
+    pub too_few: TooFew,
+    /// What becomes of the last, partial batch of an epoch. Default `keep`.
+    pub partial_batch: PartialBatch,
+    /// Largest number of queries of a class in one epoch, at least 1 each; those tried longest ago go first. Default: none.
+    pub quotas: BTreeMap<String, usize>,
+    /// Seed of the random orders. Default 0.
+    pub seed: u64,
+}
+
+impl Default for CurriculumConfig {
+    fn default() -> Self {
+        Self {
+            tau: 0.1,
+            batch_size: 512,
+            metric: MetricConfig::default(),
+            difficulty: DifficultyConfig::default(),
+            order: OrderConfig::default(),
+            warmup_epochs: 0,
+            recheck: Recheck::default(),
+            too_few: TooFew::default(),
+            partial_batch: PartialBatch::default(),
+            quotas: BTreeMap::new(),
+            seed: 0,
+        }
+    }
+}
+
+/// Range of the recorded metric: values outside are errors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricConfig {
+    /// Smallest allowed metric. Finite; default 0.
+    pub lowest: f64,
+    /// Largest allowed metric. Finite, above `lowest`; default 1.
+    pub highest: f64,
+    /// `false`: a rollout's difficulty is `1 - metric` (the paper's). `true`: `(highest - metric) / (highest - lowest)`,
+    /// always in [0, 1], for rewards of another range. Default `false`.
+    pub rescale: bool,
+}
+
+impl Default for MetricConfig {
+    fn default() -> Self {
+        Self {
+            lowest: 0.0,
+            highest: 1.0,
+            rescale: false,
+        }
+    }
+}
+
+impl MetricConfig {
+    pub(crate) fn allows(&self, metric: f64) -> bool {
+        (self.lowest..=self.highest).contains(&metric)
+    }
+
+    pub(crate) fn difficulty(&self, metric: f64) -> f64 {
+        if self.rescale {
+            (self.highest - metric) / (self.highest - self.lowest)
+        } else {
+            1.0 - metric
+        }
+    }
+
+    fn yields_unit_interval(&self) -> bool {
+        self.rescale || (self.lowest >= 0.0 && self.highest <= 1.0)
+    }
+}
+
+/// Choice of [`DifficultyEstimator`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum DifficultyConfig {
+    /// Mean over the rollouts of the last round (the paper's).
+    #[default]
+    Mean,
+    /// Exponential average over rounds.
+    Ema {
+        /// Weight of the newest round, in (0, 1].
+        weight: f64,
+    },
+    /// Posterior mean of the failure probability. A query is mastered once even
+    /// `mean + deviations * standard deviation` is below tau.
+    /// Needs difficulties in [0, 1].
+    Beta {
+        /// Pseudo-count of the symmetric prior, above 0; 0.5 is Jeffreys'.
+        prior: f64,
+        /// Share of older evidence that each round keeps, in [0, 1].
+        retention: f64,
+        /// Standard deviations of safety margin, at least 0.
+        deviations: f64,
+    },
+    /// Twice the standard deviation within the last round: 0 where all rollouts agree, so that queries without a
+    /// learning signal (always or never solved) are set aside until their re-check. Needs difficulties in [0, 1].
+    Spread,
+}
+
+impl DifficultyConfig {
+    /// The exponential average with weight 0.5.
+    pub const EMA: Self = Self::Ema { weight: 0.5 };
+    /// The Beta posterior with Jeffreys' prior, retention 0.8 and one standard deviation of margin: at tau 0.1, a query
+    /// of 5 rollouts a round is mastered after three rounds without a failure.
+    pub const BETA: Self = Self::Beta {
+        prior: 0.5,
+        retention: 0.8,
+        deviations: 1.0,
+    };
+
+    pub(crate) fn build(self) -> Box<dyn DifficultyEstimator> {
+        match self {
+            Self::Mean => Box::new(LastRound),
+            Self::Ema { weight } => Box::new(MovingAverage { weight }),
+            Self::Beta {
+                prior,
+                retention,
+                deviations,
+            } => Box::new(BetaPosterior {
+                prior,
+                retention,
+                deviations,
+            }),
+            Self::Spread => Box::new(Spread),
+        }
+    }
+}
+
+/// Choice of [`Order`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum OrderConfig {
+    /// Ascending difficulty (the paper's).
+    #[default]
+    EasyFirst,
+    /// Descending difficulty.
+    HardFirst,
+    /// Difficulty closest to 0.5 first.
+    Frontier,
+    /// Uniformly random, new in every epoch.
+    Random,
+    /// Equal bands of difficulty in [0, 1], easiest band first, random within a band.
+    Buckets {
+        /// Number of bands, at least 1.
+        count: u32,
+    },
+    /// Several orders at once: each query follows one of them, drawn anew in every epoch, and the parts are interleaved evenly.
+    Mixture(Vec<MixturePart>),
+}
+
+/// A part of [`OrderConfig::Mixture`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MixturePart {
+    /// Share of the queries that follow this order, relative to the other parts; finite and above 0.
+    pub weight: f64,
+    /// The order they follow.
+    pub order: OrderConfig,
+}
+
+impl OrderConfig {
+    pub(crate) fn build(&self) -> Box<dyn Order> {
+        match self {
+            Self::EasyFirst => Box::new(EasyFirst),
+            Self::HardFirst => Box::new(HardFirst),
+            Self::Frontier => Box::new(Frontier),
+            Self::Random => Box::new(Random),
+            Self::Buckets { count } => Box::new(Buckets { count: *count }),
+            Self::Mixture(parts) => Box::new(Mixture::new(
+                parts
+                    .iter()
+                    .map(|part| (part.weight, part.order.build()))
+                    .collect(),
+            )),
+        }
+    }
+}
+
+/// When mastered queries are tried again; one that is no longer below tau returns to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Recheck {
+    /// Never.
+    Never,
+    /// As soon as this many epochs passed since it was last tried; at least 1.
+    Every(u32),
+    /// In each epoch some, those tried longest ago first: this share of the pool's size, rounded up; in (0, 1].
+    Share(f64),
+}
+
+impl Default for Recheck {
+    fn default() -> Self {
+        Self::Every(5)
+    }
+}
+
+/// What to do once the pool holds fewer queries than one batch (or than the data set, where that is smaller).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TooFew {
+    /// No further epoch: [`Curriculum::is_finished`](crate::Curriculum::is_finished).
+    Stop,
+    /// Fill one batch up with mastered queries, those tried longest ago first.
+    #[default]
+    Review,
+    /// Train on the whole data set (released code).
+    All,
+}
+
+/// What becomes of the last batch of an epoch when it is not full. No choice loses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartialBatch {
+    /// It is served as it is.
+    #[default]
+    Keep,
+    /// Its queries open the next epoch. An epoch that is smaller than one batch is served all the same.
+    Carry,
+}
+
+impl CurriculumConfig {
+    pub(crate) fn validate(&self) -> Result<()> {
+        require(self.tau.is_finite(), "tau", "finite", self.tau)?;
+        require(
+            self.batch_size >= 1,
+            "batch_size",
+            "at least 1",
+            self.batch_size,
+        )?;
+        self.validate_metric()?;
+        self.validate_difficulty()?;
+        validate_order(&self.order)?;
+        match self.recheck {
+            Recheck::Every(epochs) => require(epochs >= 1, "recheck.every", "at least 1", epochs)?,
+            Recheck::Share(share) => require(
+                share > 0.0 && share <= 1.0,
+                "recheck.share",
+                "in (0, 1]",
+                share,
+            )?,
+            Recheck::Never => {}
+        }
+        self.quotas
+            .values()
+            .try_for_each(|&quota| require(quota >= 1, "quotas", "at least 1 each", quota))
+    }
+
+    fn validate_metric(&self) -> Result<()> {
+        let MetricConfig {
+            lowest, highest, ..
+        } = self.metric;
+        require(lowest.is_finite(), "metric.lowest", "finite", lowest)?;
+        require(highest.is_finite(), "metric.highest", "finite", highest)?;
+        require(
+            highest > lowest,
+            "metric.highest",
+            format!("above metric.lowest = {lowest}"),
+            highest,
+        )
+    }
+
+    fn validate_difficulty(&self) -> Result<()> {
+        let unit = |estimator: &'static str| {
+            let range = format!("[{}, {}]", self.metric.lowest, self.metric.highest);
+            let allowed = format!("within [0, 1] or rescaled for the {estimator} estimator");
+            require(self.metric.yields_unit_interval(), "metric", allowed, range)
+        };
+        match self.difficulty {
+            DifficultyConfig::Mean => Ok(()),
+            DifficultyConfig::Spread => unit("spread"),
+            DifficultyConfig::Ema { weight } => require(
+                weight > 0.0 && weight <= 1.0,
+                "difficulty.ema.weight",
+                "in (0, 1]",
+                weight,
+            ),
+            DifficultyConfig::Beta {
+                prior,
+                retention,
+                deviations,
+            } => {
+                unit("beta")?;
+                require(
+                    prior > 0.0 && prior.is_finite(),
+                    "difficulty.beta.prior",
+                    "finite and above 0",
+                    prior,
+                )?;
+                require(
+                    (0.0..=1.0).contains(&retention),
+                    "difficulty.beta.retention",
+                    "in [0, 1]",
+                    retention,
+                )?;
+                let margin_ok = deviations >= 0.0 && deviations.is_finite();
+                require(
+                    margin_ok,
+                    "difficulty.beta.deviations",
+                    "finite and at least 0",
+                    deviations,
+                )
+            }
+        }
+    }
+}
+
+fn validate_order(order: &OrderConfig) -> Result<()> {
+    match order {
+        OrderConfig::Buckets { count } => {
+            require(*count >= 1, "order.buckets.count", "at least 1", count)
+        }
+        OrderConfig::Mixture(parts) => {
+            require(
+                !parts.is_empty(),
+                "order.mixture",
+                "a list of at least 1 part",
+                "an empty list",
+            )?;
+            parts.iter().try_for_each(|part| {
+                let weight_ok = part.weight > 0.0 && part.weight.is_finite();
+                require(
+                    weight_ok,
+                    "order.mixture.weight",
+                    "finite and above 0",
+                    part.weight,
+                )?;
+                let flat = !matches!(part.order, OrderConfig::Mixture(_));
+                require(
+                    flat,
+                    "order.mixture.order",
+                    "anything but a mixture",
+                    "a mixture",
+                )?;
+                validate_order(&part.order)
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn require(
+    ok: bool,
+    setting: &'static str,
+    allowed: impl Into<String>,
+    got: impl ToString,
+) -> Result<()> {
+    if ok {
+        Ok(())
+    } else {
+        Err(Error::Setting {
+            setting,
+            allowed: allowed.into(),
+            got: got.to_string(),
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! What can go wrong.
+
+use std::path::PathBuf;
+
+use crate::QueryId;
+
+/// An error of this crate. The curriculum is unchanged by a call that returns one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is outside its range.
+    #[error("{setting} must be {allowed}, got {got}")]
+    Setting {
+        /// Path of the setting, such as `difficulty.ema.weight`.
+        setting: &'static str,
+        /// The allowed range.
+        allowed: String,
+        /// The value found.
+        got: String,
+    },
+    /// A quota names a class that no query has.
+    #[error("quotas names the class {class:?}, which no query has; the classes are {known:?}")]
+    UnknownClass {
+        /// The class named.
+        class: String,
+        /// Classes of the data set.
+        known: Vec<String>,
+    },
+    /// There is nothing to schedule.
+    #[error("the data set holds no queries")]
+    NoQueries,
+    /// More queries or classes than the tables can number.
+    #[error("at most {allowed} {what} can be scheduled")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// The largest number.
+        allowed: usize,
+    },
+    /// Two queries share an id.
+    #[error("query id {id:?} occurs more than once")]
+    DuplicateQuery {
+        /// The id.
+        id: QueryId,
+    },
+    /// A record names a query that is not in the data set.
+    #[error("query id {id:?} is not in the data set")]
+    UnknownQuery {
+        /// The id.
+        id: QueryId,
+    },
+    /// A record without any rollout.
+    #[error("query {id:?} was recorded without any rollout")]
+    NoRollouts {
+        /// The query.
+        id: QueryId,
+    },
+    /// A metric is NaN or outside the configured range.
+    #[error(
+        "metric of rollout {rollout} of query {id:?} must be in [{lowest}, {highest}], got {got}"
+    )]
+    Metric {
+        /// The query.
+        id: QueryId,
+        /// Position of the rollout in the record, from 0.
+        rollout: usize,
+        /// The value found.
+        got: f64,
+        /// Lower bound of the configured range.
+        lowest: f64,
+        /// Upper bound of the configured range.
+        highest: f64,
+    },
+    /// A state was written by a later version of this crate.
+    #[error("state version {found} is newer than {supported}, the newest this build reads")]
+    FutureVersion {
+        /// Version of the state.
+        found: u32,
+        /// Newest version this build reads.
+        supported: u32,
+    },
+    /// A state contradicts itself.
+    #[error("inconsistent state: {detail}")]
+    InconsistentState {
+        /// What contradicts what.
+        detail: String,
+    },
+    /// A state file is cut short or is not a curriculum state.
+    #[error("{} does not hold a curriculum state", path.display())]
+    StateFormat {
+        /// The file.
+        path: PathBuf,
+        /// Where and why parsing stopped.
+        source: serde_json::Error,
+    },
+    /// A state file cannot be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,193 @@
+//! The order in which an epoch serves its queries.
+
+use std::fmt::Debug;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::QueryId;
+use crate::pool::Pool;
+
+/// Sorts the queries of an epoch.
+pub trait Order: Debug + Send + Sync {
+    /// One key for each candidate. The epoch serves ascending keys, equal keys in data-set order;
+    /// so every choice of keys is a permutation.
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64>;
+}
+
+/// The queries of the epoch being planned, in data-set order.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    pub(crate) pool: &'a Pool,
+    /// Ascending positions in the pool.
+    pub(crate) members: &'a [u32],
+    pub(crate) seed: u64,
+    pub(crate) epoch: u32,
+}
+
+impl<'a> Candidates<'a> {
+    /// Ids and difficulties, in data-set order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'a QueryId, f64)> {
+        let pool = self.pool;
+        self.members
+            .iter()
+            .map(move |&member| (pool.id(member), pool.query(member).estimate.difficulty))
+    }
+
+    /// A number in [0, 1) that depends on the seed, the purpose, the epoch and the query id alone.
+    pub fn uniform(&self, purpose: &str, id: &QueryId) -> f64 {
+        let stream =
+            xxh3_64_with_seed(purpose.as_bytes(), self.seed).wrapping_add(u64::from(self.epoch));
+        let bits = xxh3_64_with_seed(id.as_str().as_bytes(), stream);
+        (bits >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// The same epoch, some of its queries.
+    fn subset<'b>(&self, members: &'b [u32]) -> Candidates<'b>
+    where
+        'a: 'b,
+    {
+        Candidates { members, ..*self }
+    }
+}
+
+/// Members of the candidates in the order's sequence.
+pub(crate) fn arrange(order: &dyn Order, candidates: &Candidates<'_>) -> Vec<u32> {
+    let keys = order.keys(candidates);
+    let mut ranked: Vec<(u64, u32)> = keys
+        .into_iter()
+        .map(ascending_bits)
+        .zip(candidates.members.iter().copied())
+        .collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, member)| member).collect()
+}
+
+/// Bits that sort like the number; -0 equals 0.
+fn ascending_bits(key: f64) -> u64 {
+    let bits = (key + 0.0).to_bits();
+    if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | 1 << 63
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EasyFirst;
+
+impl Order for EasyFirst {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        candidates
+            .iter()
+            .map(|(_, difficulty)| difficulty)
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HardFirst;
+
+impl Order for HardFirst {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        candidates
+            .iter()
+            .map(|(_, difficulty)| -difficulty)
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frontier;
+
+impl Order for Frontier {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        candidates
+            .iter()
+            .map(|(_, difficulty)| (difficulty - 0.5).abs())
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Random;
+
+impl Order for Random {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        candidates
+            .iter()
+            .map(|(id, _)| candidates.uniform("order", id))
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Buckets {
+    pub(crate) count: u32,
+}
+
+impl Order for Buckets {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        let count = f64::from(self.count);
+        let band = |difficulty: f64| (difficulty * count).floor().clamp(0.0, count - 1.0);
+        candidates
+            .iter()
+            .map(|(id, difficulty)| band(difficulty) + candidates.uniform("order", id))
+            .collect()
+    }
+}
+
+/// Each query follows one of several orders; the parts are interleaved in proportion to their sizes.
+#[derive(Debug)]
+pub(crate) struct Mixture {
+    parts: Vec<(f64, Box<dyn Order>)>,
+    total_weight: f64,
+}
+
+impl Mixture {
+    pub(crate) fn new(parts: Vec<(f64, Box<dyn Order>)>) -> Self {
+        let total_weight = parts.iter().map(|(weight, _)| weight).sum();
+        Self {
+            parts,
+            total_weight,
+        }
+    }
+
+    /// The part that a uniform number falls into.
+    fn part(&self, uniform: f64) -> usize {
+        let mut left = uniform * self.total_weight;
+        let passed = self.parts.iter().take_while(|(weight, _)| {
+            left -= weight;
+            left >= 0.0
+        });
+        passed.count().min(self.parts.len() - 1)
+    }
+}
+
+impl Order for Mixture {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        let parts: Vec<usize> = candidates
+            .iter()
+            .map(|(id, _)| self.part(candidates.uniform("mixture", id)))
+            .collect();
+        let mut keys = vec![0.0; parts.len()];
+        for (part, (_, order)) in self.parts.iter().enumerate() {
+            let in_part = |&(slot, _): &(usize, &u32)| parts[slot] == part;
+            let (slots, members): (Vec<usize>, Vec<u32>) = candidates
+                .members
+                .iter()
+                .enumerate()
+                .filter(in_part)
+                .map(|(slot, &member)| (slot, member))
+                .unzip();
+            for (rank, member) in arrange(order.as_ref(), &candidates.subset(&members))
+                .iter()
+                .enumerate()
+            {
+                if let Ok(place) = members.binary_search(member) {
+                    keys[slots[place]] = (rank as f64 + 0.5) / members.len() as f64;
+                }
+            }
+        }
+        keys
+    }
+}

@@ -1,0 +1,161 @@
+//! The queries of a data set with what is known of each, found by id.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::difficulty::Estimate;
+use crate::{Error, QueryId, QuerySpec, Result};
+
+/// What is known of one query.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct QueryState {
+    pub(crate) estimate: Estimate,
+    /// The last epoch, counted from 1, that served or recorded it; 0: none.
+    pub(crate) last_epoch: u32,
+    /// Position in the table of classes.
+    pub(crate) class: u16,
+    pub(crate) mastered: bool,
+}
+
+/// Queries in data-set order, indexed by id.
+///
+/// Positions are private to one pool: everything that leaves the crate carries ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pool {
+    ids: Vec<QueryId>,
+    queries: Vec<QueryState>,
+    classes: Vec<Option<String>>,
+    /// Positions hashed by id; the ids themselves are held once, in `ids`.
+    index: HashTable<u32>,
+}
+
+impl Pool {
+    pub(crate) fn new(specs: impl IntoIterator<Item = impl Into<QuerySpec>>) -> Result<Self> {
+        let specs = specs.into_iter();
+        let expected = specs.size_hint().0;
+        let mut pool = Self {
+            ids: Vec::with_capacity(expected),
+            queries: Vec::with_capacity(expected),
+            classes: Vec::new(),
+            index: HashTable::with_capacity(expected),
+        };
+        for spec in specs {
+            let QuerySpec { id, class } = spec.into();
+            let class = pool.class_position(class)?;
+            pool.insert(
+                id,
+                QueryState {
+                    estimate: Estimate::NEVER_TRIED,
+                    last_epoch: 0,
+                    class,
+                    mastered: false,
+                },
+            )?;
+        }
+        if pool.is_empty() {
+            Err(Error::NoQueries)
+        } else {
+            Ok(pool)
+        }
+    }
+
+    fn insert(&mut self, id: QueryId, query: QueryState) -> Result<()> {
+        if self.find(&id).is_some() {
+            return Err(Error::DuplicateQuery { id });
+        }
+        let allowed = u32::MAX as usize;
+        let position = u32::try_from(self.ids.len()).map_err(|_| Error::TooMany {
+            what: "queries",
+            allowed,
+        })?;
+        let ids = &self.ids;
+        self.index
+            .insert_unique(hash(&id), position, |&p| hash(&ids[p as usize]));
+        self.ids.push(id);
+        self.queries.push(query);
+        Ok(())
+    }
+
+    fn class_position(&mut self, class: Option<String>) -> Result<u16> {
+        let position = self
+            .classes
+            .iter()
+            .position(|known| *known == class)
+            .unwrap_or(self.classes.len());
+        if position == self.classes.len() {
+            self.classes.push(class);
+        }
+        let allowed = u16::MAX as usize;
+        u16::try_from(position).map_err(|_| Error::TooMany {
+            what: "classes",
+            allowed,
+        })
+    }
+
+    pub(crate) fn position(&self, id: &QueryId) -> Result<u32> {
+        self.find(id)
+            .ok_or_else(|| Error::UnknownQuery { id: id.clone() })
+    }
+
+    fn find(&self, id: &QueryId) -> Option<u32> {
+        self.index
+            .find(hash(id), |&p| self.ids[p as usize] == *id)
+            .copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub(crate) fn id(&self, position: u32) -> &QueryId {
+        &self.ids[position as usize]
+    }
+
+    pub(crate) fn query(&self, position: u32) -> &QueryState {
+        &self.queries[position as usize]
+    }
+
+    pub(crate) fn query_mut(&mut self, position: u32) -> &mut QueryState {
+        &mut self.queries[position as usize]
+    }
+
+    pub(crate) fn queries(&self) -> &[QueryState] {
+        &self.queries
+    }
+
+    pub(crate) fn queries_mut(&mut self) -> &mut [QueryState] {
+        &mut self.queries
+    }
+
+    pub(crate) fn ids(&self) -> &[QueryId] {
+        &self.ids
+    }
+
+    pub(crate) fn classes(&self) -> &[Option<String>] {
+        &self.classes
+    }
+
+    /// Positions of the queries that fulfil a condition, ascending.
+    pub(crate) fn positions(&self, condition: impl Fn(&QueryState) -> bool) -> Vec<u32> {
+        (0..)
+            .zip(&self.queries)
+            .filter(|(_, query)| condition(query))
+            .map(|(position, _)| position)
+            .collect()
+    }
+
+    pub(crate) fn count(&self, condition: impl Fn(&QueryState) -> bool) -> usize {
+        self.queries.iter().filter(|query| condition(query)).count()
+    }
+}
+
+fn hash(id: &QueryId) -> u64 {
+    FxBuildHasher.hash_one(id)
+}

@@ -1,0 +1,109 @@
+//! Which queries an epoch serves, and in which order.
+
+use rustc_hash::FxHashSet;
+
+use crate::config::{CurriculumConfig, Recheck, TooFew};
+use crate::order::{Candidates, Order, arrange};
+use crate::pool::{Pool, QueryState};
+
+/// Positions of the queries that `epoch` serves, in order. `carried` queries, left over from the epoch before, come first.
+pub(crate) fn plan(
+    config: &CurriculumConfig,
+    order: &dyn Order,
+    pool: &Pool,
+    epoch: u32,
+    carried: &[u32],
+) -> Vec<u32> {
+    let selected = keep_to_quotas(config, pool, select(config, pool, epoch));
+    let carried: Vec<u32> = carried
+        .iter()
+        .copied()
+        .filter(|p| selected.binary_search(p).is_ok())
+        .collect();
+    let already: FxHashSet<u32> = carried.iter().copied().collect();
+    let rest: Vec<u32> = selected
+        .into_iter()
+        .filter(|p| !already.contains(p))
+        .collect();
+    let candidates = Candidates {
+        pool,
+        members: &rest,
+        seed: config.seed,
+        epoch,
+    };
+    let mut plan = carried;
+    plan.extend(arrange(order, &candidates));
+    plan
+}
+
+/// The queries of an epoch before quotas, ascending.
+fn select(config: &CurriculumConfig, pool: &Pool, epoch: u32) -> Vec<u32> {
+    let active = pool.positions(|query| !query.mastered);
+    let batch = config.batch_size.min(pool.len());
+    if active.len() < batch {
+        return match config.too_few {
+            TooFew::Stop => Vec::new(),
+            TooFew::All => pool.positions(|_| true),
+            TooFew::Review => {
+                let missing = batch - active.len();
+                with_reviews(pool, active, missing)
+            }
+        };
+    }
+    match config.recheck {
+        Recheck::Never => active,
+        Recheck::Every(period) => {
+            let due = |query: &QueryState| epoch.saturating_sub(query.last_epoch) >= period;
+            pool.positions(|query| !query.mastered || due(query))
+        }
+        Recheck::Share(share) => {
+            let reviews = (share * active.len() as f64).ceil() as usize;
+            with_reviews(pool, active, reviews)
+        }
+    }
+}
+
+/// The active queries and the `count` mastered ones tried longest ago, ascending.
+fn with_reviews(pool: &Pool, mut active: Vec<u32>, count: usize) -> Vec<u32> {
+    active.extend(longest_waiting(
+        pool,
+        pool.positions(|query| query.mastered),
+        count,
+    ));
+    active.sort_unstable();
+    active
+}
+
+/// The `count` of `positions` that were tried longest ago, ties in data-set order.
+fn longest_waiting(pool: &Pool, mut positions: Vec<u32>, count: usize) -> Vec<u32> {
+    if count < positions.len() {
+        positions.select_nth_unstable_by_key(count, |&position| {
+            (pool.query(position).last_epoch, position)
+        });
+        positions.truncate(count);
+    }
+    positions
+}
+
+fn keep_to_quotas(config: &CurriculumConfig, pool: &Pool, selected: Vec<u32>) -> Vec<u32> {
+    if config.quotas.is_empty() {
+        return selected;
+    }
+    let mut of_class = vec![Vec::new(); pool.classes().len()];
+    for position in selected {
+        of_class[usize::from(pool.query(position).class)].push(position);
+    }
+    let quota = |class: &Option<String>| {
+        class
+            .as_ref()
+            .and_then(|class| config.quotas.get(class))
+            .copied()
+    };
+    let mut kept: Vec<u32> = (pool.classes().iter().zip(of_class))
+        .flat_map(|(class, positions)| {
+            longest_waiting(pool, positions, quota(class).unwrap_or(usize::MAX))
+        })
+        .collect();
+    kept.sort_unstable();
+    kept
+}
