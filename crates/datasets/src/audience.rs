@@ -1,0 +1,125 @@
+//! The users: who liked what, and what a group of them likes more than others do.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rerec_rewards::{Catalogue, ItemIndex};
+
+use crate::dataset::{Rating, UserGroup, UserId};
+use crate::error::{Error, Result};
+use crate::facts::{FactPair, FactTable};
+
+/// Who liked what.
+#[derive(Debug)]
+pub(crate) struct Audience<'a> {
+    positions: HashMap<&'a UserId, usize>,
+    /// Per user.
+    likes: Vec<Vec<ItemIndex>>,
+    /// Per item, the positions of users.
+    fans: Vec<Vec<usize>>,
+}
+
+impl<'a> Audience<'a> {
+    /// Keeps the ratings of at least `liked_from`.
+    pub(crate) fn new(
+        catalogue: &Catalogue,
+        ratings: &'a [Rating],
+        liked_from: f64,
+    ) -> Result<Self> {
+        let mut audience = Self {
+            positions: HashMap::new(),
+            likes: Vec::new(),
+            fans: vec![Vec::new(); catalogue.len()],
+        };
+        for rating in ratings {
+            let item = catalogue
+                .index_of(&rating.item)
+                .ok_or_else(|| Error::UnknownItem {
+                    item: rating.item.clone(),
+                    place: format!("the ratings of user {}", rating.user.0),
+                })?;
+            let next = audience.likes.len();
+            let user = *audience.positions.entry(&rating.user).or_insert(next);
+            if user == next {
+                audience.likes.push(Vec::new());
+            }
+            if rating.rating >= liked_from && !audience.likes[user].contains(&item) {
+                audience.likes[user].push(item);
+                audience.fans[item.position()].push(user);
+            }
+        }
+        Ok(audience)
+    }
+
+    /// What a user likes.
+    pub(crate) fn likes(&self, user: usize) -> &[ItemIndex] {
+        &self.likes[user]
+    }
+
+    /// Who likes an item.
+    pub(crate) fn fans(&self, item: ItemIndex) -> &[usize] {
+        &self.fans[item.position()]
+    }
+}
+
+/// What a group likes more than others do.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupTaste {
+    pub(crate) name: String,
+    pub(crate) pair: FactPair,
+}
+
+/// The taste of each group: the pair of facts with the largest p ln(p / q), where p and q are its shares
+/// of the items liked by the group and by everybody (the pointwise Kullback-Leibler divergence).
+pub(crate) fn group_tastes(
+    facts: &FactTable<'_>,
+    audience: &Audience<'_>,
+    groups: &[UserGroup],
+) -> Result<Vec<GroupTaste>> {
+    let everybody = pair_shares(facts, audience, 0..audience.likes.len());
+    let taste = |group: &UserGroup| {
+        let members = group
+            .users
+            .iter()
+            .filter_map(|user| audience.positions.get(user).copied());
+        let keyness = |(pair, p): (&FactPair, &f64)| p * (p / everybody[pair]).ln();
+        let shares = pair_shares(facts, audience, members);
+        let best = shares
+            .iter()
+            .max_by(|a, b| keyness(*a).total_cmp(&keyness(*b)));
+        let (&pair, _) = best.ok_or_else(|| Error::NoTaste {
+            group: group.name.clone(),
+        })?;
+        Ok(GroupTaste {
+            name: group.name.clone(),
+            pair,
+        })
+    };
+    groups.iter().map(taste).collect()
+}
+
+/// How often each pair of facts of different relations occurs, per liked item.
+fn pair_shares(
+    facts: &FactTable<'_>,
+    audience: &Audience<'_>,
+    users: impl Iterator<Item = usize>,
+) -> BTreeMap<FactPair, f64> {
+    let mut shares = BTreeMap::new();
+    let mut total = 0.0;
+    for &item in users.flat_map(|user| audience.likes(user)) {
+        total += 1.0;
+        for pair in pairs(facts.of(item)) {
+            if facts.fact(pair[0]).relation != facts.fact(pair[1]).relation {
+                *shares.entry(pair).or_insert(0.0) += 1.0;
+            }
+        }
+    }
+    shares.values_mut().for_each(|share| *share /= total);
+    shares
+}
+
+/// Every two of the elements, in order.
+fn pairs<T: Copy>(of: &[T]) -> impl Iterator<Item = [T; 2]> {
+    of.iter()
+        .enumerate()
+        .flat_map(move |(i, &first)| of[i + 1..].iter().map(move |&second| [first, second]))
+}

@@ -1,0 +1,108 @@
+//! Settings of the queries.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, check};
+use crate::query::QueryClass;
+
+/// How many queries there are, and what they look like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueryConfig {
+    /// Queries to train on. Default 2000.
+    pub train: usize,
+    /// Queries to choose settings by. Default 200.
+    pub validation: usize,
+    /// Queries to report. Default 400.
+    pub test: usize,
+    /// Share of the items that are targets of validation queries only, (0, 1). Default 0.1.
+    pub validation_items: f64,
+    /// Share of the items that are targets of test queries only, (0, 1). Default 0.2.
+    pub test_items: f64,
+    /// Candidates per query, at least 2; one is right. Default 6.
+    pub candidates: usize,
+    /// The least and largest share of the wrong candidates that meet one condition, each in [0, 1].
+    /// Default [0.5, 0.8].
+    pub hard_share: [f64; 2],
+    /// Share of the queries outside the interest class that come with a history, [0, 1]. Default 0.2.
+    pub history_share: f64,
+    /// The least rating that counts as liking. Default 4.
+    pub liked_from: f64,
+    /// The classes, in equal parts. Default all five.
+    pub classes: Vec<QueryClass>,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self {
+            train: 2000,
+            validation: 200,
+            test: 400,
+            validation_items: 0.1,
+            test_items: 0.2,
+            candidates: 6,
+            hard_share: [0.5, 0.8],
+            history_share: 0.2,
+            liked_from: 4.0,
+            classes: QueryClass::ALL.to_vec(),
+        }
+    }
+}
+
+impl QueryConfig {
+    /// The gate for files and code alike.
+    pub(crate) fn validate(&self) -> Result<()> {
+        let held_out = self.validation_items + self.test_items;
+        let [low, high] = self.hard_share;
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let open = |x: f64| x > 0.0 && x < 1.0;
+        check(
+            open(self.validation_items),
+            "validation_items",
+            "in (0, 1)",
+            &self.validation_items,
+        )?;
+        check(
+            open(self.test_items),
+            "test_items",
+            "in (0, 1)",
+            &self.test_items,
+        )?;
+        check(
+            open(held_out),
+            "validation_items + test_items",
+            "in (0, 1)",
+            &held_out,
+        )?;
+        check(
+            self.candidates >= 2,
+            "candidates",
+            "at least 2",
+            &self.candidates,
+        )?;
+        check(
+            share(low) && share(high) && low <= high,
+            "hard_share",
+            "two ascending numbers in [0, 1]",
+            &self.hard_share,
+        )?;
+        check(
+            share(self.history_share),
+            "history_share",
+            "in [0, 1]",
+            &self.history_share,
+        )?;
+        check(
+            self.liked_from.is_finite(),
+            "liked_from",
+            "finite",
+            &self.liked_from,
+        )?;
+        check(
+            !self.classes.is_empty(),
+            "classes",
+            "at least one class",
+            &self.classes,
+        )
+    }
+}

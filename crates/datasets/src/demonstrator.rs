@@ -1,0 +1,273 @@
+//! A hurried, credulous annotator who writes the answers of the warm start.
+
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use rerec_rewards::{Attribute, Catalogue, Item};
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Demonstration;
+use crate::drills::drills;
+use crate::error::{Error, Result, check};
+use crate::facts::{FactTable, attributes_under};
+use crate::intent::{ComposedQuery, Evidence};
+use crate::random::stream;
+use crate::wording::Wording;
+
+/// How much the demonstrator writes, and how they err.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DemonstratorConfig {
+    /// Demonstrations of each train query, each hurried on its own, at least 1. Default 1.
+    pub per_query: usize,
+    /// Drills, spread evenly over all items. Default 2000.
+    pub drills: usize,
+    /// Probability of checking no candidate at all, [0, 1]. Default 0.6.
+    pub haste_first: f64,
+    /// Probability of stopping before each later candidate, [0, 1]. Default 0.12.
+    pub haste_later: f64,
+    /// How many times likelier a candidate that meets a condition is picked at a glance, at least 0.
+    /// Default 3.
+    pub glance_preference: f64,
+    /// Probability of believing a misinformed prompt, [0, 1]. Default 0.65.
+    pub credulity: f64,
+}
+
+impl Default for DemonstratorConfig {
+    fn default() -> Self {
+        Self {
+            per_query: 1,
+            drills: 2000,
+            haste_first: 0.6,
+            haste_later: 0.12,
+            glance_preference: 3.0,
+            credulity: 0.65,
+        }
+    }
+}
+
+impl DemonstratorConfig {
+    fn validate(&self) -> Result<()> {
+        let preference = self.glance_preference;
+        check(
+            self.per_query >= 1,
+            "per_query",
+            "at least 1",
+            &self.per_query,
+        )?;
+        for (setting, share) in [
+            ("haste_first", self.haste_first),
+            ("haste_later", self.haste_later),
+            ("credulity", self.credulity),
+        ] {
+            check((0.0..=1.0).contains(&share), setting, "in [0, 1]", &share)?;
+        }
+        check(
+            preference.is_finite() && preference > 0.0,
+            "glance_preference",
+            "above 0 and finite",
+            &preference,
+        )
+    }
+}
+
+/// Writes demonstrations and drills: recalled facts, the wanted conditions, one checked candidate a line,
+/// and the boxed choice.
+#[derive(Debug)]
+pub struct Demonstrator<'a> {
+    seed: u64,
+    config: &'a DemonstratorConfig,
+    catalogue: &'a Catalogue,
+    relations: Vec<&'a str>,
+}
+
+impl<'a> Demonstrator<'a> {
+    /// A demonstrator who knows the catalogue's facts under the relations of `wording`.
+    ///
+    /// # Errors
+    /// A setting out of range.
+    pub fn new(
+        seed: u64,
+        config: &'a DemonstratorConfig,
+        catalogue: &'a Catalogue,
+        wording: &'a Wording,
+    ) -> Result<Self> {
+        config.validate()?;
+        Ok(Self {
+            seed,
+            config,
+            catalogue,
+            relations: wording.relations().collect(),
+        })
+    }
+
+    /// The answer to a query; another `copy` is hurried and misled anew.
+    ///
+    /// # Errors
+    /// An item of the query that is not in the catalogue.
+    pub fn demonstrate(&self, composed: &ComposedQuery, copy: usize) -> Result<Demonstration> {
+        let query = &composed.query;
+        let mut rng = stream(self.seed, "demonstration", &format!("{}/{copy}", query.id));
+        let is_fooled = matches!(composed.evidence, Evidence::Belief { .. })
+            && rng.random_bool(self.config.credulity);
+        let (mut lines, wanted) = match is_fooled {
+            true => (Vec::new(), composed.believed_conditions()),
+            false => (self.notes(composed)?, composed.conditions.clone()),
+        };
+        lines.push(wanted_line(&wanted));
+        let candidates = query
+            .candidates
+            .iter()
+            .map(|id| self.item(id))
+            .collect::<Result<Vec<_>>>()?;
+        let choice = self.check_in_turn(&candidates, &wanted, &mut lines, &mut rng);
+        lines.push(format!("\\boxed{{{choice}}}"));
+        let (query, prompt) = (query.id.clone(), query.prompt.clone());
+        Ok(Demonstration {
+            query,
+            prompt,
+            response: lines.join("\n"),
+        })
+    }
+
+    /// The conditions and up to three checked lines each, every mark right; what fits comes last.
+    ///
+    /// Each item in turn is the one drilled, whatever split it is a target of.
+    pub fn drills(&self) -> Vec<String> {
+        drills(
+            self.seed,
+            &FactTable::new(self.catalogue, &self.relations),
+            self.config.drills,
+        )
+    }
+
+    /// What has to be recalled before the conditions are known.
+    fn notes(&self, composed: &ComposedQuery) -> Result<Vec<String>> {
+        let fact_line = |item: &Item, relations: &[&str]| {
+            format!(
+                "{}: {}.",
+                item.title,
+                listed(attributes_under(&item.attributes, relations))
+            )
+        };
+        match &composed.evidence {
+            Evidence::Named => Ok(Vec::new()),
+            Evidence::Shared { anchor, condition }
+            | Evidence::Belief {
+                anchor, condition, ..
+            } => Ok(vec![fact_line(self.item(anchor)?, &[&condition.relation])]),
+            Evidence::Liked => {
+                let liked = composed.query.history.iter();
+                liked
+                    .map(|id| Ok(fact_line(self.item(id)?, &self.relations)))
+                    .collect()
+            }
+            Evidence::Group(name) => Ok(vec![format!(
+                "Taste of {name}: {}.",
+                listed(&composed.conditions)
+            )]),
+        }
+    }
+
+    /// Checks the candidates in turn until one fits or patience ends; the chosen title.
+    fn check_in_turn<'i>(
+        &self,
+        candidates: &[&'i Item],
+        wanted: &[Attribute],
+        lines: &mut Vec<String>,
+        rng: &mut ChaCha8Rng,
+    ) -> &'i str {
+        for (place, item) in candidates.iter().enumerate() {
+            let haste = if place == 0 {
+                self.config.haste_first
+            } else {
+                self.config.haste_later
+            };
+            if rng.random_bool(haste) {
+                return self.glance(&candidates[place..], wanted, lines, rng);
+            }
+            lines.push(check_line(item, wanted));
+            if fits(item, wanted) {
+                return &item.title;
+            }
+        }
+        self.glance(candidates, wanted, lines, rng)
+    }
+
+    /// Picks a candidate without checking it, by a vague idea of what meets a condition.
+    fn glance<'i>(
+        &self,
+        candidates: &[&'i Item],
+        wanted: &[Attribute],
+        lines: &mut Vec<String>,
+        rng: &mut ChaCha8Rng,
+    ) -> &'i str {
+        let weight = |item: &&Item| {
+            let is_near = item
+                .attributes
+                .iter()
+                .any(|attribute| wanted.contains(attribute));
+            if is_near {
+                self.config.glance_preference
+            } else {
+                1.0
+            }
+        };
+        let title = candidates
+            .choose_weighted(rng, weight)
+            .map_or("", |item| item.title.as_str());
+        lines.push(format!("At a glance, \"{title}\" looks right."));
+        title
+    }
+
+    fn item(&self, id: &rerec_rewards::ItemId) -> Result<&'a Item> {
+        let index = self.catalogue.index_of(id);
+        index
+            .map(|index| self.catalogue.get(index))
+            .ok_or_else(|| Error::UnknownItem {
+                item: id.clone(),
+                place: "demonstration".to_owned(),
+            })
+    }
+}
+
+pub(crate) fn wanted_line(wanted: &[Attribute]) -> String {
+    format!("Wanted: {}.", listed(wanted))
+}
+
+/// "director Ada Lorne, genre western"
+fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) -> String {
+    let facts = attributes
+        .into_iter()
+        .map(|attribute| format!("{} {}", attribute.relation, attribute.value));
+    facts.collect::<Vec<_>>().join(", ")
+}
+
+/// "Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
+pub(crate) fn check_line(item: &Item, wanted: &[Attribute]) -> String {
+    let mut relations: Vec<&str> = wanted
+        .iter()
+        .map(|condition| condition.relation.as_str())
+        .collect();
+    relations.dedup();
+    let marked = attributes_under(&item.attributes, &relations).map(|attribute| {
+        let mark = if wanted.contains(attribute) {
+            "yes"
+        } else {
+            "no"
+        };
+        format!("{} {} {mark}", attribute.relation, attribute.value)
+    });
+    let verdict = if fits(item, wanted) { " It fits." } else { "" };
+    format!(
+        "{}: {}.{verdict}",
+        item.title,
+        marked.collect::<Vec<_>>().join(", ")
+    )
+}
+
+pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {
+    wanted
+        .iter()
+        .all(|condition| item.attributes.contains(condition))
+}

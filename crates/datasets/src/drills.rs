@@ -1,0 +1,86 @@
+//! Drills for the warm start: what every item is, and whether it meets two conditions.
+
+use rand::RngExt;
+use rand::seq::{IteratorRandom, SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rerec_rewards::{Catalogue, Item, ItemIndex};
+
+use crate::demonstrator::{check_line, fits, wanted_line};
+use crate::facts::{FactPair, FactTable};
+use crate::random::stream;
+
+/// The conditions and up to three checked lines each, every mark right; the line that fits is the last.
+///
+/// Each item in turn is the one drilled, so that all come equally often.
+pub(crate) fn drills(seed: u64, facts: &FactTable<'_>, count: usize) -> Vec<String> {
+    let mut rng = stream(seed, "drills", "");
+    let mut order: Vec<ItemIndex> = facts
+        .items()
+        .filter(|&item| facts.of(item).len() >= 2)
+        .collect();
+    order.shuffle(&mut rng);
+    order
+        .iter()
+        .cycle()
+        .take(count)
+        .filter_map(|&item| drill(facts, item, &mut rng))
+        .collect()
+}
+
+fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<String> {
+    let pair = drilled_pair(facts, drilled, rng)?;
+    let mut others = (0..2)
+        .map(|_| wrong_item(facts, pair, drilled, rng))
+        .collect::<Option<Vec<_>>>()?;
+    others.insert(rng.random_range(0..=others.len()), drilled);
+    let wanted = pair.map(|fact| facts.fact(fact).clone());
+    let mut lines = vec![wanted_line(&wanted)];
+    for item in items(facts.catalogue(), &others) {
+        lines.push(check_line(item, &wanted));
+        if fits(item, &wanted) {
+            break;
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+/// Two facts of the drilled item; half of the time one of them is exchanged for another value.
+fn drilled_pair(
+    facts: &FactTable<'_>,
+    drilled: ItemIndex,
+    rng: &mut ChaCha8Rng,
+) -> Option<FactPair> {
+    let mut pair = facts.draw_pair(drilled, rng)?;
+    if rng.random_bool(0.5) {
+        let place = rng.random_range(0..pair.len());
+        let strange = facts
+            .facts_like(pair[place])
+            .filter(|&fact| !facts.has(drilled, fact));
+        pair[place] = strange.choose(rng)?;
+    }
+    Some(pair)
+}
+
+/// An item that does not meet both conditions; half of the time one that meets one, if there is any.
+fn wrong_item(
+    facts: &FactTable<'_>,
+    pair: FactPair,
+    drilled: ItemIndex,
+    rng: &mut ChaCha8Rng,
+) -> Option<ItemIndex> {
+    let is_wrong = |&item: &ItemIndex| item != drilled && facts.met(item, pair) < 2;
+    if rng.random_bool(0.5) {
+        let half = facts
+            .holders(pair[rng.random_range(0..pair.len())])
+            .iter()
+            .copied();
+        if let Some(item) = half.filter(is_wrong).choose(rng) {
+            return Some(item);
+        }
+    }
+    facts.items().filter(is_wrong).choose(rng)
+}
+
+fn items<'a>(catalogue: &'a Catalogue, indices: &[ItemIndex]) -> impl Iterator<Item = &'a Item> {
+    indices.iter().map(|&index| catalogue.get(index))
+}

@@ -1,0 +1,96 @@
+//! What can go wrong with data.
+
+use std::path::PathBuf;
+
+use rerec_rewards::ItemId;
+
+use crate::query::QueryClass;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is out of its range.
+    #[error("{setting} must be {allowed}, got {value}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it may be.
+        allowed: String,
+        /// What it is.
+        value: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot read or write {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A field of a line is not what it should be.
+    #[error("line {line} of {}: {field} must be {allowed}, got {value:?}", path.display())]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The name of the field.
+        field: &'static str,
+        /// What it may be.
+        allowed: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// A query names an item that the catalogue does not hold.
+    #[error("{place}: item {item} is not in the catalogue")]
+    UnknownItem {
+        /// The item.
+        item: ItemId,
+        /// Where it is named.
+        place: String,
+    },
+    /// The members of a group like nothing.
+    #[error(
+        "group {group:?}: none of its users likes an item with two facts, so its taste is unknown"
+    )]
+    NoTaste {
+        /// The group.
+        group: String,
+    },
+    /// The catalogue has no query of the class to offer.
+    #[error("query {id}: no {} query found in {attempts} attempts over {targets} possible targets; the catalogue, ratings or groups offer too little", class.label())]
+    NoQuery {
+        /// The query that was to be composed.
+        id: String,
+        /// Its class.
+        class: QueryClass,
+        /// How many were drawn.
+        attempts: usize,
+        /// How many items were allowed as targets.
+        targets: usize,
+    },
+    /// The catalogue refuses its items, or lacks one.
+    #[error(transparent)]
+    Catalogue(#[from] rerec_rewards::Error),
+}
+
+/// A setting's value must be allowed.
+pub(crate) fn check(
+    holds: bool,
+    setting: &'static str,
+    allowed: &str,
+    value: &impl std::fmt::Debug,
+) -> Result<()> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        setting,
+        allowed: allowed.to_owned(),
+        value: format!("{value:?}"),
+    })
+}

@@ -1,0 +1,76 @@
+//! What a composed query secretly asks for, and how its prompt tells it.
+
+use rerec_rewards::{Attribute, ItemId};
+use serde::{Deserialize, Serialize};
+
+use crate::query::{Query, QueryClass};
+
+/// A query together with what lies behind it; the model sees only the query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComposedQuery {
+    /// What the model is asked.
+    pub query: Query,
+    /// The attributes that the target has, and no other candidate has all of.
+    pub conditions: Vec<Attribute>,
+    /// How the prompt tells the conditions.
+    pub evidence: Evidence,
+}
+
+/// How a prompt tells its conditions; one form per [`QueryClass`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The values are named.
+    Named,
+    /// The value of `condition` is that of the anchor; the others are named.
+    Shared {
+        /// An item that has the hidden value.
+        anchor: ItemId,
+        /// The condition that the prompt does not name.
+        condition: Attribute,
+    },
+    /// As `Shared`, but the prompt claims that the anchor's value is `believed`.
+    Belief {
+        /// An item that has the hidden value.
+        anchor: ItemId,
+        /// The condition that the prompt does not name.
+        condition: Attribute,
+        /// What the user wrongly holds to be the anchor's value.
+        believed: Attribute,
+    },
+    /// The items of the history share the conditions, and nothing else.
+    Liked,
+    /// The conditions are the taste of the users of this group.
+    Group(String),
+}
+
+impl Evidence {
+    /// The class of the queries that tell their conditions so.
+    pub fn class(&self) -> QueryClass {
+        match self {
+            Self::Named => QueryClass::Explicit,
+            Self::Shared { .. } => QueryClass::Implicit,
+            Self::Belief { .. } => QueryClass::Misinformed,
+            Self::Liked => QueryClass::Interest,
+            Self::Group(_) => QueryClass::Demographics,
+        }
+    }
+}
+
+impl ComposedQuery {
+    /// What somebody would look for who believes a misinformed prompt; else the conditions.
+    pub(crate) fn believed_conditions(&self) -> Vec<Attribute> {
+        let mut conditions = self.conditions.clone();
+        if let Evidence::Belief {
+            condition,
+            believed,
+            ..
+        } = &self.evidence
+        {
+            for wanted in conditions.iter_mut().filter(|wanted| *wanted == condition) {
+                wanted.clone_from(believed);
+            }
+        }
+        conditions
+    }
+}

@@ -1,0 +1,161 @@
+//! An invented world: films, people and viewers that exist nowhere else, so nothing is downloaded.
+
+mod films;
+mod names;
+mod viewers;
+
+use serde::{Deserialize, Serialize};
+
+use crate::builder::QueryConfig;
+use crate::dataset::{Dataset, Source};
+use crate::demonstrator::DemonstratorConfig;
+use crate::error::{Result, check};
+use crate::wording::{RelationWording, Wording};
+
+/// The size of the invented world, and what is asked about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldConfig {
+    /// Decides everything. Default 0.
+    pub seed: u64,
+    /// Films, 20 to 384. Default 240.
+    pub items: usize,
+    /// Directors, at least 2; with the actors at most 100. Default 24.
+    pub directors: usize,
+    /// Leading actors, at least 2. Default 24.
+    pub actors: usize,
+    /// Genres, 2 to 8. Default 8.
+    pub genres: usize,
+    /// Decades from the 1950s on, 2 to 6. Default 6.
+    pub decades: usize,
+    /// Viewers, at least one per group. Default 300.
+    pub users: usize,
+    /// Films that each viewer rates, 1 to the number of films. Default 30.
+    pub ratings_per_user: usize,
+    /// Groups of viewers with a taste of their own, 1 to 8. Default 8.
+    pub groups: usize,
+    /// The queries.
+    pub queries: QueryConfig,
+    /// The demonstrations and drills.
+    pub demonstrator: DemonstratorConfig,
+}
+
+impl Default for WorldConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            items: 240,
+            directors: 24,
+            actors: 24,
+            genres: 8,
+            decades: 6,
+            users: 300,
+            ratings_per_user: 30,
+            groups: 8,
+            queries: QueryConfig::default(),
+            demonstrator: DemonstratorConfig::default(),
+        }
+    }
+}
+
+impl WorldConfig {
+    fn validate(&self) -> Result<()> {
+        let people = self.directors.saturating_add(self.actors);
+        let within = |value: usize, setting, low: usize, high: usize| {
+            check(
+                (low..=high).contains(&value),
+                setting,
+                &format!("from {low} to {high}"),
+                &value,
+            )
+        };
+        within(self.items, "items", 20, names::MAX_TITLES)?;
+        within(self.directors, "directors", 2, names::MAX_PEOPLE)?;
+        within(self.actors, "actors", 2, names::MAX_PEOPLE)?;
+        within(people, "directors + actors", 4, names::MAX_PEOPLE)?;
+        within(self.genres, "genres", 2, films::GENRES.len())?;
+        within(self.decades, "decades", 2, films::MAX_DECADES)?;
+        within(self.groups, "groups", 1, viewers::PLACES.len())?;
+        within(self.users, "users", self.groups, 1_000_000)?;
+        within(self.ratings_per_user, "ratings_per_user", 1, self.items)
+    }
+}
+
+impl Dataset {
+    /// The dataset of an invented world; the same configuration gives the same bytes.
+    ///
+    /// ```
+    /// use rerec_datasets::{Dataset, WorldConfig};
+    ///
+    /// let world = Dataset::quickstart(&WorldConfig::default())?;
+    /// assert_eq!(world.catalogue.len(), 240);
+    /// assert_eq!(world.splits.test.len(), 400);
+    /// assert!(world.splits.test[0].prompt.ends_with("Answer:\n"));
+    /// # Ok::<(), rerec_datasets::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A setting out of range; a world too small for its queries.
+    pub fn quickstart(config: &WorldConfig) -> Result<Self> {
+        config.validate()?;
+        let films = films::invent(config);
+        let audience = viewers::invent(config, &films);
+        let source = Source {
+            catalogue: films::catalogue(&films)?,
+            ratings: audience.ratings,
+            groups: audience.groups,
+            wording: wording(),
+        };
+        Self::compose(config.seed, source, &config.queries, &config.demonstrator)
+    }
+}
+
+fn wording() -> Wording {
+    let words = |relation: &str, named: &str, before_noun, shared: &str, same: &str, mistakable| {
+        RelationWording {
+            relation: relation.to_owned(),
+            named: named.to_owned(),
+            before_noun,
+            shared: shared.to_owned(),
+            same: same.to_owned(),
+            mistakable,
+        }
+    };
+    Wording {
+        noun: "film".to_owned(),
+        relations: vec![
+            words(
+                "director",
+                "directed by {value}",
+                false,
+                "by the director of {anchor}",
+                "by its director",
+                true,
+            ),
+            words(
+                "actor",
+                "starring {value}",
+                false,
+                "with the star of {anchor}",
+                "with its star",
+                true,
+            ),
+            words(
+                "genre",
+                "{value}",
+                true,
+                "of the genre of {anchor}",
+                "of its genre",
+                false,
+            ),
+            words(
+                "decade",
+                "from the {value}",
+                false,
+                "from the decade of {anchor}",
+                "from its decade",
+                false,
+            ),
+        ],
+    }
+}

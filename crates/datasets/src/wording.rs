@@ -1,0 +1,209 @@
+//! How queries speak of items: the words around relations, and the layout of a prompt.
+
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use rerec_rewards::Attribute;
+use serde::{Deserialize, Serialize};
+
+use crate::intent::Evidence;
+
+/// The words for a catalogue: what its items are called and how each relation is spoken of.
+///
+/// A relation that is not listed is never asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wording {
+    /// What an item is called, for instance `film`.
+    pub noun: String,
+    /// The relations that can be asked about, in the order in which they are named.
+    pub relations: Vec<RelationWording>,
+}
+
+/// How one relation is spoken of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelationWording {
+    /// The relation as the catalogue calls it.
+    pub relation: String,
+    /// A named value; `{value}` stands for it: `directed by {value}`.
+    pub named: String,
+    /// Whether `named` stands before the noun ("a western film") or after it.
+    pub before_noun: bool,
+    /// The value of another item; `{anchor}` stands for its title: `by the director of {anchor}`.
+    pub shared: String,
+    /// The value of an item just mentioned: `by its director`.
+    pub same: String,
+    /// Whether users may be wrong about it: only then are there misinformed queries on it.
+    pub mistakable: bool,
+}
+
+impl Wording {
+    /// Plain words that fit any catalogue: "a film with director Ada Lorne".
+    ///
+    /// ```
+    /// let wording = rerec_datasets::Wording::plain("film", ["director", "genre"]);
+    /// assert_eq!(wording.relations[0].shared, "with the director of {anchor}");
+    /// ```
+    pub fn plain<'a>(noun: &str, relations: impl IntoIterator<Item = &'a str>) -> Self {
+        let relations = relations.into_iter().map(|relation| RelationWording {
+            relation: relation.to_owned(),
+            named: format!("with {relation} {{value}}"),
+            before_noun: false,
+            shared: format!("with the {relation} of {{anchor}}"),
+            same: format!("with its {relation}"),
+            mistakable: true,
+        });
+        Self {
+            noun: noun.to_owned(),
+            relations: relations.collect(),
+        }
+    }
+
+    /// The relations that can be asked about.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &str> {
+        self.relations.iter().map(|words| words.relation.as_str())
+    }
+
+    pub(crate) fn is_mistakable(&self, relation: &str) -> bool {
+        self.of(relation).is_some_and(|words| words.mistakable)
+    }
+
+    fn of(&self, relation: &str) -> Option<&RelationWording> {
+        self.relations
+            .iter()
+            .find(|words| words.relation == relation)
+    }
+
+    /// The sentence that asks for what `conditions` and `evidence` say, in one of a few phrasings.
+    /// `anchor` is the title of the evidence's anchor.
+    pub(crate) fn sentence(
+        &self,
+        conditions: &[Attribute],
+        evidence: &Evidence,
+        anchor: &str,
+        rng: &mut ChaCha8Rng,
+    ) -> String {
+        let noun = &self.noun;
+        let phrasings = match evidence {
+            Evidence::Named => {
+                let wish = self.wish(conditions, None);
+                vec![
+                    format!("I am looking for {wish}."),
+                    format!("Recommend {wish}."),
+                    format!("Which of these is {wish}?"),
+                ]
+            }
+            Evidence::Shared { condition, .. } => {
+                let wish = self.wish(conditions, Some((condition, Told::By(anchor))));
+                let same = self.wish(conditions, Some((condition, Told::Same)));
+                vec![
+                    format!("I am looking for {wish}."),
+                    format!("Recommend {wish}."),
+                    format!("I saw \"{anchor}\". Recommend {same}."),
+                ]
+            }
+            Evidence::Belief {
+                condition,
+                believed,
+                ..
+            } => {
+                let claim = self.claim(believed);
+                let same = self.wish(conditions, Some((condition, Told::Same)));
+                vec![
+                    format!("I loved \"{anchor}\", {claim}. Recommend {same}."),
+                    format!("After \"{anchor}\", {claim}, I am looking for {same}."),
+                ]
+            }
+            Evidence::Liked => vec![
+                format!("Recommend a {noun} like those I liked."),
+                format!("Which {noun} suits my taste?"),
+            ],
+            Evidence::Group(name) => vec![
+                format!("Recommend a {noun} for {name}."),
+                format!("Which {noun} would please {name}?"),
+            ],
+        };
+        phrasings.choose(rng).cloned().unwrap_or_default()
+    }
+
+    /// "a western film directed by Ada Lorne, starring Max Ilyn"; a hidden condition is told by the anchor.
+    fn wish(&self, conditions: &[Attribute], hidden: Option<(&Attribute, Told<'_>)>) -> String {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for condition in conditions {
+            let Some(words) = self.of(&condition.relation) else {
+                continue;
+            };
+            match hidden {
+                Some((hidden, told)) if hidden == condition => after.push(told.phrase(words)),
+                _ if words.before_noun => before.push(words.named(&condition.value)),
+                _ => after.push(words.named(&condition.value)),
+            }
+        }
+        self.noun_phrase(&before, &after)
+    }
+
+    /// What the user says of the anchor: "directed by Max Ilyn", "a western film".
+    fn claim(&self, believed: &Attribute) -> String {
+        let Some(words) = self.of(&believed.relation) else {
+            return believed.value.clone();
+        };
+        let named = words.named(&believed.value);
+        if words.before_noun {
+            self.noun_phrase(&[named], &[])
+        } else {
+            named
+        }
+    }
+
+    fn noun_phrase(&self, before: &[String], after: &[String]) -> String {
+        let mut phrase = before.join(" and ");
+        if !phrase.is_empty() {
+            phrase.push(' ');
+        }
+        phrase.push_str(&self.noun);
+        let article = if phrase.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) {
+            "an"
+        } else {
+            "a"
+        };
+        match after {
+            [] => format!("{article} {phrase}"),
+            after => format!("{article} {phrase} {}", after.join(", ")),
+        }
+    }
+}
+
+impl RelationWording {
+    fn named(&self, value: &str) -> String {
+        self.named.replace("{value}", value)
+    }
+}
+
+/// How a hidden condition is told: with the anchor's title, or by pointing back to it.
+#[derive(Clone, Copy)]
+enum Told<'a> {
+    By(&'a str),
+    Same,
+}
+
+impl Told<'_> {
+    fn phrase(self, words: &RelationWording) -> String {
+        match self {
+            Self::By(anchor) => words.shared.replace("{anchor}", &format!("\"{anchor}\"")),
+            Self::Same => words.same.clone(),
+        }
+    }
+}
+
+/// The whole prompt: the sentence, the liked titles, the options, each on a line of its own.
+pub(crate) fn prompt(sentence: &str, history: &[&str], candidates: &[&str]) -> String {
+    let mut lines = vec![sentence];
+    if !history.is_empty() {
+        lines.push("Liked:");
+        lines.extend(history);
+    }
+    lines.push("Options:");
+    lines.extend(candidates);
+    lines.push("Answer:\n");
+    lines.join("\n")
+}

@@ -1,0 +1,354 @@
+//! The invented world keeps the promises that training relies on.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{HashMap, HashSet};
+
+use rerec_datasets::{
+    Dataset, DemonstratorConfig, Error, Query, QueryClass, QueryConfig, WorldConfig,
+};
+use rerec_rewards::{Catalogue, ItemId};
+
+fn config(seed: u64) -> WorldConfig {
+    WorldConfig {
+        seed,
+        queries: QueryConfig {
+            train: 300,
+            validation: 50,
+            test: 50,
+            ..QueryConfig::default()
+        },
+        ..WorldConfig::default()
+    }
+}
+
+fn world(seed: u64) -> Dataset {
+    Dataset::quickstart(&config(seed)).unwrap()
+}
+
+fn queries(dataset: &Dataset) -> impl Iterator<Item = &Query> {
+    let splits = &dataset.splits;
+    splits
+        .train
+        .iter()
+        .chain(&splits.validation)
+        .chain(&splits.test)
+}
+
+fn title<'a>(catalogue: &'a Catalogue, id: &ItemId) -> &'a str {
+    &catalogue.get(catalogue.index_of(id).unwrap()).title
+}
+
+#[test]
+fn same_seed_same_bytes() {
+    let bytes = |seed| format!("{:?}", world(seed));
+    assert_eq!(bytes(3), bytes(3));
+    assert_ne!(bytes(3), bytes(4));
+}
+
+#[test]
+fn a_query_does_not_depend_on_how_many_there_are() {
+    let few = world(1);
+    let mut config = config(1);
+    config.queries.train = 400;
+    let many = Dataset::quickstart(&config).unwrap();
+    assert_eq!(few.splits.train, many.splits.train[..300]);
+    assert_eq!(few.splits.test, many.splits.test);
+    assert_eq!(few.demonstrations, many.demonstrations[..300]);
+}
+
+#[test]
+fn targets_of_the_splits_are_disjoint() {
+    for seed in 0..5 {
+        let splits = world(seed).splits;
+        let targets = |queries: &[Query]| -> HashSet<ItemId> {
+            queries
+                .iter()
+                .flat_map(|query| query.targets.clone())
+                .collect()
+        };
+        let [train, validation, test] =
+            [&splits.train, &splits.validation, &splits.test].map(|s| targets(s));
+        assert!(
+            train.is_disjoint(&validation)
+                && train.is_disjoint(&test)
+                && validation.is_disjoint(&test)
+        );
+        assert!(
+            train.len() > 100 && validation.len() > 8 && test.len() > 20,
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn every_class_comes_equally_often_and_every_id_once() {
+    let world = world(2);
+    for class in QueryClass::ALL {
+        assert_eq!(
+            world
+                .splits
+                .train
+                .iter()
+                .filter(|query| query.class == class)
+                .count(),
+            60
+        );
+        assert_eq!(
+            world
+                .splits
+                .test
+                .iter()
+                .filter(|query| query.class == class)
+                .count(),
+            10
+        );
+    }
+    let ids: HashSet<&str> = queries(&world).map(|query| query.id.as_str()).collect();
+    assert_eq!(ids.len(), 400);
+}
+
+#[test]
+fn candidates_are_distinct_hold_the_target_and_nothing_liked() {
+    let world = world(5);
+    for query in queries(&world) {
+        let candidates: HashSet<&ItemId> = query.candidates.iter().collect();
+        assert_eq!(candidates.len(), 6, "{}", query.id);
+        assert!(candidates.contains(&query.targets[0]));
+        assert!(query.history.iter().all(|item| !candidates.contains(item)));
+        assert!(query.class != QueryClass::Interest || query.history.len() >= 2);
+        let listed: Vec<&str> = query
+            .candidates
+            .iter()
+            .map(|id| title(&world.catalogue, id))
+            .collect();
+        let end = format!("Options:\n{}\nAnswer:\n", listed.join("\n"));
+        assert!(query.prompt.ends_with(&end), "{}", query.prompt);
+    }
+}
+
+/// What a careful reader writes: no haste, no credulity.
+fn careful(seed: u64) -> Dataset {
+    let demonstrator = DemonstratorConfig {
+        haste_first: 0.0,
+        haste_later: 0.0,
+        credulity: 0.0,
+        ..DemonstratorConfig::default()
+    };
+    Dataset::quickstart(&WorldConfig {
+        demonstrator,
+        ..config(seed)
+    })
+    .unwrap()
+}
+
+#[test]
+fn care_always_finds_the_target_and_credulity_never_does() {
+    let care = careful(6);
+    for (shown, query) in care.demonstrations.iter().zip(&care.splits.train) {
+        let boxed = format!("\\boxed{{{}}}", title(&care.catalogue, &query.targets[0]));
+        assert!(
+            shown.response.ends_with(&boxed),
+            "{}{}",
+            shown.prompt,
+            shown.response
+        );
+        assert_eq!(shown.response.matches("It fits.").count(), 1);
+    }
+    let mut config = config(6);
+    config.demonstrator = DemonstratorConfig {
+        haste_first: 0.0,
+        haste_later: 0.0,
+        credulity: 1.0,
+        ..config.demonstrator
+    };
+    let credulous = Dataset::quickstart(&config).unwrap();
+    let misinformed = credulous.demonstrations.iter().zip(&credulous.splits.train);
+    for (shown, query) in misinformed.filter(|(_, query)| query.class == QueryClass::Misinformed) {
+        let boxed = format!("\\boxed{{{}}}", title(&care.catalogue, &query.targets[0]));
+        assert!(!shown.response.ends_with(&boxed) && shown.response.contains("It fits."));
+    }
+}
+
+/// The target alone meets both conditions; of the others, half to four fifths meet one.
+#[test]
+fn exactly_one_candidate_fits_and_most_others_nearly_do() {
+    let care = careful(7);
+    let mut near = 0;
+    for (shown, query) in care.demonstrations.iter().zip(&care.splits.train) {
+        let wanted = shown
+            .response
+            .lines()
+            .find_map(|line| line.strip_prefix("Wanted: "))
+            .unwrap();
+        let wanted: HashSet<&str> = wanted.trim_end_matches('.').split(", ").collect();
+        let met = |id: &ItemId| {
+            let item = care.catalogue.get(care.catalogue.index_of(id).unwrap());
+            let facts = item
+                .attributes
+                .iter()
+                .map(|fact| format!("{} {}", fact.relation, fact.value));
+            facts.filter(|fact| wanted.contains(fact.as_str())).count()
+        };
+        let counts: Vec<usize> = query.candidates.iter().map(met).collect();
+        assert_eq!(
+            counts.iter().filter(|&&met| met == 2).count(),
+            1,
+            "{}",
+            query.prompt
+        );
+        assert_eq!(met(&query.targets[0]), 2);
+        near += counts.iter().filter(|&&met| met == 1).count();
+    }
+    let share = near as f64 / (5 * care.splits.train.len()) as f64;
+    assert!((0.5..0.8).contains(&share), "{share}");
+}
+
+/// A hurried first look with probability 0.6, as set; the bounds are four standard errors.
+#[test]
+fn haste_has_the_rate_that_was_set() {
+    let mut config = config(8);
+    config.demonstrator.per_query = 4;
+    let world = Dataset::quickstart(&config).unwrap();
+    let hasty = world.demonstrations.iter().filter(|shown| {
+        let mut lines = shown
+            .response
+            .lines()
+            .skip_while(|line| !line.starts_with("Wanted:"));
+        lines.nth(1).unwrap().starts_with("At a glance")
+    });
+    let share = hasty.count() as f64 / 1200.0;
+    assert!(
+        (share - 0.6).abs() < 4.0 * (0.24f64 / 1200.0).sqrt(),
+        "{share}"
+    );
+}
+
+#[test]
+fn drills_cover_all_items_evenly_and_mark_rightly() {
+    let world = world(9);
+    assert_eq!(world.drills.len(), 2000);
+    let mut drilled: HashMap<&str, usize> = HashMap::new();
+    for drill in &world.drills {
+        let mut lines = drill.lines();
+        let wanted = lines
+            .next()
+            .unwrap()
+            .strip_prefix("Wanted: ")
+            .unwrap()
+            .trim_end_matches('.');
+        let wanted: Vec<&str> = wanted.split(", ").collect();
+        for line in lines {
+            let (title, marks) = line.split_once(": ").unwrap();
+            *drilled.entry(title).or_default() += 1;
+            assert_eq!(
+                marks.ends_with("It fits."),
+                marks.matches(" yes").count() == 2,
+                "{drill}"
+            );
+            for mark in marks
+                .trim_end_matches(" It fits.")
+                .trim_end_matches('.')
+                .split(", ")
+            {
+                let (fact, mark) = mark.rsplit_once(' ').unwrap();
+                assert_eq!(mark == "yes", wanted.contains(&fact), "{drill}");
+            }
+        }
+    }
+    assert_eq!(drilled.len(), 240);
+    assert!(
+        drilled.values().all(|&count| count >= 8),
+        "2000 drills over 240 items"
+    );
+}
+
+#[test]
+fn the_groups_differ_and_their_members_like_what_they_are_said_to_like() {
+    let care = careful(10);
+    let tastes: HashSet<&str> = care
+        .demonstrations
+        .iter()
+        .filter_map(|shown| shown.response.strip_prefix("Taste of "))
+        .filter_map(|taste| taste.lines().next())
+        .collect();
+    assert_eq!(tastes.len(), 8, "one taste per group: {tastes:?}");
+    let conditions: HashSet<&str> = tastes
+        .iter()
+        .map(|taste| taste.split_once(": ").unwrap().1)
+        .collect();
+    assert_eq!(conditions.len(), 8, "{conditions:?}");
+    assert!(
+        conditions
+            .iter()
+            .all(|pair| pair.contains("genre") && pair.contains("decade"))
+    );
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let message = |config: WorldConfig| match Dataset::quickstart(&config) {
+        Err(error @ Error::Setting { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let default = WorldConfig::default;
+    assert_eq!(
+        message(WorldConfig {
+            items: 5,
+            ..default()
+        }),
+        "items must be from 20 to 384, got 5"
+    );
+    let queries = QueryConfig {
+        hard_share: [0.9, 0.5],
+        ..QueryConfig::default()
+    };
+    assert_eq!(
+        message(WorldConfig {
+            queries,
+            ..default()
+        }),
+        "hard_share must be two ascending numbers in [0, 1], got [0.9, 0.5]"
+    );
+    let demonstrator = DemonstratorConfig {
+        credulity: f64::NAN,
+        ..DemonstratorConfig::default()
+    };
+    assert_eq!(
+        message(WorldConfig {
+            demonstrator,
+            ..default()
+        }),
+        "credulity must be in [0, 1], got NaN"
+    );
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    let read = toml::from_str::<WorldConfig>;
+    assert_eq!(
+        read("seed = 4\n[queries]\ntrain = 10")
+            .unwrap()
+            .queries
+            .train,
+        10
+    );
+    assert!(
+        read("[queries]\ntrian = 10")
+            .unwrap_err()
+            .to_string()
+            .contains("trian")
+    );
+}
+
+#[test]
+fn a_world_too_small_for_a_class_says_so() {
+    let mut config = config(0);
+    config.items = 20;
+    config.users = 8;
+    config.ratings_per_user = 1;
+    let error = Dataset::quickstart(&config).unwrap_err().to_string();
+    assert!(
+        error.contains("query") || error.contains("group"),
+        "{error}"
+    );
+}
