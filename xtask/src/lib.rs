@@ -1,0 +1,28 @@
+//! Set-up, checks and jobs of the project: `cargo xtask help`.
+#![forbid(unsafe_code)]
+
+#[cfg(not(unix))]
+compile_error!("this project runs on x86-64 Linux: use such a machine, a container or WSL 2");
+
+mod bundle;
+mod cache;
+mod disk;
+mod environment;
+mod error;
+#[cfg(test)]
+mod fake;
+mod libtorch;
+mod manifest;
+mod pins;
+mod progress;
+mod python;
+mod tasks;
+mod wheel;
+
+pub use bundle::Bundle;
+pub use environment::Environment;
+pub use error::{Error, Result};
+pub use libtorch::{Device, TORCH_VERSION, set_up};
+pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE};
+pub use tasks::{HELP, run};
+pub use wheel::Wheel;

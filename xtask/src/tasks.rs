@@ -1,0 +1,147 @@
+//! The tasks of `cargo xtask`.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::libtorch::{self, Device};
+use crate::pins::MOVIELENS;
+use crate::progress::say;
+
+/// What `cargo xtask help` prints.
+pub const HELP: &str = "\
+Tasks of the project; those that need libtorch set it up themselves.
+
+cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (545 MB to download, 0.5 GB on disk)
+cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 4.2 GB on disk)
+cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
+cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
+cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...
+cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, tests
+cargo xtask help              print this
+
+Set-up uses, in this order: the folder that LIBTORCH names, the PyTorch 2.11.0 that is installed for python3, or wheels
+from PyPI, fetched by pip and checked by sha256. Downloads are kept in ~/.cache/rerec and may be deleted at any time.
+Afterwards plain cargo needs no variable. Called again it does nothing; an interrupted set-up is repaired.
+";
+
+/// Runs the task that the words after `cargo xtask` name.
+///
+/// # Errors
+/// No such task, a failed set-up, a failed program.
+pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
+    match words {
+        ["setup"] => set_up(environment, Device::Cpu),
+        ["setup", "--cuda"] => set_up(environment, Device::Cuda),
+        ["quickstart", rest @ ..] => train("configs/quickstart.toml", rest, environment),
+        ["movielens", rest @ ..] => movielens(rest, environment),
+        ["test", rest @ ..] => test(rest, environment),
+        ["ci"] => ci(environment),
+        _ => Err(Error::UnknownTask {
+            given: words.join(" "),
+        }),
+    }
+}
+
+fn set_up(environment: &Environment, device: Device) -> Result<()> {
+    let folder = libtorch::set_up(environment, device)?;
+    say(format_args!(
+        "libtorch {} is ready in {}",
+        libtorch::TORCH_VERSION,
+        folder.display()
+    ));
+    Ok(())
+}
+
+fn train(config: &str, rest: &[&str], environment: &Environment) -> Result<()> {
+    libtorch::set_up(environment, Device::Cpu)?;
+    let words = [
+        "run",
+        "--release",
+        "--package",
+        "rerec-cli",
+        "--bin",
+        "rerec",
+        "--",
+        "train",
+        config,
+    ];
+    hand_over(cargo(&[&words, rest].concat(), environment))
+}
+
+fn movielens(rest: &[&str], environment: &Environment) -> Result<()> {
+    let folder = environment.root.join("data/ml-100k");
+    if !MOVIELENS.is_installed(&folder) {
+        MOVIELENS.install(environment, &folder)?;
+    }
+    train("configs/movielens.toml", rest, environment)
+}
+
+fn test(rest: &[&str], environment: &Environment) -> Result<()> {
+    libtorch::set_up(environment, Device::Cpu)?;
+    hand_over(cargo(
+        &[&["test", "--workspace"], rest].concat(),
+        environment,
+    ))
+}
+
+fn ci(environment: &Environment) -> Result<()> {
+    check(cargo(&["fmt", "--all", "--check"], environment))?;
+    // The lints need the headers of libtorch; the tests reuse what is compiled for them.
+    set_up(environment, Device::Cpu)?;
+    let lint = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ];
+    check(cargo(&lint, environment))?;
+    let mut document = cargo(&["doc", "--workspace", "--no-deps"], environment);
+    document.env("RUSTDOCFLAGS", "--deny warnings");
+    check(document)?;
+    test(&[], environment)
+}
+
+fn cargo(words: &[&str], environment: &Environment) -> Command {
+    let mut command = Command::new(&environment.cargo);
+    command.args(words).current_dir(&environment.root);
+    command
+}
+
+/// Runs a program to its end.
+fn check(mut command: Command) -> Result<()> {
+    let line = line(&command);
+    say(format_args!("==> {line}"));
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::Command {
+            command: line,
+            status,
+        }),
+        Err(source) => Err(Error::Start {
+            command: line,
+            source,
+        }),
+    }
+}
+
+/// Lets a program take the place of this process, so that Ctrl-C and the exit status are its own.
+fn hand_over(mut command: Command) -> Result<()> {
+    let line = line(&command);
+    say(format_args!("==> {line}"));
+    Err(Error::Start {
+        command: line,
+        source: command.exec(),
+    })
+}
+
+fn line(command: &Command) -> String {
+    let words: Vec<_> = command
+        .get_args()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    format!("cargo {}", words.join(" "))
+}
