@@ -46,6 +46,169 @@ pub enum Error {
         id: ItemId,
     },
 
+    /// A score was asked for without any target.
+    #[error("no target given, need at least one")]
+    NoTargets,
+
+    /// An index that came from another, larger catalogue.
+    #[error("item index {index} is outside the catalogue of {items} items")]
+    IndexOutOfCatalogue {
+        /// The index given.
+        index: usize,
+        /// Number of items in the catalogue.
+        items: usize,
+    },
+
+    /// A setting lies outside its range.
+    #[error("{name} must be {allowed}, got {got}")]
+    InvalidSetting {
+        /// Name of the setting.
+        name: &'static str,
+        /// The value given.
+        got: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+
+    /// More attributes than the graph can number.
+    #[error("a graph holds at most {max} attributes")]
+    GraphTooLarge {
+        /// Largest number allowed.
+        max: usize,
+    },
+
+    /// An item of the query alignment has no attribute in the graph.
+    #[error("item `{id}` has no attribute in the graph")]
+    ItemWithoutAttributes {
+        /// The item.
+        id: ItemId,
+    },
+
+    /// Nothing to align with: no attribute belongs to every target.
+    #[error("the targets {targets:?} share no attribute in the graph")]
+    NoSharedAttributes {
+        /// The targets.
+        targets: Vec<ItemId>,
+    },
+
+    /// Ids and vectors do not fit together.
+    #[error(
+        "embeddings of shape [{rows}, {dimension}] for {ids} ids: need one row per id and at least one column"
+    )]
+    EmbeddingShape {
+        /// Number of ids.
+        ids: usize,
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        dimension: usize,
+    },
+
+    /// Two rows of an embedding table have the same id.
+    #[error("row {row} of the embeddings has id `{id}`, which row {first} already has")]
+    DuplicateEmbedding {
+        /// The id that occurs twice.
+        id: String,
+        /// Second row with the id.
+        row: usize,
+        /// First row with the id.
+        first: usize,
+    },
+
+    /// A vector holds NaN or an infinity.
+    #[error(
+        "row {row} of the embeddings (id `{id}`) has {value} in column {column}, must be finite"
+    )]
+    NonFiniteEmbedding {
+        /// Id of the row.
+        id: String,
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// The value found.
+        value: f32,
+    },
+
+    /// No row of an embedding table belongs to an item of the catalogue.
+    #[error("none of the {rows} embeddings belongs to one of the {items} items of the catalogue")]
+    NoEmbeddingInCatalogue {
+        /// Rows of the table.
+        rows: usize,
+        /// Items of the catalogue.
+        items: usize,
+    },
+
+    /// A vector of length 0 (after centring, if asked for), which has no cosine.
+    #[error("the embedding of item `{id}` has length 0")]
+    ZeroEmbedding {
+        /// The item.
+        id: ItemId,
+    },
+
+    /// An item of the preference alignment has no embedding.
+    #[error("item `{id}` has no embedding")]
+    ItemWithoutEmbedding {
+        /// The item.
+        id: ItemId,
+    },
+
+    /// A target that the candidates of its query do not hold, so that no answer could be right.
+    #[error("target `{id}` is not among the candidates")]
+    TargetOutsideCandidates {
+        /// The target.
+        id: ItemId,
+    },
+
+    /// A term that was mixed into a reward has no value for a sample.
+    #[error("reward term `{term}`: {message}")]
+    Term {
+        /// Name of the term.
+        term: String,
+        /// What is wrong.
+        message: String,
+    },
+
+    /// One sample of a batch could not be scored.
+    #[error("query `{query}`: {source}")]
+    Sample {
+        /// The query of the sample.
+        query: String,
+        /// Why.
+        source: Box<Error>,
+    },
+
+    /// No interaction to learn from: none given, or none with an item to set against it.
+    #[error("no interaction to learn from: need a user who chose some of the items, but not all")]
+    NoInteractions,
+
+    /// More users or items than can be numbered.
+    #[error("interactions hold at most {max} users and as many items, got {got}")]
+    TooManyNodes {
+        /// Number of users or items given.
+        got: usize,
+        /// Largest number allowed.
+        max: usize,
+    },
+
+    /// No user has enough interactions to hold one out.
+    #[error("no user has enough interactions to hold out a fraction of {fraction} for validation")]
+    NoValidationPairs {
+        /// The fraction.
+        fraction: f64,
+    },
+
+    /// Interactions that number their users and items differently.
+    #[error("the interactions differ in their users or items, need parts of one split")]
+    DifferentIds,
+
+    /// The training loss became infinite or NaN.
+    #[error("the loss of epoch {epoch} is not finite, try a lower learning rate")]
+    Diverged {
+        /// The epoch.
+        epoch: usize,
+    },
+
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -58,3 +221,16 @@ pub enum Error {
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Whether the data lack what a score needs, which a [`MissingPolicy`](crate::MissingPolicy)
+    /// may answer.
+    pub(crate) fn is_missing_data(&self) -> bool {
+        matches!(
+            self,
+            Self::ItemWithoutAttributes { .. }
+                | Self::NoSharedAttributes { .. }
+                | Self::ItemWithoutEmbedding { .. }
+        )
+    }
+}

@@ -100,9 +100,11 @@ impl AttributeGraph {
         self.missing = config.missing.validated()?;
         self.weights = match config.weighting {
             AttributeWeighting::Uniform => vec![1.0; self.degrees.len()],
-            AttributeWeighting::InverseDegree => {
-                self.degrees.iter().map(|&degree| 1.0 / f64::from(degree)).collect()
-            }
+            AttributeWeighting::InverseDegree => self
+                .degrees
+                .iter()
+                .map(|&degree| 1.0 / f64::from(degree))
+                .collect(),
         };
         Ok(self)
     }
@@ -128,17 +130,28 @@ impl AttributeGraph {
             if others.iter().all(|&target| has(target, attribute)) {
                 let weight = self.weights[*attribute as usize];
                 shared += weight;
-                matched += if has(candidate, attribute) { weight } else { 0.0 };
+                matched += if has(candidate, attribute) {
+                    weight
+                } else {
+                    0.0
+                };
             }
         }
-        if shared > 0.0 { Ok(matched / shared) } else { Err(self.no_shared_attributes(targets)) }
+        if shared > 0.0 {
+            Ok(matched / shared)
+        } else {
+            Err(self.no_shared_attributes(targets))
+        }
     }
 
     fn require_attributes(&self, item: ItemIndex) -> Result<()> {
-        let id = self.ids.get(item.position()).ok_or(Error::IndexOutOfCatalogue {
-            index: item.position(),
-            items: self.ids.len(),
-        })?;
+        let id = self
+            .ids
+            .get(item.position())
+            .ok_or(Error::IndexOutOfCatalogue {
+                index: item.position(),
+                items: self.ids.len(),
+            })?;
         if self.attributes_of(item).is_empty() {
             return Err(Error::ItemWithoutAttributes { id: id.clone() });
         }
@@ -146,7 +159,10 @@ impl AttributeGraph {
     }
 
     fn no_shared_attributes(&self, targets: &[ItemIndex]) -> Error {
-        let targets = targets.iter().map(|target| self.ids[target.position()].clone()).collect();
+        let targets = targets
+            .iter()
+            .map(|target| self.ids[target.position()].clone())
+            .collect();
         Error::NoSharedAttributes { targets }
     }
 
@@ -161,15 +177,20 @@ impl AttributeGraph {
     pub fn attributes(&self, item: ItemIndex) -> impl Iterator<Item = &Attribute> {
         let known = item.position() < self.ids.len();
         let edges = if known { self.attributes_of(item) } else { &[] };
-        edges.iter().map(|&attribute| &self.attributes[attribute as usize])
+        edges
+            .iter()
+            .map(|&attribute| &self.attributes[attribute as usize])
     }
 
     /// The graph as petgraph holds it, for its algorithms: items first, in the catalogue's order.
     pub fn to_petgraph(&self) -> UnGraph<GraphNode, ()> {
         let nodes = self.ids.len() + self.attributes.len();
         let mut graph = UnGraph::with_capacity(nodes, self.edges.len());
-        let items: Vec<_> =
-            self.ids.iter().map(|id| graph.add_node(GraphNode::Item(id.clone()))).collect();
+        let items: Vec<_> = self
+            .ids
+            .iter()
+            .map(|id| graph.add_node(GraphNode::Item(id.clone())))
+            .collect();
         let attributes: Vec<_> = self
             .attributes
             .iter()
@@ -181,5 +202,97 @@ impl AttributeGraph {
             }
         }
         graph
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Item;
+
+    fn graph_of(items: &[(&str, &[&str])]) -> (Vec<ItemIndex>, AttributeGraph) {
+        let item = |&(id, values): &(&str, &[&str])| Item {
+            attributes: values
+                .iter()
+                .map(|&value| Attribute {
+                    relation: "is".into(),
+                    value: value.into(),
+                })
+                .collect(),
+            ..Item::new(id, id)
+        };
+        let catalogue = Catalogue::new(items.iter().map(item).collect()).unwrap();
+        let graph = AttributeGraph::from_catalogue(&catalogue).unwrap();
+        (catalogue.iter().map(|(index, _)| index).collect(), graph)
+    }
+
+    #[test]
+    fn a_repeated_attribute_counts_once() {
+        let (at, graph) = graph_of(&[("a", &["x", "y", "x"]), ("b", &["x"])]);
+        assert_eq!(graph.query_alignment(at[1], &[at[0]]).unwrap(), 0.5);
+        assert_eq!(
+            graph
+                .attributes(at[0])
+                .map(|a| a.value.as_str())
+                .collect::<Vec<_>>(),
+            ["x", "y"]
+        );
+    }
+
+    #[test]
+    fn a_rare_attribute_weighs_more_by_inverse_degree() {
+        // "x" belongs to three items (weight 1/3), "y" to one (weight 1): b has 1/3 of 4/3.
+        let (at, graph) = graph_of(&[("a", &["x", "y"]), ("b", &["x"]), ("c", &["x"])]);
+        let weighting = AttributeWeighting::InverseDegree;
+        let graph = graph
+            .with_alignment(AlignmentConfig {
+                weighting,
+                ..Default::default()
+            })
+            .unwrap();
+        assert_eq!(graph.query_alignment(at[1], &[at[0]]).unwrap(), 0.25);
+    }
+
+    #[test]
+    fn missing_data_is_an_error_or_a_chosen_score() {
+        let (at, graph) = graph_of(&[("a", &["x"]), ("b", &["y"]), ("c", &[])]);
+        let message = |candidate, targets: &[ItemIndex]| {
+            graph
+                .query_alignment(candidate, targets)
+                .unwrap_err()
+                .to_string()
+        };
+        let without = "item `c` has no attribute in the graph";
+        assert_eq!(message(at[0], &[]), "no target given, need at least one");
+        assert_eq!(message(at[0], &[at[2]]), without);
+        assert_eq!(message(at[2], &[at[0]]), without);
+        assert!(matches!(
+            graph.query_alignment(at[0], &[at[0], at[1]]),
+            Err(Error::NoSharedAttributes { targets }) if targets.len() == 2
+        ));
+        let missing = MissingPolicy::Score(0.5);
+        let lenient = graph
+            .with_alignment(AlignmentConfig {
+                missing,
+                ..Default::default()
+            })
+            .unwrap();
+        assert_eq!(
+            lenient.query_alignment(at[0], &[at[0], at[1]]).unwrap(),
+            0.5
+        );
+        let stranger = ItemIndex::from_position(9).unwrap();
+        assert!(matches!(
+            lenient.query_alignment(stranger, &[at[0]]),
+            Err(Error::IndexOutOfCatalogue { index: 9, items: 3 })
+        ));
+    }
+
+    #[test]
+    fn petgraph_sees_items_attributes_and_edges() {
+        let (_, graph) = graph_of(&[("a", &["x", "y"]), ("b", &["x"])]);
+        let view = graph.to_petgraph();
+        assert_eq!((view.node_count(), view.edge_count()), (4, 3));
+        assert_eq!(petgraph::algo::connected_components(&view), 1);
     }
 }

@@ -1,8 +1,36 @@
 //! Ranking metrics, title matching and the dual-graph reward for recommendation.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod catalogue;
+mod embeddings;
 mod error;
+mod graph;
+mod lightgcn;
+mod matcher;
+mod missing;
+mod ranking;
+mod reward;
+mod title;
 
+pub use answer::{
+    Answer, AnswerBox, AnswerChoice, AnswerItem, AnswerReader, Flag, ListEntry, answer_box,
+    list_entries,
+};
 pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
+pub use embeddings::{
+    ContrastReport, EmbeddingTable, ItemEmbeddings, MAX_CONTRAST, Similarity, SimilarityConfig,
+};
 pub use error::{Error, Result};
+pub use graph::{AlignmentConfig, AttributeGraph, AttributeWeighting, GraphNode};
+pub use lightgcn::{
+    EpochReport, FittedLightGcn, InteractionSplit, Interactions, LightGcn, LightGcnConfig,
+    RankingQuality,
+};
+pub use matcher::{TitleLookup, TitleMatch, TitleMatcher};
+pub use missing::MissingPolicy;
+pub use ranking::ndcg_of_hits;
+pub use reward::{
+    DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,
+    RewardSummary, RewardTerm, RewardWeights, Sample, per_sample,
+};

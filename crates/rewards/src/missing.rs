@@ -27,9 +27,11 @@ pub enum MissingPolicy {
 impl MissingPolicy {
     pub(crate) fn validated(self) -> Result<Self> {
         match self {
-            Self::Score(score) if !(-1.0..=1.0).contains(&score) => {
-                Err(Error::InvalidSetting { name: "missing score", got: score.to_string(), allowed: "[-1, 1]" })
-            }
+            Self::Score(score) if !(-1.0..=1.0).contains(&score) => Err(Error::InvalidSetting {
+                name: "missing score",
+                got: score.to_string(),
+                allowed: "[-1, 1]",
+            }),
             _ => Ok(self),
         }
     }

@@ -23,8 +23,9 @@ impl GraphBuilder {
     }
 
     fn intern(&mut self, attribute: &Attribute) -> Result<u32> {
-        let number = u32::try_from(self.attributes.len())
-            .map_err(|_| Error::GraphTooLarge { max: u32::MAX as usize })?;
+        let number = u32::try_from(self.attributes.len()).map_err(|_| Error::GraphTooLarge {
+            max: u32::MAX as usize,
+        })?;
         self.attributes.push(attribute.clone());
         self.numbers.insert(attribute.clone(), number);
         Ok(number)
@@ -43,9 +44,17 @@ impl GraphBuilder {
             offsets[position] += offsets[position - 1];
         }
         AttributeGraph {
-            ids: catalogue.items().iter().map(|item| item.id.clone()).collect(),
+            ids: catalogue
+                .items()
+                .iter()
+                .map(|item| item.id.clone())
+                .collect(),
             offsets,
-            edges: self.edges.into_iter().map(|(_, attribute)| attribute).collect(),
+            edges: self
+                .edges
+                .into_iter()
+                .map(|(_, attribute)| attribute)
+                .collect(),
             weights: vec![1.0; degrees.len()],
             attributes: self.attributes,
             degrees,
