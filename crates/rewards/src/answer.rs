@@ -1,0 +1,205 @@
+//! Reading the final answer out of a response.
+
+mod boxes;
+mod list;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
+
+use crate::{Catalogue, ItemId, ItemIndex, TitleLookup, TitleMatch, TitleMatcher};
+
+pub use boxes::{AnswerChoice, answer_box};
+pub use list::{ListEntry, list_entries};
+
+/// A `\boxed{…}` that is not blank, by bytes of the response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerBox {
+    /// From the backslash to behind the closing brace.
+    pub span: Range<usize>,
+    /// What the box holds: trimmed, and without wrappers such as `\text{…}`.
+    pub content: Range<usize>,
+}
+
+/// What is notable about an answer or one of its items; none of it is an error of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Flag {
+    /// The response has no box, or only blank or unclosed ones.
+    NoBox,
+    /// The box holds separators and nothing else.
+    EmptyList,
+    /// The catalogue has no item of that name.
+    UnknownItem,
+    /// The name stands for several items.
+    AmbiguousTitle,
+    /// The item is not among the candidates.
+    OutsideCandidates,
+    /// The item was listed before.
+    DuplicateItem,
+}
+
+impl Flag {
+    /// The name used in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoBox => "no_box",
+            Self::EmptyList => "empty_list",
+            Self::UnknownItem => "unknown_item",
+            Self::AmbiguousTitle => "ambiguous_title",
+            Self::OutsideCandidates => "outside_candidates",
+            Self::DuplicateItem => "duplicate_item",
+        }
+    }
+}
+
+/// An answer: the box and the items listed in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The box, from its backslash to behind its closing brace, by bytes of the response.
+    pub span: Range<usize>,
+    /// The listed items, in order, duplicates and unknown ones among them.
+    pub items: Vec<AnswerItem>,
+}
+
+/// One item listed in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerItem {
+    /// The name as written.
+    pub text: String,
+    /// Where it stands, by bytes of the response.
+    pub span: Range<usize>,
+    /// The item meant, in the catalogue at hand; not written to files.
+    #[serde(skip)]
+    pub index: Option<ItemIndex>,
+    /// The item meant, by its external identity.
+    pub id: Option<ItemId>,
+    /// What is wrong with it, if anything.
+    pub flag: Option<Flag>,
+}
+
+impl Answer {
+    /// The ranking that the answer stands for: its items without duplicates, in order. A rank whose item is unknown,
+    /// ambiguous or outside the candidates is kept as `None`.
+    pub fn ranking(&self) -> impl Iterator<Item = Option<ItemIndex>> {
+        let distinct = self
+            .items
+            .iter()
+            .filter(|item| item.flag != Some(Flag::DuplicateItem));
+        distinct.map(|item| item.index.filter(|_| item.flag.is_none()))
+    }
+}
+
+/// Reads answers in terms of a catalogue.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use rerec_rewards::{AnswerChoice, AnswerReader, Catalogue, Flag, Item, TitleMatch};
+/// let items = vec![Item::new("7", "Heat (1995)"), Item::new("9", "Sabrina (1995)")];
+/// let reader = AnswerReader::new(Arc::new(Catalogue::new(items)?), TitleMatch::Title, AnswerChoice::Last);
+/// let answer = reader.read(r"I take \boxed{sabrina; Casino; Heat; Sabrina}.", None).unwrap();
+/// let ids: Vec<_> = answer.items.iter().map(|item| item.id.as_ref().map(|id| id.as_str())).collect();
+/// assert_eq!(ids, [Some("9"), None, Some("7"), Some("9")]);
+/// assert_eq!(answer.items[1].flag, Some(Flag::UnknownItem));
+/// assert_eq!(answer.items[3].flag, Some(Flag::DuplicateItem));
+/// assert_eq!(answer.ranking().count(), 3);
+/// # Ok::<(), rerec_rewards::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AnswerReader {
+    catalogue: Arc<Catalogue>,
+    matcher: TitleMatcher,
+    choice: AnswerChoice,
+}
+
+impl AnswerReader {
+    /// Indexes the names of the catalogue.
+    pub fn new(catalogue: Arc<Catalogue>, mode: TitleMatch, choice: AnswerChoice) -> Self {
+        let matcher = TitleMatcher::new(&catalogue, mode);
+        Self {
+            catalogue,
+            matcher,
+            choice,
+        }
+    }
+
+    /// The matcher that answers are read with.
+    pub fn matcher(&self) -> &TitleMatcher {
+        &self.matcher
+    }
+
+    /// The answer of a response, or nothing where it has no box.
+    pub fn read(&self, response: &str, candidates: Option<&[ItemIndex]>) -> Option<Answer> {
+        let AnswerBox { span, content } = answer_box(response, self.choice)?;
+        let mut seen = Seen::default();
+        let mut items = self.items(response, content, candidates);
+        for item in &mut items {
+            let repeated = !seen.insert(item);
+            if repeated {
+                item.flag = Some(Flag::DuplicateItem);
+            }
+        }
+        Some(Answer { span, items })
+    }
+
+    fn items(
+        &self,
+        response: &str,
+        content: Range<usize>,
+        candidates: Option<&[ItemIndex]>,
+    ) -> Vec<AnswerItem> {
+        let read = |text: &str, span| self.item(text, span, candidates);
+        let entries = list_entries(response, content.clone());
+        // A title that looks like a list is a title.
+        if !matches!(&entries[..], [only] if only.span == content) {
+            let whole = read(&response[content.clone()], content);
+            if whole.index.is_some() {
+                return vec![whole];
+            }
+        }
+        entries
+            .into_iter()
+            .map(|entry| read(&entry.text, entry.span))
+            .collect()
+    }
+
+    fn item(&self, text: &str, span: Range<usize>, candidates: Option<&[ItemIndex]>) -> AnswerItem {
+        let (index, flag) = match self.matcher.lookup(text, candidates) {
+            TitleLookup::Found(index)
+                if candidates.is_some_and(|candidates| !candidates.contains(&index)) =>
+            {
+                (Some(index), Some(Flag::OutsideCandidates))
+            }
+            TitleLookup::Found(index) => (Some(index), None),
+            TitleLookup::Ambiguous(_) => (None, Some(Flag::AmbiguousTitle)),
+            TitleLookup::Unknown => (None, Some(Flag::UnknownItem)),
+        };
+        let id = index.map(|index| self.catalogue.get(index).id.clone());
+        AnswerItem {
+            text: text.to_owned(),
+            span,
+            index,
+            id,
+            flag,
+        }
+    }
+}
+
+/// What an answer has listed so far.
+#[derive(Default)]
+struct Seen {
+    items: FxHashSet<ItemIndex>,
+    unresolved: FxHashSet<String>,
+}
+
+impl Seen {
+    fn insert(&mut self, item: &AnswerItem) -> bool {
+        match item.index {
+            Some(index) => self.items.insert(index),
+            None => self.unresolved.insert(item.text.clone()),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+use super::boxes::unwrap;
+use crate::title::is_padding;
+
+/// One entry of a list in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListEntry<'a> {
+    /// The entry, trimmed; for JSON without its escapes.
+    pub text: Cow<'a, str>,
+    /// Where it stands, by bytes of the whole text.
+    pub span: Range<usize>,
+}
+
+/// Splits a part of a text into the entries of a list, in order; blank entries are dropped.
+///
+/// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;`, lines, numbers `1. … 2. …`. Numbers
+/// and bullets before an entry, and wrappers such as `\text{…}` around it, do not belong to it. Text in none of these
+/// notations is one entry.
+///
+/// ```
+/// # use rerec_rewards::list_entries;
+/// for list in ["Alien; Heat;", "Alien [SEP] Heat", "- Alien\n- Heat", "1. Alien 2. Heat", r#"["Alien", "Heat"]"#] {
+///     let entries = list_entries(list, 0..list.len());
+///     assert_eq!(entries.iter().map(|entry| &*entry.text).collect::<Vec<_>>(), ["Alien", "Heat"]);
+///     assert_eq!(&list[entries[1].span.clone()], "Heat");
+/// }
+/// ```
+///
+/// # Panics
+/// If the range does not lie within the text, on character boundaries.
+pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
+    if let Some(entries) = json_entries(text, part.clone()) {
+        return entries;
+    }
+    let list = &text[part.clone()];
+    let pieces: Vec<&str> = if list.contains("[SEP]") {
+        list.split("[SEP]").collect()
+    } else if list.contains(';') {
+        list.split(';').collect()
+    } else if list.contains(['\n', '\r']) {
+        list.split(['\n', '\r']).collect()
+    } else {
+        split_numbers(list)
+    };
+    pieces
+        .into_iter()
+        .filter_map(|piece| entry(text, part.start + offset(list, piece), piece.len()))
+        .collect()
+}
+
+fn offset(whole: &str, part: &str) -> usize {
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}
+
+fn entry(text: &str, start: usize, len: usize) -> Option<ListEntry<'_>> {
+    let span = unwrap(text, start..start + len);
+    let marker = marker_len(&text[span.clone()]);
+    let span = unwrap(text, span.start + marker..span.end);
+    (!span.is_empty()).then(|| ListEntry {
+        text: text[span.clone()].into(),
+        span,
+    })
+}
+
+/// Length of "1. ", "(2) ", "- " and the like at the start of an entry.
+fn marker_len(entry: &str) -> usize {
+    let digits = entry.strip_prefix('(').unwrap_or(entry);
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    let after = match digits.len() - rest.len() {
+        0 => entry.strip_prefix(['-', '*', '•', '–']),
+        1..=3 => rest.strip_prefix(['.', ')']),
+        _ => None,
+    };
+    after
+        .filter(|after| after.starts_with(char::is_whitespace))
+        .map_or(0, |after| entry.len() - after.len())
+}
+
+/// Splits "1. A 2. B" before each number that continues the count.
+fn split_numbers(list: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = list;
+    if let Some(sign) = ['.', ')']
+        .into_iter()
+        .find(|sign| list.starts_with(&format!("1{sign} ")))
+    {
+        for number in 2.. {
+            let Some(at) = rest.find(&format!(" {number}{sign} ")) else {
+                break;
+            };
+            pieces.push(&rest[..at]);
+            rest = &rest[at + 1..];
+        }
+    }
+    pieces.push(rest);
+    pieces
+}
+
+fn json_entries(text: &str, part: Range<usize>) -> Option<Vec<ListEntry<'_>>> {
+    let list = &text[part.clone()];
+    if !list.starts_with('[') || !list.ends_with(']') {
+        return None;
+    }
+    let strings: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let entries = strings
+        .into_iter()
+        .map(|raw| json_entry(raw.get(), part.start + offset(list, raw.get())));
+    let mut entries: Vec<_> = entries.collect::<Option<_>>()?;
+    entries.retain(|entry| !entry.text.is_empty());
+    Some(entries)
+}
+
+fn json_entry(raw: &str, start: usize) -> Option<ListEntry<'_>> {
+    let string: String = serde_json::from_str(raw).ok()?;
+    let text = string.trim_matches(is_padding).to_owned();
+    Some(ListEntry {
+        text: text.into(),
+        span: start + 1..start + raw.len() - 1,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(list: &str) -> Vec<String> {
+        list_entries(list, 0..list.len())
+            .into_iter()
+            .map(|entry| entry.text.into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn every_notation_is_read() {
+        for (list, expected) in [
+            ("A", vec!["A"]),
+            ("A;B ; ;C;", vec!["A", "B", "C"]),
+            ("[SEP] A; b [SEP] B", vec!["A; b", "B"]),
+            ("1) A\r\n2) B\r\n", vec!["A", "B"]),
+            ("(1) A\n(2) B", vec!["A", "B"]),
+            ("• A\n* B\n– C", vec!["A", "B", "C"]),
+            ("1. A 2. B 3. C", vec!["A", "B", "C"]),
+            ("1. A 3. B", vec!["A 3. B"]),
+            (r"\text{A}; \text{B}", vec!["A", "B"]),
+            (r"1. \text{A}; 2. B", vec!["A", "B"]),
+            (r#"["A; b", " ", "caf\u00e9"]"#, vec!["A; b", "café"]),
+            (r#"["A", 3]"#, vec![r#"["A", 3]"#]),
+            ("[REC] (2007)", vec!["[REC] (2007)"]),
+            ("2001: A Space Odyssey", vec!["2001: A Space Odyssey"]),
+            (
+                "10 Things I Hate About You; 1984",
+                vec!["10 Things I Hate About You", "1984"],
+            ),
+            (" ; ", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(texts(list), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn spans_are_bytes_of_the_whole_text() {
+        let text = "é \\boxed{1. Amélie; [x]}";
+        let entries = list_entries(text, 10..text.len() - 1);
+        assert_eq!(
+            entries
+                .iter()
+                .map(|entry| &text[entry.span.clone()])
+                .collect::<Vec<_>>(),
+            ["Amélie", "[x]"]
+        );
+    }
+}

@@ -1,0 +1,278 @@
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::title::{Title, is_padding, without_article};
+use crate::{Catalogue, ItemIndex};
+
+/// How a written title is compared with the catalogue's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TitleMatch {
+    /// Equal but for case, accents, punctuation, the place of the article, and a year or an alternative title that
+    /// one side leaves out.
+    #[default]
+    Title,
+    /// Equal to the title or an alias, character for character.
+    Exact,
+}
+
+/// What the catalogue knows under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TitleLookup {
+    /// One item, the one meant.
+    Found(ItemIndex),
+    /// Several items, in catalogue order; the name does not tell them apart.
+    Ambiguous(Vec<ItemIndex>),
+    /// No item.
+    Unknown,
+}
+
+/// Finds the item that a written title means.
+///
+/// A name stands for an item when it equals its title, an alias, or a title in the brackets behind it. A year that is
+/// given must agree; an English article may be lost. A name of several items is reported as ambiguous, never guessed,
+/// unless the candidates leave only one.
+///
+/// ```
+/// # use rerec_rewards::{Catalogue, Item, TitleLookup, TitleMatch, TitleMatcher};
+/// let catalogue = Catalogue::new(vec![
+///     Item::new("1", "Breakfast Club, The (1985)"),
+///     Item::new("2", "Solaris (1972)"),
+///     Item::new("3", "Solaris (2002)"),
+/// ])?;
+/// let matcher = TitleMatcher::new(&catalogue, TitleMatch::Title);
+/// let [club, old, new] = [0, 1, 2].map(|i| catalogue.iter().nth(i).unwrap().0);
+/// assert_eq!(matcher.lookup("the breakfast club", None), TitleLookup::Found(club));
+/// assert_eq!(matcher.lookup("The Breakfast Club (1999)", None), TitleLookup::Unknown);
+/// assert_eq!(matcher.lookup("Solaris (2002)", None), TitleLookup::Found(new));
+/// assert_eq!(matcher.lookup("Solaris", None), TitleLookup::Ambiguous(vec![old, new]));
+/// assert_eq!(matcher.lookup("Solaris", Some(&[club, old])), TitleLookup::Found(old));
+/// # Ok::<(), rerec_rewards::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TitleMatcher {
+    mode: TitleMatch,
+    names: Names,
+    /// Names that begin with an article, without it.
+    without_article: Names,
+    years: Vec<Option<u16>>,
+}
+
+type Names = FxHashMap<String, Vec<ItemIndex>>;
+
+impl TitleMatcher {
+    /// Indexes the names of a catalogue.
+    pub fn new(catalogue: &Catalogue, mode: TitleMatch) -> Self {
+        let (names, without_article) = (Names::default(), Names::default());
+        let mut matcher = Self {
+            mode,
+            names,
+            without_article,
+            years: Vec::with_capacity(catalogue.len()),
+        };
+        for (index, item) in catalogue.iter() {
+            let titles = std::iter::once(&item.title).chain(&item.aliases);
+            match mode {
+                TitleMatch::Exact => {
+                    titles.for_each(|title| insert(&mut matcher.names, trim(title), index))
+                }
+                TitleMatch::Title => matcher.insert_titles(titles, item.year, index),
+            }
+        }
+        matcher
+    }
+
+    /// The item that a name stands for; `candidates` narrow the choice where they hold one of several.
+    pub fn lookup(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
+        match self.mode {
+            TitleMatch::Exact => self
+                .names
+                .get(trim(name))
+                .map_or(TitleLookup::Unknown, |hits| choose(hits, candidates)),
+            TitleMatch::Title => self.lookup_title(&Title::read(name), candidates),
+        }
+    }
+
+    fn insert_titles<'a>(
+        &mut self,
+        titles: impl Iterator<Item = &'a String>,
+        year: Option<u16>,
+        index: ItemIndex,
+    ) {
+        let mut found = None;
+        for title in titles.map(|title| Title::read(title)) {
+            found = found.or(title.year);
+            for name in title.names.iter().chain(&title.alternatives) {
+                insert(&mut self.names, name, index);
+                if let Some(rest) = without_article(name) {
+                    insert(&mut self.without_article, rest, index);
+                }
+            }
+        }
+        self.years.push(year.or(found));
+    }
+
+    fn lookup_title(&self, title: &Title, candidates: Option<&[ItemIndex]>) -> TitleLookup {
+        let whole = title.names.iter().filter_map(|name| self.names.get(name));
+        let lost_article = title
+            .names
+            .iter()
+            .filter_map(|name| self.without_article.get(name));
+        let extra_article = title
+            .names
+            .iter()
+            .filter_map(|name| self.names.get(without_article(name)?));
+        whole
+            .chain(lost_article)
+            .chain(extra_article)
+            .map(|hits| self.of_year(hits, title.year))
+            .find(|hits| !hits.is_empty())
+            .map_or(TitleLookup::Unknown, |hits| choose(&hits, candidates))
+    }
+
+    /// The items of a year, or where there is none those whose year is not known.
+    fn of_year(&self, hits: &[ItemIndex], year: Option<u16>) -> Vec<ItemIndex> {
+        let having = |year| {
+            hits.iter()
+                .copied()
+                .filter(|hit| self.years.get(hit.position()) == Some(&year))
+                .collect()
+        };
+        match year {
+            None => hits.to_vec(),
+            Some(_) => Some(having(year))
+                .filter(|hits: &Vec<_>| !hits.is_empty())
+                .unwrap_or_else(|| having(None)),
+        }
+    }
+}
+
+fn trim(name: &str) -> &str {
+    name.trim_matches(is_padding)
+}
+
+fn insert(names: &mut Names, name: &str, index: ItemIndex) {
+    let items = names.entry(name.to_owned()).or_default();
+    if items.last() != Some(&index) {
+        items.push(index);
+    }
+}
+
+fn choose(hits: &[ItemIndex], candidates: Option<&[ItemIndex]>) -> TitleLookup {
+    if let [only] = hits {
+        return TitleLookup::Found(*only);
+    }
+    let mut offered = hits
+        .iter()
+        .filter(|hit| candidates.is_some_and(|candidates| candidates.contains(hit)));
+    match (offered.next(), offered.next()) {
+        (Some(only), None) => TitleLookup::Found(*only),
+        (Some(first), Some(second)) => TitleLookup::Ambiguous(
+            [first, second]
+                .into_iter()
+                .chain(offered)
+                .copied()
+                .collect(),
+        ),
+        (None, _) => TitleLookup::Ambiguous(hits.to_vec()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Item;
+
+    fn matcher(titles: &[&str], mode: TitleMatch) -> (Vec<ItemIndex>, TitleMatcher) {
+        let items = titles
+            .iter()
+            .enumerate()
+            .map(|(i, title)| Item::new(i.to_string(), *title))
+            .collect();
+        let catalogue = Catalogue::new(items).unwrap();
+        (
+            catalogue.iter().map(|(index, _)| index).collect(),
+            TitleMatcher::new(&catalogue, mode),
+        )
+    }
+
+    #[test]
+    fn every_name_of_an_item_finds_it() {
+        let (items, matcher) = matcher(
+            &[
+                "Seven (a.k.a. Se7en) (1995)",
+                "City of Lost Children, The (Cité des enfants perdus, La) (1995)",
+            ],
+            TitleMatch::Title,
+        );
+        for name in [
+            "Seven",
+            "se7en",
+            "Seven (1995)",
+            "Se7en (1995)",
+            "Seven (Se7en) (1995)",
+            "Se7en (Seven)",
+        ] {
+            assert_eq!(
+                matcher.lookup(name, None),
+                TitleLookup::Found(items[0]),
+                "{name}"
+            );
+        }
+        for name in [
+            "City of Lost Children",
+            "La Cite des Enfants Perdus",
+            "The City of Lost Children (1995)",
+        ] {
+            assert_eq!(
+                matcher.lookup(name, None),
+                TitleLookup::Found(items[1]),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_title_with_its_article_goes_before_one_without() {
+        let (items, matcher) = matcher(&["The Piano", "Piano"], TitleMatch::Title);
+        assert_eq!(matcher.lookup("Piano", None), TitleLookup::Found(items[1]));
+        assert_eq!(
+            matcher.lookup("Piano, The", None),
+            TitleLookup::Found(items[0])
+        );
+    }
+
+    #[test]
+    fn a_wrong_year_is_another_item() {
+        let (items, matcher) = matcher(
+            &["Dracula (1931)", "Dracula (1992)", "Nosferatu"],
+            TitleMatch::Title,
+        );
+        assert_eq!(matcher.lookup("Dracula (1958)", None), TitleLookup::Unknown);
+        assert_eq!(
+            matcher.lookup("Nosferatu (1922)", None),
+            TitleLookup::Found(items[2])
+        );
+        assert_eq!(
+            matcher.lookup("Dracula", Some(&items[2..])),
+            TitleLookup::Ambiguous(items[..2].to_vec())
+        );
+    }
+
+    #[test]
+    fn exact_matching_forgives_nothing_but_padding() {
+        let (items, matcher) = matcher(&["Toy Story (1995)"], TitleMatch::Exact);
+        assert_eq!(
+            matcher.lookup("\u{a0}Toy Story (1995)\n", None),
+            TitleLookup::Found(items[0])
+        );
+        for name in [
+            "toy story (1995)",
+            "Toy Story",
+            "Toy  Story (1995)",
+            "\u{200b}Toy Story (1995)",
+        ] {
+            assert_eq!(matcher.lookup(name, None), TitleLookup::Unknown, "{name}");
+        }
+    }
+}

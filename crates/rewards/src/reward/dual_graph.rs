@@ -1,0 +1,201 @@
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{DualGraphConfig, ListAlignment, Reward, RewardBreakdown, Sample};
+use crate::ranking::{discount, ndcg_of_hits};
+use crate::{
+    Answer, AnswerReader, AttributeGraph, Catalogue, Error, Flag, ItemEmbeddings, ItemIndex, Result,
+};
+
+/// The dual-graph reward r = w_f · format + NDCG@K + w_1 · QAS + w_2 · PAS (ReRec, arXiv 2604.07851).
+///
+/// The query alignment score QAS comes from an item-attribute graph, the preference alignment score PAS from item
+/// embeddings; where one is not given its part is absent. A response without an answer aligns with nothing and scores
+/// 0 in both.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use rerec_rewards::*;
+/// let facts = |genres: &[&str]| genres.iter()
+///     .map(|genre| Attribute { relation: "genre".into(), value: (*genre).into() }).collect();
+/// let catalogue = Arc::new(Catalogue::new(vec![
+///     Item { attributes: facts(&["Crime", "Drama"]), ..Item::new("1", "Heat (1995)") },
+///     Item { attributes: facts(&["Crime"]), ..Item::new("2", "Casino (1995)") },
+/// ])?);
+/// let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue)?);
+/// let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), Some(graph), None)?;
+///
+/// let targets = catalogue.indices_of(&["1".into()])?;
+/// let response = r"Crime, so \boxed{Casino}";
+/// let batch = [Sample { query: "q1", response, targets: &targets, candidates: None }];
+/// let scored = reward.score(&batch).remove(0)?;
+/// // Wrong, but it has one of the two genres of Heat: 0.1 * 0.5 + 0 + 0.01 * 0.5.
+/// assert_eq!((scored.ndcg, scored.query_alignment), (0.0, Some(0.5)));
+/// assert!((scored.total - 0.055).abs() < 1e-12);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DualGraphReward {
+    config: DualGraphConfig,
+    catalogue: Arc<Catalogue>,
+    reader: AnswerReader,
+    graph: Option<Arc<AttributeGraph>>,
+    embeddings: Option<Arc<ItemEmbeddings>>,
+}
+
+impl DualGraphReward {
+    /// Composes the reward from parts that were all built for this catalogue.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`].
+    pub fn new(
+        config: DualGraphConfig,
+        catalogue: Arc<Catalogue>,
+        graph: Option<Arc<AttributeGraph>>,
+        embeddings: Option<Arc<ItemEmbeddings>>,
+    ) -> Result<Self> {
+        config.validate()?;
+        let reader = AnswerReader::new(catalogue.clone(), config.title_match, config.answer);
+        Ok(Self {
+            config,
+            catalogue,
+            reader,
+            graph,
+            embeddings,
+        })
+    }
+
+    /// The reader that finds the answers.
+    pub fn reader(&self) -> &AnswerReader {
+        &self.reader
+    }
+
+    fn score_one(&self, sample: &Sample<'_>) -> Result<RewardBreakdown> {
+        let targets = self.targets(sample)?;
+        let answer = self.reader.read(sample.response, sample.candidates);
+        let ranking: Vec<_> = answer
+            .iter()
+            .flat_map(Answer::ranking)
+            .take(self.config.cutoff)
+            .collect();
+        let hits = ranking
+            .iter()
+            .map(|rank| rank.is_some_and(|item| targets.contains(&item)));
+        let hit = hits.clone().any(|hit| hit);
+        let (format, ndcg) = match answer {
+            Some(_) => (0.5, ndcg_of_hits(hits, targets.len(), self.config.cutoff)),
+            None => (-0.5, self.config.without_answer),
+        };
+        let query_alignment = self
+            .graph
+            .as_ref()
+            .map(|graph| {
+                self.align(&ranking, &targets, |item| {
+                    graph.query_alignment(item, &targets)
+                })
+            })
+            .transpose()?;
+        let preference_alignment = self
+            .embeddings
+            .as_ref()
+            .map(|embeddings| {
+                self.align(&ranking, &targets, |item| {
+                    embeddings.preference_alignment(item, &targets)
+                })
+            })
+            .transpose()?;
+        let weights = self.config.weights;
+        let total = weights.format * format
+            + ndcg
+            + weights.query * query_alignment.unwrap_or(0.0)
+            + weights.preference * preference_alignment.unwrap_or(0.0);
+        Ok(RewardBreakdown {
+            query: sample.query.to_owned(),
+            format,
+            ndcg,
+            query_alignment,
+            preference_alignment,
+            terms: Default::default(),
+            total,
+            hit,
+            flags: flags(answer.as_ref()),
+            answer,
+        })
+    }
+
+    /// The distinct targets.
+    fn targets(&self, sample: &Sample<'_>) -> Result<Vec<ItemIndex>> {
+        let mut targets = sample.targets.to_vec();
+        targets.sort_unstable();
+        targets.dedup();
+        if targets.is_empty() {
+            return Err(Error::NoTargets);
+        }
+        for &target in &targets {
+            if !self.catalogue.contains(target) {
+                let (index, items) = (target.position(), self.catalogue.len());
+                return Err(Error::IndexOutOfCatalogue { index, items });
+            }
+            if sample
+                .candidates
+                .is_some_and(|candidates| !candidates.contains(&target))
+            {
+                return Err(Error::TargetOutsideCandidates {
+                    id: self.catalogue.get(target).id.clone(),
+                });
+            }
+        }
+        Ok(targets)
+    }
+
+    /// One alignment score for the ranks of an answer; a rank without an item aligns with nothing.
+    fn align(
+        &self,
+        ranking: &[Option<ItemIndex>],
+        targets: &[ItemIndex],
+        score: impl Fn(ItemIndex) -> Result<f64>,
+    ) -> Result<f64> {
+        // Targets that nothing can align with are an error whatever the model wrote.
+        targets.first().map(|&target| score(target)).transpose()?;
+        let weight = |position| match self.config.alignment {
+            ListAlignment::First => f64::from(u8::from(position == 0)),
+            ListAlignment::Mean => 1.0,
+            ListAlignment::Discounted => discount(position),
+        };
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (position, rank) in ranking.iter().enumerate() {
+            let weight = weight(position);
+            weights += weight;
+            if let Some(item) = rank.filter(|_| weight > 0.0) {
+                sum += weight * score(item)?;
+            }
+        }
+        Ok(if weights > 0.0 { sum / weights } else { 0.0 })
+    }
+}
+
+impl Reward for DualGraphReward {
+    fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<RewardBreakdown>> {
+        let score = |sample: &Sample<'_>| {
+            let query = || sample.query.to_owned();
+            self.score_one(sample).map_err(|source| Error::Sample {
+                query: query(),
+                source: Box::new(source),
+            })
+        };
+        batch.par_iter().with_min_len(64).map(score).collect()
+    }
+}
+
+/// Every flag of an answer, once, in the order of their declaration.
+fn flags(answer: Option<&Answer>) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = match answer {
+        None => vec![Flag::NoBox],
+        Some(answer) if answer.items.is_empty() => vec![Flag::EmptyList],
+        Some(answer) => answer.items.iter().filter_map(|item| item.flag).collect(),
+    };
+    flags.sort_unstable();
+    flags.dedup();
+    flags
+}

@@ -1,0 +1,64 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::RewardBreakdown;
+use crate::{Flag, Result};
+
+/// Counts and means over the rewards of a batch; failed samples are counted and left out of the means.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RewardSummary {
+    /// Samples with a reward.
+    pub scored: usize,
+    /// Samples that could not be scored.
+    pub failed: usize,
+    /// Samples with a target among the first K.
+    pub hits: usize,
+    /// Samples that have each flag.
+    pub flags: BTreeMap<Flag, usize>,
+    /// Mean total; none where nothing was scored.
+    pub total: Option<f64>,
+    /// Mean format term.
+    pub format: Option<f64>,
+    /// Mean ranking term.
+    pub ndcg: Option<f64>,
+    /// Mean query alignment, over the samples that have one.
+    pub query_alignment: Option<f64>,
+    /// Mean preference alignment, over the samples that have one.
+    pub preference_alignment: Option<f64>,
+}
+
+impl RewardSummary {
+    /// Sums up a scored batch.
+    pub fn of(batch: &[Result<RewardBreakdown>]) -> Self {
+        let scored: Vec<&RewardBreakdown> = batch
+            .iter()
+            .filter_map(|result| result.as_ref().ok())
+            .collect();
+        let mut flags = BTreeMap::new();
+        for &flag in scored.iter().flat_map(|breakdown| &breakdown.flags) {
+            *flags.entry(flag).or_default() += 1;
+        }
+        let mean_of = |part: fn(&RewardBreakdown) -> Option<f64>| {
+            mean(scored.iter().filter_map(|breakdown| part(breakdown)))
+        };
+        Self {
+            scored: scored.len(),
+            failed: batch.len() - scored.len(),
+            hits: scored.iter().filter(|breakdown| breakdown.hit).count(),
+            flags,
+            total: mean_of(|breakdown| Some(breakdown.total)),
+            format: mean_of(|breakdown| Some(breakdown.format)),
+            ndcg: mean_of(|breakdown| Some(breakdown.ndcg)),
+            query_alignment: mean_of(|breakdown| breakdown.query_alignment),
+            preference_alignment: mean_of(|breakdown| breakdown.preference_alignment),
+        }
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), value| {
+        (sum + value, count + 1)
+    });
+    (count > 0).then(|| sum / count as f64)
+}

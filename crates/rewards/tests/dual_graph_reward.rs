@@ -1,0 +1,232 @@
+//! The dual-graph reward on a catalogue small enough to reckon by hand.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use rerec_rewards::{
+    Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, Error, Flag, Item,
+    ItemIndex, ListAlignment, MixedReward, Reward, RewardBreakdown, RewardSummary, Sample,
+    per_sample,
+};
+
+/// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.
+fn catalogue() -> Arc<Catalogue> {
+    let facts = |values: &[&str]| {
+        let fact = |value: &&str| Attribute {
+            relation: "is".into(),
+            value: (*value).into(),
+        };
+        values.iter().map(fact).collect()
+    };
+    let item = |title: &str, values: &[&str]| Item {
+        attributes: facts(values),
+        ..Item::new(title, title)
+    };
+    let items = vec![
+        item("Heat", &["crime", "mann", "90s"]),
+        item("Thief", &["crime", "mann", "80s"]),
+        item("Casino", &["crime", "90s"]),
+        item("Alien", &["horror"]),
+    ];
+    Arc::new(Catalogue::new(items).unwrap())
+}
+
+struct Scorer {
+    items: Vec<ItemIndex>,
+    reward: DualGraphReward,
+}
+
+impl Scorer {
+    fn new(config: DualGraphConfig) -> Self {
+        let catalogue = catalogue();
+        let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue).unwrap());
+        let items = catalogue.iter().map(|(index, _)| index).collect();
+        Self {
+            items,
+            reward: DualGraphReward::new(config, catalogue, Some(graph), None).unwrap(),
+        }
+    }
+
+    fn score(
+        &self,
+        answer: &str,
+        targets: &[usize],
+        candidates: Option<&[usize]>,
+    ) -> Result<RewardBreakdown, Error> {
+        let pick = |positions: &[usize]| {
+            positions
+                .iter()
+                .map(|&at| self.items[at])
+                .collect::<Vec<_>>()
+        };
+        let (targets, candidates) = (pick(targets), candidates.map(pick));
+        let response = format!("Well, \\boxed{{{answer}}}");
+        let sample = Sample {
+            query: "q",
+            response: &response,
+            targets: &targets,
+            candidates: candidates.as_deref(),
+        };
+        self.reward.score(&[sample]).remove(0)
+    }
+}
+
+fn config(cutoff: usize, alignment: ListAlignment) -> DualGraphConfig {
+    DualGraphConfig {
+        cutoff,
+        alignment,
+        ..DualGraphConfig::paper()
+    }
+}
+
+fn assert_close(got: f64, expected: f64) {
+    assert!((got - expected).abs() < 1e-12, "{got} for {expected}");
+}
+
+#[test]
+fn a_right_answer_gets_every_part() {
+    let scored = Scorer::new(DualGraphConfig::paper())
+        .score("heat", &[0], None)
+        .unwrap();
+    assert_close(scored.total, 0.1 * 0.5 + 1.0 + 0.01);
+    assert!(scored.hit && scored.flags.is_empty());
+    assert_eq!(scored.preference_alignment, None);
+    let answer = scored.answer.unwrap();
+    assert_eq!(answer.span, 6..18);
+    assert_eq!(answer.items[0].id, Some("Heat".into()));
+}
+
+#[test]
+fn the_alignment_of_a_list_is_a_setting() {
+    // Of Heat's three attributes Thief has 2, Alien 0, Casino 2.
+    let answer = "Thief; Alien; Casino; Heat";
+    let score = |alignment| {
+        Scorer::new(config(3, alignment))
+            .score(answer, &[0], None)
+            .unwrap()
+    };
+    let alignment = |list| score(list).query_alignment.unwrap();
+    assert_close(alignment(ListAlignment::First), 2.0 / 3.0);
+    assert_close(alignment(ListAlignment::Mean), 4.0 / 9.0);
+    let (second, third) = (1.0 / 3f64.log2(), 0.5);
+    assert_close(
+        alignment(ListAlignment::Discounted),
+        (2.0 / 3.0) * (1.0 + third) / (1.0 + second + third),
+    );
+    // Heat stands behind the cut-off.
+    assert!(!score(ListAlignment::First).hit);
+}
+
+#[test]
+fn ranks_are_kept_but_for_duplicates() {
+    let scorer = Scorer::new(config(3, ListAlignment::First));
+    let third = 0.5;
+    for (answer, ndcg, flags) in [
+        ("Thief; Nosuch; Heat", third, vec![Flag::UnknownItem]),
+        ("Thief; Alien; Heat", third, vec![Flag::OutsideCandidates]),
+        (
+            "Thief; Thief; Casino; Heat",
+            third,
+            vec![Flag::DuplicateItem],
+        ),
+        (
+            "Nosuch; Nosuch; Nosuch; Heat",
+            1.0 / 3f64.log2(),
+            vec![Flag::UnknownItem, Flag::DuplicateItem],
+        ),
+        ("Heat; Heat; Heat", 1.0, vec![Flag::DuplicateItem]),
+        (";", 0.0, vec![Flag::EmptyList]),
+    ] {
+        let scored = scorer.score(answer, &[0], Some(&[0, 1, 2])).unwrap();
+        assert_close(scored.ndcg, ndcg);
+        assert_eq!(scored.flags, flags, "{answer}");
+    }
+}
+
+#[test]
+fn faults_of_the_data_are_errors_whatever_the_model_wrote() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    for answer in ["Heat", "Nosuch", ""] {
+        for (targets, candidates, message) in [
+            (
+                &[][..],
+                None,
+                "query `q`: no target given, need at least one",
+            ),
+            (
+                &[0],
+                Some(&[1, 2][..]),
+                "query `q`: target `Heat` is not among the candidates",
+            ),
+            (
+                &[0, 3],
+                None,
+                "query `q`: the targets [ItemId(\"Heat\"), ItemId(\"Alien\")] share no attribute in the graph",
+            ),
+        ] {
+            let error = scorer.score(answer, targets, candidates).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}
+
+#[test]
+fn a_failed_sample_is_counted_and_left_out() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let brittle = per_sample("brittle", |sample| {
+        Ok(if sample.query == "bad" { f64::NAN } else { 2.0 })
+    });
+    let reward = MixedReward::new(scorer.reward).with_term(0.5, brittle);
+    let targets = &scorer.items[..1];
+    let sample = |query, response| Sample {
+        query,
+        response,
+        targets,
+        candidates: None,
+    };
+    let batch = [
+        sample("good", "none"),
+        sample("bad", r"\boxed{Heat}"),
+        sample("good", r"\boxed{Heat}"),
+    ];
+    let scored = reward.score(&batch);
+    assert_eq!(
+        scored[1].as_ref().unwrap_err().to_string(),
+        "query `bad`: reward term `brittle`: gave NaN, must be finite"
+    );
+    let summary = RewardSummary::of(&scored);
+    assert_eq!((summary.scored, summary.failed, summary.hits), (2, 1, 1));
+    assert_eq!(summary.flags[&Flag::NoBox], 1);
+    assert_close(summary.total.unwrap(), ((-0.55 + 1.0) + (1.06 + 1.0)) / 2.0);
+}
+
+#[test]
+fn settings_outside_their_range_are_refused() {
+    let refused = |config| {
+        DualGraphReward::new(config, catalogue(), None, None)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(config(0, ListAlignment::First)),
+        "cutoff must be at least 1, got 0"
+    );
+    let config = DualGraphConfig {
+        without_answer: f64::NAN,
+        ..DualGraphConfig::paper()
+    };
+    assert_eq!(refused(config), "without_answer must be finite, got NaN");
+}
+
+#[test]
+fn a_breakdown_survives_a_file() {
+    let scored = Scorer::new(DualGraphConfig::paper())
+        .score("Thief", &[0], None)
+        .unwrap();
+    let mut read: RewardBreakdown =
+        serde_json::from_str(&serde_json::to_string(&scored).unwrap()).unwrap();
+    // Positions are no identity and stay out of files.
+    assert_eq!(read.answer.as_ref().unwrap().items[0].index, None);
+    read.answer = scored.answer.clone();
+    assert_eq!(read, scored);
+}
