@@ -32,7 +32,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A field of a line is not what it should be.
-    #[error("line {line} of {}: {field} must be {allowed}, got {value:?}", path.display())]
+    #[error("line {line} of {}: {field} must {allowed}, got {value:?}", path.display())]
     Field {
         /// The file.
         path: PathBuf,
@@ -40,10 +40,30 @@ pub enum Error {
         line: usize,
         /// The name of the field.
         field: &'static str,
-        /// What it may be.
-        allowed: &'static str,
+        /// What it must do, for instance `be a number`.
+        allowed: String,
         /// What it is.
         value: String,
+    },
+    /// A line has too few or too many fields.
+    #[error("line {line} of {}: {expected} fields expected, got {got}", path.display())]
+    FieldCount {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// As many as the header has.
+        expected: u64,
+        /// As many as there are.
+        got: u64,
+    },
+    /// A line is not text.
+    #[error("line {line} of {}: not valid utf-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
     },
     /// A query names an item that the catalogue does not hold.
     #[error("{place}: item {item} is not in the catalogue")]

@@ -9,6 +9,7 @@ mod drills;
 mod error;
 mod facts;
 mod intent;
+mod movielens;
 mod query;
 mod quickstart;
 mod random;
@@ -19,6 +20,7 @@ pub use dataset::{Dataset, Demonstration, Rating, Source, Splits, UserGroup, Use
 pub use demonstrator::{Demonstrator, DemonstratorConfig};
 pub use error::{Error, Result};
 pub use intent::{ComposedQuery, Evidence};
+pub use movielens::MovieLensConfig;
 pub use query::{Query, QueryClass};
 pub use quickstart::WorldConfig;
 pub use wording::{RelationWording, Wording};
