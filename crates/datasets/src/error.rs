@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rerec_rewards::ItemId;
 
-use crate::query::QueryClass;
+use crate::query::{QueryClass, QueryFault};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -64,6 +64,37 @@ pub enum Error {
         path: PathBuf,
         /// From 1.
         line: usize,
+    },
+    /// A line is not a record of the kind that was asked for.
+    #[error("line {line} of {}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A query of a file contradicts itself or the catalogue.
+    #[error("line {line} of {}: query {id:?}: {fault}", path.display())]
+    Query {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The query.
+        id: String,
+        /// What is wrong.
+        #[source]
+        fault: QueryFault,
+    },
+    /// A verl record lacks what a query needs.
+    #[error("verl record {id:?}: {fault}")]
+    VerlRecord {
+        /// The query of the record.
+        id: String,
+        /// What is wrong.
+        fault: &'static str,
     },
     /// A query names an item that the catalogue does not hold.
     #[error("{place}: item {item} is not in the catalogue")]

@@ -1,6 +1,8 @@
 //! Queries and the five classes they come in.
 
-use rerec_rewards::ItemId;
+use std::collections::HashSet;
+
+use rerec_rewards::{Catalogue, ItemId};
 use serde::{Deserialize, Serialize};
 
 /// RecBench+'s five classes of query (arXiv 2503.09382).
@@ -63,4 +65,68 @@ pub struct Query {
     /// Items the user liked before; never candidates.
     #[serde(default)]
     pub history: Vec<ItemId>,
+}
+
+/// How a query can contradict itself or the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryFault {
+    /// Its id is that of an earlier query.
+    #[error("the id comes twice")]
+    DuplicateId,
+    /// The prompt is blank.
+    #[error("the prompt is blank")]
+    BlankPrompt,
+    /// No right answer.
+    #[error("no target given, need at least one")]
+    NoTargets,
+    /// A right answer that cannot be chosen.
+    #[error("target {0} is not among the candidates")]
+    TargetNotCandidate(ItemId),
+    /// A candidate listed twice.
+    #[error("candidate {0} comes twice")]
+    DuplicateCandidate(ItemId),
+    /// A candidate that the user already knows.
+    #[error("candidate {0} is in the history")]
+    CandidateInHistory(ItemId),
+    /// An item that the catalogue does not hold.
+    #[error("item {0} is not in the catalogue")]
+    UnknownItem(ItemId),
+}
+
+impl Query {
+    /// Whether the query agrees with itself and with a catalogue.
+    ///
+    /// # Errors
+    /// The first fault: a blank prompt; no target; a target that is no candidate; a candidate listed twice or
+    /// in the history; an item unknown to the catalogue.
+    pub fn check(&self, catalogue: &Catalogue) -> Result<(), QueryFault> {
+        if self.prompt.trim().is_empty() {
+            return Err(QueryFault::BlankPrompt);
+        }
+        if self.targets.is_empty() {
+            return Err(QueryFault::NoTargets);
+        }
+        let mut candidates = HashSet::new();
+        for item in &self.candidates {
+            if !candidates.insert(item) {
+                return Err(QueryFault::DuplicateCandidate(item.clone()));
+            }
+        }
+        if let Some(target) = self
+            .targets
+            .iter()
+            .find(|target| !candidates.contains(target))
+        {
+            return Err(QueryFault::TargetNotCandidate(target.clone()));
+        }
+        if let Some(item) = self.history.iter().find(|item| candidates.contains(item)) {
+            return Err(QueryFault::CandidateInHistory(item.clone()));
+        }
+        let mut items = self.candidates.iter().chain(&self.history);
+        match items.find(|item| catalogue.index_of(item).is_none()) {
+            Some(item) => Err(QueryFault::UnknownItem(item.clone())),
+            None => Ok(()),
+        }
+    }
 }
