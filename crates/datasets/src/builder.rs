@@ -163,12 +163,9 @@ impl<'a> QueryBuilder<'a> {
         let wanted = self.config.candidates - 1;
         let [low, high] = self.config.hard_share;
         let hard = (wanted as f64 * rng.random_range(low..=high)).round() as usize;
-        let mut negatives: Vec<ItemIndex> = draft.decoy.iter().copied().collect();
-        for item in self.half_fitting(draft, rng) {
-            if negatives.len() < hard && !negatives.contains(&item) {
-                negatives.push(item);
-            }
-        }
+        let mut negatives: Vec<ItemIndex> = draft.decoy.into_iter().collect();
+        let missing = hard.saturating_sub(negatives.len());
+        negatives.extend(self.half_fitting(draft, rng).take(missing));
         let fitting = |item| draft.mentions(item) || self.facts.met(item, draft.pair) > 0;
         let easy = self
             .facts

@@ -1,16 +1,9 @@
 //! A dataset: catalogue, ratings, queries in three splits, and the texts of the warm start.
 
-use rand::seq::SliceRandom;
 use rerec_rewards::{Catalogue, ItemId};
 use serde::{Deserialize, Serialize};
 
-use crate::builder::{QueryBuilder, QueryConfig};
-use crate::demonstrator::{Demonstrator, DemonstratorConfig};
-use crate::error::Result;
-use crate::intent::ComposedQuery;
 use crate::query::Query;
-use crate::random::stream;
-use crate::wording::Wording;
 
 /// The identity of a user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,95 +74,17 @@ pub struct Dataset {
 impl Dataset {
     /// The texts to train a tokenizer on: every title, demonstration and drill.
     pub fn corpus(&self) -> impl Iterator<Item = &str> {
+        let titles = self
+            .catalogue
+            .items()
+            .iter()
+            .map(|item| item.title.as_str());
         let demonstrations = self
             .demonstrations
             .iter()
             .flat_map(|shown| [shown.prompt.as_str(), shown.response.as_str()]);
-        demonstrations.chain(self.drills.iter().map(String::as_str))
+        titles
+            .chain(demonstrations)
+            .chain(self.drills.iter().map(String::as_str))
     }
-}
-
-/// What queries are composed from.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The items, with attributes.
-    pub catalogue: Catalogue,
-    /// Who liked what.
-    pub ratings: Vec<Rating>,
-    /// The groups of users that queries may name.
-    pub groups: Vec<UserGroup>,
-    /// How the items and their relations are spoken of.
-    pub wording: Wording,
-}
-
-impl Dataset {
-    /// Composes the queries of the three splits, the demonstrations and the drills.
-    ///
-    /// # Errors
-    /// A setting out of range; a source that offers too little for the classes asked for.
-    pub fn compose(
-        seed: u64,
-        source: Source,
-        queries: &QueryConfig,
-        demonstrator: &DemonstratorConfig,
-    ) -> Result<Self> {
-        let Source {
-            catalogue,
-            ratings,
-            groups,
-            wording,
-        } = source;
-        let builder = QueryBuilder::new(seed, queries, &catalogue, &ratings, &groups, &wording)?;
-        let [train_targets, validation_targets, test_targets] =
-            partition(seed, &catalogue, queries);
-        let split = |name: &str, count: usize, targets: &[ItemId]| {
-            let classes = queries.classes.iter().cycle().take(count).enumerate();
-            let compose =
-                |(number, &class)| builder.compose(&format!("{name}-{number:05}"), class, targets);
-            classes.map(compose).collect::<Result<Vec<_>>>()
-        };
-        let train = split("train", queries.train, &train_targets)?;
-        let validation = split("validation", queries.validation, &validation_targets)?;
-        let test = split("test", queries.test, &test_targets)?;
-
-        let annotator = Demonstrator::new(seed, demonstrator, &catalogue, &wording)?;
-        let copies = (0..demonstrator.per_query)
-            .flat_map(|copy| train.iter().map(move |query| (query, copy)));
-        let demonstrations = copies
-            .map(|(query, copy)| annotator.demonstrate(query, copy))
-            .collect::<Result<_>>()?;
-        let drills = annotator.drills();
-        let bare = |composed: Vec<ComposedQuery>| {
-            composed
-                .into_iter()
-                .map(|composed| composed.query)
-                .collect()
-        };
-        let splits = Splits {
-            train: bare(train),
-            validation: bare(validation),
-            test: bare(test),
-        };
-        Ok(Self {
-            catalogue,
-            ratings,
-            splits,
-            demonstrations,
-            drills,
-        })
-    }
-}
-
-/// The possible targets of train, validation and test queries.
-fn partition(seed: u64, catalogue: &Catalogue, queries: &QueryConfig) -> [Vec<ItemId>; 3] {
-    let mut ids: Vec<ItemId> = catalogue
-        .items()
-        .iter()
-        .map(|item| item.id.clone())
-        .collect();
-    ids.shuffle(&mut stream(seed, "targets", ""));
-    let share = |of: f64| (catalogue.len() as f64 * of).round() as usize;
-    let test = ids.split_off(ids.len() - share(queries.test_items));
-    let validation = ids.split_off(ids.len() - share(queries.validation_items).min(ids.len()));
-    [ids, validation, test]
 }

@@ -1,8 +1,12 @@
-//! Recommendation queries, catalogues and worlds to train on
+//! Recommendation queries, catalogues and worlds to train on.
+//!
+//! [`Dataset::quickstart`] invents a world, [`Dataset::movielens`] reads MovieLens-100K, and
+//! [`Dataset::compose`] builds queries from a catalogue of one's own.
 #![forbid(unsafe_code)]
 
 mod audience;
 mod builder;
+mod compose;
 mod dataset;
 mod demonstrator;
 mod drills;
@@ -18,7 +22,8 @@ mod verl;
 mod wording;
 
 pub use builder::{QueryBuilder, QueryConfig};
-pub use dataset::{Dataset, Demonstration, Rating, Source, Splits, UserGroup, UserId};
+pub use compose::Source;
+pub use dataset::{Dataset, Demonstration, Rating, Splits, UserGroup, UserId};
 pub use demonstrator::{Demonstrator, DemonstratorConfig};
 pub use error::{Error, Result};
 pub use intent::{ComposedQuery, Evidence};
@@ -28,3 +33,7 @@ pub use query::{Query, QueryClass, QueryFault};
 pub use quickstart::WorldConfig;
 pub use verl::{ChatMessage, VerlExtra, VerlRecord, VerlReward};
 pub use wording::{RelationWording, Wording};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

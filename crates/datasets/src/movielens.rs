@@ -11,10 +11,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::QueryConfig;
-use crate::dataset::{Dataset, Source};
+use crate::compose::Source;
+use crate::dataset::Dataset;
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
-use crate::wording::{RelationWording, Wording};
+use crate::wording::Wording;
 
 /// What is read of MovieLens-100K, and what is asked about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,43 +73,9 @@ impl Dataset {
             catalogue: films.into_catalogue()?,
             ratings,
             groups,
-            wording: wording(),
+            // Nobody mistakes a decade when the year stands in the title.
+            wording: Wording::films(&["genre", "decade"], &["genre"]),
         };
         Self::compose(config.seed, source, &config.queries, &config.demonstrator)
-    }
-}
-
-/// Genres may be mistaken; a decade may not, as the year stands in the title.
-fn wording() -> Wording {
-    let words = |relation: &str, named: &str, before_noun, shared: &str, same: &str, mistakable| {
-        RelationWording {
-            relation: relation.to_owned(),
-            named: named.to_owned(),
-            before_noun,
-            shared: shared.to_owned(),
-            same: same.to_owned(),
-            mistakable,
-        }
-    };
-    Wording {
-        noun: "film".to_owned(),
-        relations: vec![
-            words(
-                "genre",
-                "{value}",
-                true,
-                "of the genre of {anchor}",
-                "of its genre",
-                true,
-            ),
-            words(
-                "decade",
-                "from the {value}",
-                false,
-                "from the decade of {anchor}",
-                "from its decade",
-                false,
-            ),
-        ],
     }
 }

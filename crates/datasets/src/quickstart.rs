@@ -7,10 +7,11 @@ mod viewers;
 use serde::{Deserialize, Serialize};
 
 use crate::builder::QueryConfig;
-use crate::dataset::{Dataset, Source};
+use crate::compose::Source;
+use crate::dataset::Dataset;
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
-use crate::wording::{RelationWording, Wording};
+use crate::wording::Wording;
 
 /// The size of the invented world, and what is asked about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,58 +105,11 @@ impl Dataset {
             catalogue: films::catalogue(&films)?,
             ratings: audience.ratings,
             groups: audience.groups,
-            wording: wording(),
+            wording: Wording::films(
+                &["director", "actor", "genre", "decade"],
+                &["director", "actor"],
+            ),
         };
         Self::compose(config.seed, source, &config.queries, &config.demonstrator)
-    }
-}
-
-fn wording() -> Wording {
-    let words = |relation: &str, named: &str, before_noun, shared: &str, same: &str, mistakable| {
-        RelationWording {
-            relation: relation.to_owned(),
-            named: named.to_owned(),
-            before_noun,
-            shared: shared.to_owned(),
-            same: same.to_owned(),
-            mistakable,
-        }
-    };
-    Wording {
-        noun: "film".to_owned(),
-        relations: vec![
-            words(
-                "director",
-                "directed by {value}",
-                false,
-                "by the director of {anchor}",
-                "by its director",
-                true,
-            ),
-            words(
-                "actor",
-                "starring {value}",
-                false,
-                "with the star of {anchor}",
-                "with its star",
-                true,
-            ),
-            words(
-                "genre",
-                "{value}",
-                true,
-                "of the genre of {anchor}",
-                "of its genre",
-                false,
-            ),
-            words(
-                "decade",
-                "from the {value}",
-                false,
-                "from the decade of {anchor}",
-                "from its decade",
-                false,
-            ),
-        ],
     }
 }

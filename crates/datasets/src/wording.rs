@@ -37,6 +37,40 @@ pub struct RelationWording {
     pub mistakable: bool,
 }
 
+/// Relation, named, before the noun, shared, same.
+type FilmWords = (&'static str, &'static str, bool, &'static str, &'static str);
+
+const FILM_WORDS: [FilmWords; 4] = [
+    (
+        "director",
+        "directed by {value}",
+        false,
+        "by the director of {anchor}",
+        "by its director",
+    ),
+    (
+        "actor",
+        "starring {value}",
+        false,
+        "with the star of {anchor}",
+        "with its star",
+    ),
+    (
+        "genre",
+        "{value}",
+        true,
+        "of the genre of {anchor}",
+        "of its genre",
+    ),
+    (
+        "decade",
+        "from the {value}",
+        false,
+        "from the decade of {anchor}",
+        "from its decade",
+    ),
+];
+
 impl Wording {
     /// Plain words that fit any catalogue: "a film with director Ada Lorne".
     ///
@@ -56,6 +90,25 @@ impl Wording {
         Self {
             noun: noun.to_owned(),
             relations: relations.collect(),
+        }
+    }
+
+    /// Film talk about those of director, actor, genre and decade that are asked about.
+    pub(crate) fn films(asked: &[&str], mistakable: &[&str]) -> Self {
+        let words = |&(relation, named, before_noun, shared, same): &FilmWords| RelationWording {
+            relation: relation.to_owned(),
+            named: named.to_owned(),
+            before_noun,
+            shared: shared.to_owned(),
+            same: same.to_owned(),
+            mistakable: mistakable.contains(&relation),
+        };
+        let asked = FILM_WORDS
+            .iter()
+            .filter(|(relation, ..)| asked.contains(relation));
+        Self {
+            noun: "film".to_owned(),
+            relations: asked.map(words).collect(),
         }
     }
 

@@ -126,6 +126,27 @@ fn candidates_are_distinct_hold_the_target_and_nothing_liked() {
     }
 }
 
+/// Uniform over the six places; the bounds are four standard errors.
+#[test]
+fn the_target_stands_anywhere() {
+    let world = world(11);
+    let mut places = [0.0; 6];
+    for query in &world.splits.train {
+        places[query
+            .candidates
+            .iter()
+            .position(|item| *item == query.targets[0])
+            .unwrap()] += 1.0;
+    }
+    let error = (300.0 * (1.0 / 6.0) * (5.0 / 6.0f64)).sqrt();
+    assert!(
+        places
+            .iter()
+            .all(|&count| (count - 50.0f64).abs() < 4.0 * error),
+        "{places:?}"
+    );
+}
+
 /// What a careful reader writes: no haste, no credulity.
 fn careful(seed: u64) -> Dataset {
     let demonstrator = DemonstratorConfig {

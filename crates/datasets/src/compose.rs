@@ -1,0 +1,109 @@
+//! From items, ratings and groups to the queries, demonstrations and drills of a dataset.
+
+use rand::seq::SliceRandom;
+use rerec_rewards::{Catalogue, ItemId};
+
+use crate::builder::{QueryBuilder, QueryConfig};
+use crate::dataset::{Dataset, Rating, Splits, UserGroup};
+use crate::demonstrator::{Demonstrator, DemonstratorConfig};
+use crate::error::Result;
+use crate::intent::ComposedQuery;
+use crate::query::Query;
+use crate::random::stream;
+use crate::wording::Wording;
+
+/// What queries are composed from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The items, with attributes.
+    pub catalogue: Catalogue,
+    /// Who liked what.
+    pub ratings: Vec<Rating>,
+    /// The groups of users that queries may name.
+    pub groups: Vec<UserGroup>,
+    /// How the items and their relations are spoken of.
+    pub wording: Wording,
+}
+
+impl Dataset {
+    /// Composes the queries of the three splits, the demonstrations and the drills.
+    ///
+    /// # Errors
+    /// A setting out of range; a source that offers too little for the classes asked for.
+    pub fn compose(
+        seed: u64,
+        source: Source,
+        queries: &QueryConfig,
+        demonstrator: &DemonstratorConfig,
+    ) -> Result<Self> {
+        let Source {
+            catalogue,
+            ratings,
+            groups,
+            wording,
+        } = source;
+        let builder = QueryBuilder::new(seed, queries, &catalogue, &ratings, &groups, &wording)?;
+        let [for_train, for_validation, for_test] = partition(seed, &catalogue, queries);
+        let split = |name, count, targets: &[ItemId]| {
+            compose_split(&builder, queries, name, count, targets)
+        };
+        let train = split("train", queries.train, &for_train)?;
+        let validation = split("validation", queries.validation, &for_validation)?;
+        let test = split("test", queries.test, &for_test)?;
+
+        let annotator = Demonstrator::new(seed, demonstrator, &catalogue, &wording)?;
+        let copies = (0..demonstrator.per_query)
+            .flat_map(|copy| train.iter().map(move |query| (query, copy)));
+        let demonstrations = copies
+            .map(|(query, copy)| annotator.demonstrate(query, copy))
+            .collect::<Result<_>>()?;
+        let drills = annotator.drills();
+        let splits = Splits {
+            train: bare(train),
+            validation: bare(validation),
+            test: bare(test),
+        };
+        Ok(Self {
+            catalogue,
+            ratings,
+            splits,
+            demonstrations,
+            drills,
+        })
+    }
+}
+
+/// The possible targets of train, validation and test queries.
+fn partition(seed: u64, catalogue: &Catalogue, queries: &QueryConfig) -> [Vec<ItemId>; 3] {
+    let mut ids: Vec<ItemId> = catalogue
+        .items()
+        .iter()
+        .map(|item| item.id.clone())
+        .collect();
+    ids.shuffle(&mut stream(seed, "targets", ""));
+    let share = |of: f64| (catalogue.len() as f64 * of).round() as usize;
+    let test = ids.split_off(ids.len() - share(queries.test_items));
+    let validation = ids.split_off(ids.len().saturating_sub(share(queries.validation_items)));
+    [ids, validation, test]
+}
+
+/// `count` queries, the classes taking turns.
+fn compose_split(
+    builder: &QueryBuilder<'_>,
+    queries: &QueryConfig,
+    name: &str,
+    count: usize,
+    targets: &[ItemId],
+) -> Result<Vec<ComposedQuery>> {
+    let classes = queries.classes.iter().cycle().take(count).enumerate();
+    classes
+        .map(|(number, &class)| builder.compose(&format!("{name}-{number:05}"), class, targets))
+        .collect()
+}
+
+fn bare(composed: Vec<ComposedQuery>) -> Vec<Query> {
+    composed
+        .into_iter()
+        .map(|composed| composed.query)
+        .collect()
+}
