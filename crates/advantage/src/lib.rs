@@ -1,2 +1,48 @@
 //! Reasoning-aware advantage estimation: segments, step penalties, token advantages
 #![forbid(unsafe_code)]
+mod advantages;
+mod batch;
+mod credit;
+mod error;
+mod estimator;
+mod group;
+mod mention;
+mod ragged;
+mod segment;
+mod token;
+
+pub use advantages::{AdvantageValues, Advantages};
+pub use batch::RolloutBatch;
+pub use credit::assigner::{Credit, CreditAssigner, CreditConfig, RuleConfig, StepCredit};
+pub use credit::decrease::{Decay, Decrease, DecreaseConfig};
+pub use credit::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
+pub use credit::step_penalty::{RatioConfig, StepPenalty};
+pub use credit::{Annotated, Answer, CreditRule, Item, Ratios, Rollout};
+pub use error::{AdvantageError, Result};
+pub use estimator::AdvantageEstimator;
+pub use estimator::config::{EstimatorConfig, Preset};
+pub use estimator::gae::{Gae, GaeConfig};
+pub use estimator::group_relative::{
+    Baseline, BaselineConfig, GroupBaseline, Grpo, GrpoConfig, Singleton,
+};
+pub use estimator::pass_at_k::PassAtK;
+pub use estimator::raae::{Raae, SpreadConfig};
+pub use estimator::reinforce_pp::{
+    MaskedGap, ReinforcePp, ReinforcePpBaseline, ReinforcePpBaselineConfig, ReinforcePpConfig,
+};
+pub use estimator::remax::Remax;
+pub use estimator::statistics::Std;
+pub use estimator::whitening::{VarianceGuard, WhiteningConfig};
+pub use group::Groups;
+pub use mention::lexicon::Lexicon;
+pub use mention::names::ItemNames;
+pub use mention::{Mention, MentionMode};
+pub use ragged::{Ragged, TokenMask, TokenRewards};
+pub use segment::marker::StepMarkers;
+pub use segment::nested::{Nested, Split};
+pub use segment::paragraph::Paragraphs;
+pub use segment::sentence::Sentences;
+pub use segment::tag::ThinkTags;
+pub use segment::{Segment, SegmentKind, Segmenter, cut_answer};
+pub use token::TokenSpans;
+pub use token::lossy::{LossyText, lossy_text};

@@ -1,0 +1,160 @@
+//! From a response and its reward to a reward a token.
+
+pub(crate) mod assigner;
+pub(crate) mod decrease;
+pub(crate) mod rejection;
+pub(crate) mod step_penalty;
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::mention::Mention;
+use crate::mention::lexicon::Lexicon;
+use crate::segment::Segment;
+use crate::token::TokenSpans;
+
+/// A response with all that the reward knows about it.
+#[derive(Debug, Clone)]
+pub struct Rollout<'a> {
+    /// The response.
+    pub response: &'a str,
+    /// The bytes of the response that each sampled token holds; special tokens have 0.
+    pub token_byte_lens: &'a [u32],
+    /// The final answer, if the response has one.
+    pub answer: Option<Answer<'a>>,
+    /// The names of the items that are right answers.
+    pub targets: &'a [&'a str],
+    /// The reward of the response, r.
+    pub reward: f64,
+}
+
+/// The final answer of a response.
+#[derive(Debug, Clone)]
+pub struct Answer<'a> {
+    /// The bytes of the answer, its box included.
+    pub span: Range<usize>,
+    /// The names of the recommended items, or what the response wrote for an unknown item.
+    pub items: &'a [&'a str],
+    /// Whether the answer counts as right.
+    pub is_right: bool,
+}
+
+/// An item that a response may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it is a right answer.
+    pub is_target: bool,
+    /// Whether the response recommends it.
+    pub is_recommended: bool,
+}
+
+/// A response split into steps, with the items that each step names: what a rule sees.
+#[derive(Debug)]
+pub struct Annotated<'a> {
+    /// The response and its reward.
+    pub rollout: &'a Rollout<'a>,
+    /// The steps, which tile the response.
+    pub segments: Vec<Segment>,
+    /// The items: those of the lexicon, then targets and recommended items that it does not have.
+    pub items: Vec<Item<'a>>,
+    /// Where items are named, by where a mention begins.
+    pub mentions: Vec<Mention>,
+    /// The bytes of each token.
+    pub tokens: TokenSpans,
+}
+
+impl Annotated<'_> {
+    /// The mentions that begin in segment `index`.
+    pub fn mentions_in(&self, index: usize) -> &[Mention] {
+        let Some(Segment { span, .. }) = self.segments.get(index) else {
+            return &[];
+        };
+        let before = |at: usize| {
+            self.mentions
+                .partition_point(|mention| mention.span.start < at)
+        };
+        self.mentions
+            .get(before(span.start)..before(span.end))
+            .unwrap_or_default()
+    }
+
+    /// What is known of the item that a mention names.
+    pub fn item(&self, mention: &Mention) -> Option<&Item<'_>> {
+        self.items.get(mention.item)
+    }
+}
+
+/// What each part of a response keeps of its reward: 1 is all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ratios {
+    /// Every token the same.
+    Uniform(f64),
+    /// One ratio a segment.
+    PerSegment {
+        /// The ratio of each segment.
+        ratios: Vec<f64>,
+        /// The ratio of tokens outside all segments' content, such as special tokens.
+        elsewhere: f64,
+    },
+    /// One ratio a token.
+    PerToken(Vec<f64>),
+}
+
+/// A rule for which steps of a response earned its reward.
+///
+/// The reward of a token with ratio `q` is `r + (q - 1) |r|`: a ratio below 1 is worse whatever the
+/// sign of the reward. Ratios of several rules multiply.
+pub trait CreditRule: fmt::Debug + Send + Sync {
+    /// The name of the rule in error messages.
+    fn name(&self) -> &'static str;
+
+    /// The ratios of a response.
+    fn ratios(&self, response: &Annotated<'_>) -> Ratios;
+}
+
+/// The items of a rollout, and the lexicon of those that the shared one does not have.
+pub(crate) struct ItemTable<'a> {
+    pub(crate) items: Vec<Item<'a>>,
+    pub(crate) unknown: Vec<&'a str>,
+}
+
+impl<'a> ItemTable<'a> {
+    pub(crate) fn new(rollout: &'a Rollout<'a>, lexicon: &'a Lexicon) -> Self {
+        let known = lexicon.items().iter().map(|item| Item {
+            name: &item.name,
+            is_target: false,
+            is_recommended: false,
+        });
+        let mut table = Self {
+            items: known.collect(),
+            unknown: Vec::new(),
+        };
+        for name in rollout.targets {
+            table.entry(name, lexicon).is_target = true;
+        }
+        for name in rollout.answer.iter().flat_map(|answer| answer.items) {
+            table.entry(name, lexicon).is_recommended = true;
+        }
+        table
+    }
+
+    fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut Item<'a> {
+        let known = lexicon.items().len();
+        let place = lexicon.position(name).unwrap_or_else(|| {
+            let unknown = self.unknown.iter().position(|other| *other == name);
+            known
+                + unknown.unwrap_or_else(|| {
+                    self.unknown.push(name);
+                    self.items.push(Item {
+                        name,
+                        is_target: false,
+                        is_recommended: false,
+                    });
+                    self.unknown.len() - 1
+                })
+        });
+        &mut self.items[place]
+    }
+}

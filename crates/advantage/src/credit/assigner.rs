@@ -1,0 +1,274 @@
+//! Segments, mentions and rules put together.
+
+use serde::{Deserialize, Serialize};
+
+use super::decrease::{Decrease, DecreaseConfig};
+use super::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
+use super::step_penalty::{RatioConfig, StepPenalty};
+use super::{Annotated, CreditRule, ItemTable, Ratios, Rollout};
+use crate::error::{AdvantageError, Result};
+use crate::mention::MentionMode;
+use crate::mention::lexicon::Lexicon;
+use crate::mention::names::ItemNames;
+use crate::segment::nested::{Nested, Split};
+use crate::segment::{Segmenter, check_tiling, cut_answer};
+use crate::token::TokenSpans;
+
+/// Settings of a [`CreditAssigner`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CreditConfig {
+    /// How a response is split into steps, the outermost splitter first. Default paragraphs.
+    pub split: Vec<Split>,
+    /// What counts as naming an item. Default `title`.
+    pub mentions: MentionMode,
+    /// The rules, whose ratios multiply. Default the step penalty alone; none keeps all rewards.
+    pub rules: Vec<RuleConfig>,
+}
+
+impl Default for CreditConfig {
+    fn default() -> Self {
+        Self {
+            split: vec![Split::Paragraph],
+            mentions: MentionMode::Title,
+            rules: vec![RuleConfig::StepPenalty(RatioConfig::default())],
+        }
+    }
+}
+
+/// A rule with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "kebab-case")]
+pub enum RuleConfig {
+    /// [`StepPenalty`].
+    StepPenalty(RatioConfig),
+    /// [`Decrease`].
+    Decrease(DecreaseConfig),
+    /// [`RejectedCandidate`].
+    RejectedCandidate(RejectionConfig),
+    /// [`RejectedTarget`].
+    RejectedTarget(RejectionConfig),
+}
+
+impl RuleConfig {
+    fn build(self) -> Result<Box<dyn CreditRule>> {
+        Ok(match self {
+            Self::StepPenalty(config) => Box::new(StepPenalty::new(config)?),
+            Self::Decrease(config) => Box::new(Decrease::new(config)?),
+            Self::RejectedCandidate(config) => Box::new(RejectedCandidate::new(config)?),
+            Self::RejectedTarget(config) => Box::new(RejectedTarget::new(config)?),
+        })
+    }
+}
+
+/// Gives each token of a response the part of the reward that its step earned.
+///
+/// ```
+/// use rerec_advantage::{Answer, CreditAssigner, CreditConfig, ItemNames, Rollout};
+///
+/// let assigner = CreditAssigner::new(CreditConfig::default())?;
+/// let items = ["Toy Story (1995)", "Jumanji (1995)"].map(ItemNames::from_title);
+/// let lexicon = assigner.lexicon(items)?;
+/// let rollout = Rollout {
+///     response: "Toys come alive.\nJumanji has animals.\n\\boxed{Jumanji}",
+///     token_byte_lens: &[4, 12, 1, 7, 13, 1, 15, 0],
+///     answer: Some(Answer { span: 38..53, items: &["Jumanji (1995)"], is_right: false }),
+///     targets: &["Toy Story (1995)"],
+///     reward: 0.5,
+/// };
+/// let credit = assigner.assign(&rollout, &lexicon)?;
+/// // The second line names the wrong answer: 0.7 of 0.5. The box and the line ends keep 0.5.
+/// assert_eq!(credit.token_rewards, [0.5, 0.5, 0.5, 0.35, 0.35, 0.5, 0.5, 0.5]);
+/// assert!(credit.steps[1].penalised);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug)]
+pub struct CreditAssigner {
+    segmenter: Box<dyn Segmenter>,
+    mentions: MentionMode,
+    rules: Vec<Box<dyn CreditRule>>,
+}
+
+/// What each step and each token of a response earned.
+#[derive(Debug)]
+pub struct Credit<'a> {
+    /// The response in steps, with the items they name.
+    pub annotated: Annotated<'a>,
+    /// One entry a segment of [`Annotated::segments`].
+    pub steps: Vec<StepCredit>,
+    /// The reward of each token.
+    pub token_rewards: Vec<f64>,
+}
+
+/// What a step earned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepCredit {
+    /// What the step keeps of the reward: the product of the rules' ratios, where a rule judges
+    /// tokens the mean over the step's tokens.
+    pub ratio: f64,
+    /// Whether a rule gave the step less than it gives to tokens outside all steps.
+    pub penalised: bool,
+}
+
+impl CreditAssigner {
+    /// Builds the splitters and rules that a configuration names.
+    ///
+    /// # Errors
+    /// No splitter, or a setting of a rule outside its range.
+    pub fn new(config: CreditConfig) -> Result<Self> {
+        let segmenter = Box::new(Nested::of(&config.split)?);
+        let rules = config
+            .rules
+            .into_iter()
+            .map(RuleConfig::build)
+            .collect::<Result<_>>()?;
+        Ok(Self::from_parts(segmenter, config.mentions, rules))
+    }
+
+    /// Puts a splitter and rules of one's own together.
+    pub fn from_parts(
+        segmenter: Box<dyn Segmenter>,
+        mentions: MentionMode,
+        rules: Vec<Box<dyn CreditRule>>,
+    ) -> Self {
+        Self {
+            segmenter,
+            mentions,
+            rules,
+        }
+    }
+
+    /// Prepares the search for the items of a query; responses to the query share it.
+    ///
+    /// # Errors
+    /// As [`Lexicon::new`].
+    pub fn lexicon(&self, items: impl IntoIterator<Item = ItemNames>) -> Result<Lexicon> {
+        Lexicon::new(items, self.mentions)
+    }
+
+    /// Splits a response, finds the items it names and gives each token its reward.
+    ///
+    /// Targets and recommended items that the lexicon does not have are searched for as well, by
+    /// their title with or without the year. A token that holds bytes of several steps takes the
+    /// lowest of their ratios; special tokens and line ends belong to no step.
+    ///
+    /// # Errors
+    /// A reward that is not finite, token lengths that do not add up, an answer outside the
+    /// response, a blank name, or a splitter or rule that breaks its contract.
+    pub fn assign<'a>(&self, rollout: &'a Rollout<'a>, lexicon: &'a Lexicon) -> Result<Credit<'a>> {
+        if !rollout.reward.is_finite() {
+            return Err(AdvantageError::NonFiniteReward {
+                value: rollout.reward,
+            });
+        }
+        let annotated = self.annotate(rollout, lexicon)?;
+        let mut steps = vec![
+            StepCredit {
+                ratio: 1.0,
+                penalised: false
+            };
+            annotated.segments.len()
+        ];
+        let mut tokens = vec![1.0; annotated.tokens.len()];
+        for rule in &self.rules {
+            let ratios = rule.ratios(&annotated);
+            check_ratios(&**rule, &ratios, &annotated)?;
+            apply(ratios, &annotated, &mut steps, &mut tokens);
+        }
+        // r + (q - 1) |r|, in the form that rounds once.
+        let reward = rollout.reward;
+        let scale = |q: f64| if reward < 0.0 { 2.0 - q } else { q };
+        let token_rewards = tokens.iter().map(|&ratio| reward * scale(ratio)).collect();
+        Ok(Credit {
+            annotated,
+            steps,
+            token_rewards,
+        })
+    }
+
+    fn annotate<'a>(
+        &self,
+        rollout: &'a Rollout<'a>,
+        lexicon: &'a Lexicon,
+    ) -> Result<Annotated<'a>> {
+        let text = rollout.response;
+        let tokens = TokenSpans::new(text, rollout.token_byte_lens)?;
+        let mut segments = self.segmenter.segment(text);
+        check_tiling(text, &segments)?;
+        if let Some(answer) = &rollout.answer {
+            segments = cut_answer(text, segments, answer.span.clone())?;
+        }
+        let ItemTable { items, unknown } = ItemTable::new(rollout, lexicon);
+        let mentions = if unknown.is_empty() {
+            lexicon.find(text)
+        } else {
+            let names = unknown.into_iter().map(ItemNames::from_title);
+            lexicon.find_with(&Lexicon::new(names, lexicon.mode())?, text)
+        };
+        Ok(Annotated {
+            rollout,
+            segments,
+            items,
+            mentions,
+            tokens,
+        })
+    }
+}
+
+fn check_ratios(rule: &dyn CreditRule, ratios: &Ratios, response: &Annotated<'_>) -> Result<()> {
+    let (all, elsewhere, expected) = match ratios {
+        Ratios::Uniform(ratio) => (&[][..], *ratio, 0),
+        Ratios::PerSegment { ratios, elsewhere } => {
+            (ratios.as_slice(), *elsewhere, response.segments.len())
+        }
+        Ratios::PerToken(ratios) => (ratios.as_slice(), 1.0, response.tokens.len()),
+    };
+    let rule = rule.name();
+    if all.len() != expected {
+        return Err(AdvantageError::RatioCount {
+            rule,
+            expected,
+            got: all.len(),
+        });
+    }
+    let mut every = all.iter().copied().chain([elsewhere]);
+    match every.find(|ratio| !ratio.is_finite() || *ratio < 0.0) {
+        Some(value) => Err(AdvantageError::Ratio { rule, value }),
+        None => Ok(()),
+    }
+}
+
+/// Multiplies a rule's ratios into those of the steps and tokens.
+fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tokens: &mut [f64]) {
+    match ratios {
+        Ratios::Uniform(ratio) => {
+            steps.iter_mut().for_each(|step| step.ratio *= ratio);
+            tokens.iter_mut().for_each(|token| *token *= ratio);
+        }
+        Ratios::PerSegment { ratios, elsewhere } => {
+            for (step, ratio) in steps.iter_mut().zip(&ratios) {
+                step.ratio *= ratio;
+                step.penalised |= *ratio < elsewhere;
+            }
+            let lowest = response
+                .tokens
+                .lowest(&response.segments, &ratios, elsewhere);
+            tokens
+                .iter_mut()
+                .zip(lowest)
+                .for_each(|(token, ratio)| *token *= ratio);
+        }
+        Ratios::PerToken(ratios) => {
+            for (step, segment) in steps.iter_mut().zip(&response.segments) {
+                let held = &ratios[response.tokens.overlapping(&segment.content)];
+                if !held.is_empty() {
+                    step.ratio *= held.iter().sum::<f64>() / held.len() as f64;
+                }
+            }
+            tokens
+                .iter_mut()
+                .zip(ratios)
+                .for_each(|(token, ratio)| *token *= ratio);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The released code's other mode: credit that falls with the distance to a target's name.
+
+use serde::{Deserialize, Serialize};
+
+use super::step_penalty::RatioConfig;
+use super::{Annotated, CreditRule, Ratios};
+use crate::error::{AdvantageError, Result};
+
+/// Settings of [`Decrease`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecreaseConfig {
+    /// What the farthest and the nearest token keep of the reward.
+    pub ratios: RatioConfig,
+    /// How credit falls in between. Default linear.
+    pub decay: Decay,
+}
+
+/// How credit falls with the distance `d` in tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// `max - d / max(d) * (max - min)`.
+    #[default]
+    Linear,
+    /// `min + (max - min) * exp(-rate * d)`; the released code's rate, which it never uses, is 0.03
+    /// a token.
+    Exponential(f64),
+}
+
+/// The decrease mode of the authors' released code: a token keeps the less of the reward, the more
+/// tokens lie between it and the nearest mention of a target. A response that names no target keeps
+/// the whole reward. Takes time linear in the tokens.
+#[derive(Debug, Clone)]
+pub struct Decrease {
+    config: DecreaseConfig,
+}
+
+impl Decrease {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A ratio or a rate that is negative or not finite.
+    pub fn new(config: DecreaseConfig) -> Result<Self> {
+        config.ratios.check()?;
+        match config.decay {
+            Decay::Exponential(value) if !value.is_finite() || value < 0.0 => {
+                let range = "finite and at least 0";
+                Err(AdvantageError::Config {
+                    field: "rate of exponential decay",
+                    value,
+                    range,
+                })
+            }
+            _ => Ok(Self { config }),
+        }
+    }
+
+    fn ratio(&self, distance: usize, farthest: usize) -> f64 {
+        let RatioConfig {
+            min_ratio,
+            max_ratio,
+        } = self.config.ratios;
+        match self.config.decay {
+            Decay::Linear if farthest == 0 => max_ratio,
+            Decay::Linear => {
+                max_ratio - distance as f64 / farthest as f64 * (max_ratio - min_ratio)
+            }
+            Decay::Exponential(rate) => {
+                min_ratio + (max_ratio - min_ratio) * (-rate * distance as f64).exp()
+            }
+        }
+    }
+}
+
+impl CreditRule for Decrease {
+    fn name(&self) -> &'static str {
+        "decrease"
+    }
+
+    fn ratios(&self, response: &Annotated<'_>) -> Ratios {
+        let Some(distances) = distances_to_targets(response) else {
+            return Ratios::Uniform(1.0);
+        };
+        let farthest = distances.iter().copied().max().unwrap_or_default();
+        Ratios::PerToken(distances.iter().map(|&d| self.ratio(d, farthest)).collect())
+    }
+}
+
+/// The tokens between each token and the nearest that holds a byte of a target's name; `None` where
+/// no target is named.
+fn distances_to_targets(response: &Annotated<'_>) -> Option<Vec<usize>> {
+    let mut distances = vec![usize::MAX; response.tokens.len()];
+    for mention in &response.mentions {
+        if response.item(mention).is_some_and(|item| item.is_target) {
+            distances[response.tokens.overlapping(&mention.span)].fill(0);
+        }
+    }
+    let spread = |nearest: usize, distance: &mut usize| {
+        *distance = (*distance).min(nearest.saturating_add(1));
+        *distance
+    };
+    let nearest = distances.iter_mut().fold(usize::MAX, spread);
+    distances.iter_mut().rev().fold(usize::MAX, spread);
+    (nearest != usize::MAX).then_some(distances)
+}

@@ -1,0 +1,249 @@
+//! Two rules beyond the paper: what a step rejects.
+
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+use serde::{Deserialize, Serialize};
+
+use super::step_penalty::check_ratio;
+use super::{Annotated, CreditRule, Item, Ratios};
+use crate::error::{AdvantageError, Result};
+use crate::segment::SegmentKind;
+
+/// Settings of [`RejectedCandidate`] and [`RejectedTarget`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectionConfig {
+    /// What a step that rejects such an item keeps of its reward, at least 0: above 1 is credit,
+    /// below 1 a penalty.
+    pub ratio: f64,
+    /// What says that the items named in the same clause are rejected, whatever the case, as whole
+    /// words. Default English.
+    #[serde(default = "english_cues")]
+    pub cues: Vec<String>,
+}
+
+impl RejectionConfig {
+    /// This ratio for English text.
+    pub fn english(ratio: f64) -> Self {
+        Self {
+            ratio,
+            cues: english_cues(),
+        }
+    }
+}
+
+fn english_cues() -> Vec<String> {
+    let cues = [
+        "not",
+        "isn't",
+        "doesn't",
+        "don't",
+        "can't",
+        "cannot",
+        "won't",
+        "fails",
+        "lacks",
+        "exclude",
+        "excluded",
+        "excludes",
+        "reject",
+        "rejected",
+        "rule out",
+        "ruled out",
+        "rules out",
+        "unlike",
+        "instead of",
+        "rather than",
+        "eliminate",
+        "eliminated",
+        "unsuitable",
+        "mismatch",
+    ];
+    cues.map(str::to_owned).into()
+}
+
+/// What ends a clause: within it a cue is taken to speak of every item that is named.
+const CLAUSE_ENDS: [&str; 14] = [
+    ".", "!", "?", ";", ",", "\n", "\r", "\u{2028}", "。", "！", "？", "；", "，", " but ",
+];
+
+/// Credit for a step that rejects an item which is no target.
+///
+/// The step penalty can only punish: it tells a step that fell for the wrong item from the others,
+/// but not a step that weighed and excluded one from a step that says nothing. This rule rewards
+/// the exclusion, which is the reasoning that a choice among candidates asks for. It reads cues, not
+/// meaning, so keep its ratio near 1.
+#[derive(Debug)]
+pub struct RejectedCandidate {
+    detector: Detector,
+}
+
+/// Penalty for a step that rejects a target.
+///
+/// A response may argue a target away and still recommend it, or recommend something else that no
+/// step names; the step penalty then reaches nothing. This rule finds the step that went wrong.
+#[derive(Debug)]
+pub struct RejectedTarget {
+    detector: Detector,
+}
+
+impl RejectedCandidate {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A ratio that is negative or not finite, a blank cue.
+    pub fn new(config: RejectionConfig) -> Result<Self> {
+        Ok(Self {
+            detector: Detector::new(config)?,
+        })
+    }
+}
+
+impl RejectedTarget {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A ratio that is negative or not finite, a blank cue.
+    pub fn new(config: RejectionConfig) -> Result<Self> {
+        Ok(Self {
+            detector: Detector::new(config)?,
+        })
+    }
+}
+
+impl CreditRule for RejectedCandidate {
+    fn name(&self) -> &'static str {
+        "rejected-candidate"
+    }
+
+    fn ratios(&self, response: &Annotated<'_>) -> Ratios {
+        let has_targets = !response.rollout.targets.is_empty();
+        self.detector
+            .ratios(response, |item| has_targets && !item.is_target)
+    }
+}
+
+impl CreditRule for RejectedTarget {
+    fn name(&self) -> &'static str {
+        "rejected-target"
+    }
+
+    fn ratios(&self, response: &Annotated<'_>) -> Ratios {
+        self.detector.ratios(response, |item| item.is_target)
+    }
+}
+
+/// Finds the clauses that hold a cue.
+#[derive(Debug)]
+struct Detector {
+    ratio: f64,
+    cues: AhoCorasick,
+    clause_ends: AhoCorasick,
+}
+
+impl Detector {
+    fn new(config: RejectionConfig) -> Result<Self> {
+        check_ratio("ratio", config.ratio)?;
+        if let Some(index) = config.cues.iter().position(|cue| cue.trim().is_empty()) {
+            let value = config.cues[index].clone();
+            return Err(AdvantageError::Blank {
+                what: "cue",
+                index,
+                value,
+            });
+        }
+        let search = |words: &[String]| {
+            let built = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .build(words);
+            built.map_err(|source| AdvantageError::TooManyNames {
+                items: words.len(),
+                source,
+            })
+        };
+        Ok(Self {
+            ratio: config.ratio,
+            cues: search(&config.cues)?,
+            clause_ends: search(&CLAUSE_ENDS.map(str::to_owned))?,
+        })
+    }
+
+    fn ratios(&self, response: &Annotated<'_>, is_meant: impl Fn(&Item<'_>) -> bool) -> Ratios {
+        let text = response.rollout.response;
+        let rejects = |index: usize, span: &Range<usize>| {
+            let named = response.mentions_in(index).iter();
+            let mut meant = named
+                .filter(|mention| response.item(mention).is_some_and(&is_meant))
+                .map(|mention| mention.span.clone())
+                .peekable();
+            meant.peek().is_some() && self.rejects(text, span, meant)
+        };
+        let ratios = response
+            .segments
+            .iter()
+            .enumerate()
+            .map(|(index, segment)| {
+                let reasons = segment.kind == SegmentKind::Reasoning;
+                if reasons && rejects(index, &segment.span) {
+                    self.ratio
+                } else {
+                    1.0
+                }
+            });
+        Ratios::PerSegment {
+            ratios: ratios.collect(),
+            elsewhere: 1.0,
+        }
+    }
+
+    /// Whether a clause of a segment holds both a cue and one of some names, which come in order.
+    fn rejects(
+        &self,
+        text: &str,
+        segment: &Range<usize>,
+        names: impl Iterator<Item = Range<usize>>,
+    ) -> bool {
+        let Some(part) = text.get(segment.clone()) else {
+            return false;
+        };
+        let within = |at: usize| at + segment.start;
+        let mut names = names.peekable();
+        let mut start = segment.start;
+        let ends = self
+            .clause_ends
+            .find_iter(part)
+            .map(|found| within(found.start()));
+        for end in ends.chain([segment.end]) {
+            // A mark inside a name, as in "Mr. Right", ends no clause.
+            let inside_name = names
+                .peek()
+                .is_some_and(|name| name.start < end && end < name.end);
+            if inside_name {
+                continue;
+            }
+            let mut named = false;
+            while names.next_if(|name| name.start < end).is_some() {
+                named = true;
+            }
+            if named
+                && text
+                    .get(start..end)
+                    .is_some_and(|clause| self.holds_cue(clause))
+            {
+                return true;
+            }
+            start = end;
+        }
+        false
+    }
+
+    fn holds_cue(&self, clause: &str) -> bool {
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        self.cues.find_overlapping_iter(clause).any(|cue| {
+            let before = clause[..cue.start()].chars().next_back();
+            let after = clause[cue.end()..].chars().next();
+            !is_word(before) && !is_word(after)
+        })
+    }
+}

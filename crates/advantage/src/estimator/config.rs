@@ -1,0 +1,226 @@
+//! Estimators by name, and the conventions of other systems.
+
+use serde::{Deserialize, Serialize};
+
+use super::AdvantageEstimator;
+use super::gae::{Gae, GaeConfig};
+use super::group_relative::{Baseline, BaselineConfig, GroupBaseline, Grpo, GrpoConfig, Singleton};
+use super::pass_at_k::PassAtK;
+use super::raae::{Raae, SpreadConfig};
+use super::reinforce_pp::{
+    ReinforcePp, ReinforcePpBaseline, ReinforcePpBaselineConfig, ReinforcePpConfig,
+};
+use super::remax::Remax;
+use super::statistics::Std;
+use super::whitening::{VarianceGuard, WhiteningConfig};
+use crate::error::Result;
+
+/// An estimator with all its settings, as a configuration file names it.
+///
+/// ```
+/// use rerec_advantage::EstimatorConfig;
+///
+/// let config: EstimatorConfig = toml::from_str("estimator = 'grpo'\neps = 1e-4").unwrap();
+/// assert_eq!(config.build()?.name(), "grpo");
+/// assert!(toml::from_str::<EstimatorConfig>("estimator = 'rloo'\neps = 1e-4").is_err());
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "estimator", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum EstimatorConfig {
+    /// [`Raae`].
+    Raae(SpreadConfig),
+    /// [`Grpo`].
+    Grpo(GrpoConfig),
+    /// [`Baseline::Mean`].
+    DrGrpo(BaselineConfig),
+    /// [`Baseline::LeaveOneOut`].
+    Rloo(BaselineConfig),
+    /// [`Baseline::LengthWeighted`].
+    Opo(BaselineConfig),
+    /// [`Baseline::ScaledMean`].
+    Gpg(BaselineConfig),
+    /// [`PassAtK`].
+    PassK(SpreadConfig),
+    /// [`ReinforcePp`].
+    ReinforcePp(ReinforcePpConfig),
+    /// [`ReinforcePpBaseline`].
+    ReinforcePpBaseline(ReinforcePpBaselineConfig),
+    /// [`Remax`].
+    Remax {},
+    /// [`Gae`].
+    Gae(GaeConfig),
+}
+
+impl Default for EstimatorConfig {
+    fn default() -> Self {
+        Self::Raae(SpreadConfig::default())
+    }
+}
+
+impl EstimatorConfig {
+    /// The estimator with these settings.
+    ///
+    /// # Errors
+    /// A setting outside its range.
+    pub fn build(self) -> Result<Box<dyn AdvantageEstimator>> {
+        Ok(match self {
+            Self::Raae(config) => Box::new(Raae::new(config)?),
+            Self::Grpo(config) => Box::new(Grpo::new(config)?),
+            Self::DrGrpo(config) => Box::new(GroupBaseline::new(Baseline::Mean, config)),
+            Self::Rloo(config) => Box::new(GroupBaseline::new(Baseline::LeaveOneOut, config)),
+            Self::Opo(config) => Box::new(GroupBaseline::new(Baseline::LengthWeighted, config)),
+            Self::Gpg(config) => Box::new(GroupBaseline::new(Baseline::ScaledMean, config)),
+            Self::PassK(config) => Box::new(PassAtK::new(config)?),
+            Self::ReinforcePp(config) => Box::new(ReinforcePp::new(config)?),
+            Self::ReinforcePpBaseline(config) => Box::new(ReinforcePpBaseline::new(config)?),
+            Self::Remax {} => Box::new(Remax),
+            Self::Gae(config) => Box::new(Gae::new(config)?),
+        })
+    }
+
+    /// The same estimator by the conventions of another system; what is no convention, such as
+    /// discounts, stays.
+    #[must_use]
+    pub fn with_preset(mut self, preset: Preset) -> Self {
+        let Conventions {
+            eps,
+            singleton,
+            whitening,
+        } = preset.conventions();
+        match &mut self {
+            Self::Raae(config) | Self::PassK(config) => {
+                *config = SpreadConfig {
+                    std: Std::Unbiased,
+                    eps,
+                };
+            }
+            Self::Grpo(config) => {
+                *config = GrpoConfig {
+                    std: Std::Unbiased,
+                    eps,
+                    singleton,
+                }
+            }
+            Self::DrGrpo(config) | Self::Rloo(config) | Self::Opo(config) | Self::Gpg(config) => {
+                config.singleton = singleton;
+            }
+            Self::ReinforcePp(config) => config.whitening = whitening,
+            Self::ReinforcePpBaseline(config) => {
+                *config = ReinforcePpBaselineConfig {
+                    singleton,
+                    whitening,
+                };
+            }
+            Self::Remax {} => {}
+            Self::Gae(config) => config.whitening = whitening,
+        }
+        self
+    }
+}
+
+/// A system whose conventions an estimator follows. verl's are the default of every setting.
+///
+/// | | std | eps | group of one | whitening |
+/// |---|---|---|---|---|
+/// | verl 0.9.1 | n - 1 | 1e-6 | its reward | n - 1, `variance + 1e-8` |
+/// | TRL 1.16.0 | n - 1 | 1e-4 | refused | as verl (TRL has none) |
+/// | OpenRLHF 0.11 | n - 1 | 1e-9 | refused | n, `max(variance, 1e-8)` |
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// verl 0.9.1.
+    #[default]
+    Verl,
+    /// TRL 1.16.0.
+    Trl,
+    /// OpenRLHF 0.11.
+    OpenRlhf,
+}
+
+struct Conventions {
+    eps: f64,
+    singleton: Singleton,
+    whitening: WhiteningConfig,
+}
+
+impl Preset {
+    fn conventions(self) -> Conventions {
+        let whitening = WhiteningConfig::default();
+        match self {
+            Self::Verl => Conventions {
+                eps: 1e-6,
+                singleton: Singleton::Raw,
+                whitening,
+            },
+            Self::Trl => Conventions {
+                eps: 1e-4,
+                singleton: Singleton::Reject,
+                whitening,
+            },
+            Self::OpenRlhf => Conventions {
+                eps: 1e-9,
+                singleton: Singleton::Reject,
+                whitening: WhiteningConfig {
+                    std: Std::Population,
+                    guard: VarianceGuard::Clamp,
+                    count_eps: 0.0,
+                    ..whitening
+                },
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verl_is_the_default() {
+        for name in [
+            "raae",
+            "grpo",
+            "rloo",
+            "pass-k",
+            "reinforce-pp",
+            "reinforce-pp-baseline",
+            "gae",
+        ] {
+            let config: EstimatorConfig = toml::from_str(&format!("estimator = '{name}'")).unwrap();
+            assert_eq!(config.with_preset(Preset::Verl), config);
+            assert_eq!(config.build().unwrap().name(), name);
+        }
+    }
+
+    #[test]
+    fn unknown_settings_are_refused_at_every_depth() {
+        for text in [
+            "estimator = 'raae'\nsingleton = 'zero'",
+            "estimator = 'remax'\neps = 1.0",
+            "estimator = 'gae'\n[whitening]\nfloor = 1.0",
+            "estimator = 'ppo'",
+        ] {
+            assert!(toml::from_str::<EstimatorConfig>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_outside_their_range_are_named() {
+        let config = EstimatorConfig::Gae(GaeConfig {
+            lambda: 1.5,
+            ..Default::default()
+        });
+        let error = config.build().unwrap_err();
+        assert_eq!(error.to_string(), "lambda must be between 0 and 1, got 1.5");
+        let config = EstimatorConfig::Raae(SpreadConfig {
+            eps: -1.0,
+            ..Default::default()
+        });
+        let error = config.build().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "eps must be finite and at least 0, got -1"
+        );
+    }
+}

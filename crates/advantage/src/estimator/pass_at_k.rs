@@ -1,0 +1,97 @@
+//! The advantage of the best response alone.
+
+use super::AdvantageEstimator;
+use super::raae::{SpreadConfig, check_eps};
+use super::statistics::Moments;
+use crate::advantages::Advantages;
+use crate::batch::RolloutBatch;
+use crate::error::{AdvantageError, Result};
+
+/// Pass@k: a group's best response gets `(best - second) / (std + eps)`, all others 0
+/// (arXiv 2503.19595). Of equal best responses the first takes it, and its advantage is 0.
+///
+/// ```
+/// use rerec_advantage::{
+///     AdvantageEstimator, AdvantageValues, Groups, PassAtK, RolloutBatch, SpreadConfig, Std,
+/// };
+///
+/// let groups = Groups::from_sizes(&[3])?;
+/// let batch = RolloutBatch::from_outcomes(&groups, &[0.25, 1.0, 0.5], &[700, 768, 512])?;
+/// let pass_at_k = PassAtK::new(SpreadConfig { std: Std::None, ..Default::default() })?;
+/// let advantages = pass_at_k.estimate(&batch)?;
+/// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![0.0, 0.5, 0.0]));
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct PassAtK {
+    config: SpreadConfig,
+}
+
+impl PassAtK {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// An `eps` that is negative or not finite.
+    pub fn new(config: SpreadConfig) -> Result<Self> {
+        check_eps(config.eps)?;
+        Ok(Self { config })
+    }
+}
+
+impl AdvantageEstimator for PassAtK {
+    fn name(&self) -> &'static str {
+        "pass-k"
+    }
+
+    fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
+        let outcomes = batch.outcomes();
+        let mut advantages = vec![0.0; outcomes.len()];
+        let mut rewards = Vec::new();
+        for (group, members) in batch.groups().iter().enumerate() {
+            rewards.clear();
+            rewards.extend(members.iter().map(|&response| outcomes[response]));
+            let Some((best, lead)) = lead(&rewards) else {
+                let (estimator, got) = (self.name(), members.len());
+                return Err(AdvantageError::GroupSize {
+                    estimator,
+                    group,
+                    got,
+                    min: 2,
+                });
+            };
+            let moments = Moments::of([rewards.as_slice()].into_iter());
+            if !moments.is_finite() {
+                return Err(AdvantageError::GroupOverflow { group });
+            }
+            advantages[members[best]] = lead * moments.scale(self.config.std, self.config.eps);
+        }
+        Advantages::per_response(advantages, batch.groups())
+    }
+}
+
+/// The first best of two or more rewards, and how far it is ahead of the second best.
+fn lead(rewards: &[f64]) -> Option<(usize, f64)> {
+    let (&first, rest) = rewards.split_first()?;
+    let (mut best, mut top) = (0, first);
+    let mut second = f64::NEG_INFINITY;
+    for (place, &reward) in rest.iter().enumerate() {
+        if reward > top {
+            (best, top, second) = (place + 1, reward, top);
+        } else {
+            second = second.max(reward);
+        }
+    }
+    (!rest.is_empty()).then_some((best, top - second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lead;
+
+    #[test]
+    fn the_first_of_equal_rewards_leads_by_nothing() {
+        assert_eq!(lead(&[0.1, 1.0, 0.5, 1.0]), Some((1, 0.0)));
+        assert_eq!(lead(&[2.0, 1.0]), Some((0, 1.0)));
+        assert_eq!(lead(&[1.0]), None);
+    }
+}

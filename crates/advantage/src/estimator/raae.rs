@@ -1,0 +1,114 @@
+//! Reasoning-aware advantage estimation: every token against all tokens of its group.
+
+use serde::{Deserialize, Serialize};
+
+use super::AdvantageEstimator;
+use super::statistics::{Moments, Std};
+use crate::advantages::{AdvantageValues, Advantages};
+use crate::batch::{Placement, RolloutBatch};
+use crate::error::{AdvantageError, Result};
+use crate::ragged::Ragged;
+
+/// Settings of [`Raae`] and [`PassAtK`](crate::PassAtK).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpreadConfig {
+    /// By what deviations are divided. Default `unbiased`.
+    pub std: Std,
+    /// Added to the standard deviation, at least 0. Default 1e-6.
+    pub eps: f64,
+}
+
+impl Default for SpreadConfig {
+    fn default() -> Self {
+        Self {
+            std: Std::Unbiased,
+            eps: 1e-6,
+        }
+    }
+}
+
+/// ReRec's estimator: `A[i, t] = (r[i, t] - mean) / (std + eps)`, with mean and std over all valid
+/// tokens of a group's responses, so that a penalised step is worse than its own response.
+///
+/// Tokens weigh the same whatever the length of their response. A group of one response is
+/// normalised over its own tokens; one whose rewards are all equal gets exactly 0.
+///
+/// Where the shaping acts: in a group with a right answer (1.05 against 0.05) the std is large and
+/// a penalty of 0.015 nearly vanishes; where all are wrong the penalties are all the spread there
+/// is, and are blown up to unit variance. Log both kinds of group apart.
+///
+/// ```
+/// use rerec_advantage::{AdvantageEstimator, Groups, Raae, RolloutBatch, SpreadConfig, TokenRewards};
+///
+/// // Mean (1 + 2 + 3) / 3 = 2, unbiased std 1.
+/// let rewards = TokenRewards::from_rows([vec![1.0, 2.0], vec![3.0]]);
+/// let groups = Groups::from_sizes(&[2])?;
+/// let batch = RolloutBatch::from_tokens(&groups, &rewards)?;
+/// let raae = Raae::new(SpreadConfig { eps: 0.0, ..Default::default() })?;
+/// let advantages = raae.estimate(&batch)?.into_tokens(&batch);
+/// assert_eq!(advantages.values(), [-1.0, 0.0, 1.0]);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Raae {
+    config: SpreadConfig,
+}
+
+impl Raae {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// An `eps` that is negative or not finite.
+    pub fn new(config: SpreadConfig) -> Result<Self> {
+        check_eps(config.eps)?;
+        Ok(Self { config })
+    }
+}
+
+pub(super) fn check_eps(eps: f64) -> Result<()> {
+    if eps.is_finite() && eps >= 0.0 {
+        Ok(())
+    } else {
+        Err(AdvantageError::Config {
+            field: "eps",
+            value: eps,
+            range: "finite and at least 0",
+        })
+    }
+}
+
+impl AdvantageEstimator for Raae {
+    fn name(&self) -> &'static str {
+        "raae"
+    }
+
+    fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
+        let rewards = batch.token_rewards(Placement::Every);
+        let mut advantages = Ragged::filled_like(&rewards, 0.0);
+        let mut signal = Vec::with_capacity(batch.groups().len());
+        for (group, members) in batch.groups().iter().enumerate() {
+            let rows = || members.iter().filter_map(|&response| rewards.row(response));
+            let moments = match batch.mask() {
+                None => Moments::of(rows()),
+                Some(_) => Moments::of([&*batch.valid_values(&rewards, members)].into_iter()),
+            };
+            if !moments.is_finite() {
+                return Err(AdvantageError::GroupOverflow { group });
+            }
+            let scale = moments.scale(self.config.std, self.config.eps);
+            for (&response, row) in members.iter().zip(rows()) {
+                let out = advantages.row_mut(response).unwrap_or_default();
+                for (advantage, reward) in out.iter_mut().zip(row) {
+                    *advantage = (reward - moments.mean) * scale;
+                }
+                batch.clear_masked(response, out);
+            }
+            signal.push(moments.is_spread());
+        }
+        Ok(Advantages::with_signal(
+            AdvantageValues::PerToken(advantages),
+            signal,
+        ))
+    }
+}

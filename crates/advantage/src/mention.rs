@@ -1,0 +1,36 @@
+//! Which items a text names, and where.
+
+mod boundary;
+mod fold;
+pub(crate) mod lexicon;
+pub(crate) mod names;
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// A place where a response names an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The bytes of the name.
+    pub span: Range<usize>,
+    /// The place of the item in its [`Lexicon`](crate::Lexicon), or in
+    /// [`Annotated::items`](crate::Annotated::items).
+    pub item: usize,
+}
+
+/// What counts as naming an item.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MentionMode {
+    /// A whole name on word boundaries, accents, case and typographic quotes folded. A name without
+    /// its year must keep the capitals of its title ("on the edge" does not name "The Edge (1997)")
+    /// and must not be followed by another year. Where names overlap the longest counts.
+    #[default]
+    Title,
+    /// Any occurrence of the same characters, as in the rule of the authors' released code: "Go"
+    /// is named by "Good".
+    Substring,
+    /// The same whatever the case, as in the decrease mode of the released code.
+    SubstringIgnoreCase,
+}

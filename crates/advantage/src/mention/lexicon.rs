@@ -1,0 +1,363 @@
+//! One pass over a text for the names of all items.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+
+use super::boundary::is_boundary;
+use super::fold::{Fold, Folded, fold};
+use super::names::{ItemNames, leading_year, small_words, split_year};
+use super::{Mention, MentionMode};
+use crate::error::{AdvantageError, Result};
+
+/// The items that the responses to a query may name; built once a query, searched once a response.
+///
+/// ```
+/// use rerec_advantage::{ItemNames, Lexicon, Mention, MentionMode};
+///
+/// let items = ["Go (1999)", "Toy Story (1995)", "Toy Story 2 (1999)"].map(ItemNames::from_title);
+/// let lexicon = Lexicon::new(items, MentionMode::Title)?;
+/// let mentions = lexicon.find("Good, but Toy Story 2 beats Toy Story (1995).");
+/// assert_eq!(mentions, [Mention { span: 10..21, item: 2 }, Mention { span: 28..44, item: 1 }]);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Lexicon {
+    items: Vec<ItemNames>,
+    index: HashMap<String, usize>,
+    mode: MentionMode,
+    searcher: Option<AhoCorasick>,
+    patterns: Vec<Pattern>,
+}
+
+/// A name to search for.
+#[derive(Debug, Clone)]
+struct Pattern {
+    item: usize,
+    /// What must hold around a name that does not give the item's year.
+    yearless: Option<Yearless>,
+}
+
+#[derive(Debug, Clone)]
+struct Yearless {
+    /// The year of the item, if it has one.
+    year: Option<String>,
+    /// How many of its words begin with a small letter.
+    small_words: usize,
+}
+
+impl Lexicon {
+    /// Prepares the search for some items. An item that comes twice is one item with all aliases.
+    ///
+    /// # Errors
+    /// A blank name or alias; more names than the searcher can hold.
+    pub fn new(items: impl IntoIterator<Item = ItemNames>, mode: MentionMode) -> Result<Self> {
+        let (items, index) = merge(items)?;
+        let mut names = Vec::new();
+        let mut patterns = Vec::new();
+        for (item, known) in items.iter().enumerate() {
+            for name in known.all() {
+                names.push(mode.normalise(name));
+                patterns.push(Pattern {
+                    item,
+                    yearless: yearless(name, &known.name),
+                });
+            }
+        }
+        let searcher = build(&names, mode).map_err(|source| AdvantageError::TooManyNames {
+            items: items.len(),
+            source,
+        })?;
+        Ok(Self {
+            items,
+            index,
+            mode,
+            searcher,
+            patterns,
+        })
+    }
+
+    /// The items, each at the place by which mentions call it.
+    pub fn items(&self) -> &[ItemNames] {
+        &self.items
+    }
+
+    /// The place of the item with this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+
+    /// What counts as naming an item.
+    pub fn mode(&self) -> MentionMode {
+        self.mode
+    }
+
+    /// Every mention of an item, by where it begins; a name that several items share mentions each.
+    pub fn find(&self, text: &str) -> Vec<Mention> {
+        self.resolve(self.occurrences(text))
+    }
+
+    /// The same for the items of two lexicons of one mode, those of `more` after those of `self`.
+    pub(crate) fn find_with(&self, more: &Self, text: &str) -> Vec<Mention> {
+        let mut mentions = self.occurrences(text);
+        let offset = self.items.len();
+        mentions.extend(more.occurrences(text).into_iter().map(|mention| Mention {
+            item: offset + mention.item,
+            ..mention
+        }));
+        self.resolve(mentions)
+    }
+
+    /// Every name in a text that may stand where it stands, in no order.
+    fn occurrences(&self, text: &str) -> Vec<Mention> {
+        let Some(searcher) = &self.searcher else {
+            return Vec::new();
+        };
+        let as_it_is = text.is_ascii() || self.mode == MentionMode::Substring;
+        if as_it_is {
+            return self.accept(searcher, text, text, Some);
+        }
+        let folded = Folded::new(text, self.mode.fold());
+        self.accept(searcher, text, &folded.text, |span| folded.original(span))
+    }
+
+    fn accept(
+        &self,
+        searcher: &AhoCorasick,
+        text: &str,
+        searched: &str,
+        original: impl Fn(Range<usize>) -> Option<Range<usize>>,
+    ) -> Vec<Mention> {
+        let mut mentions = Vec::new();
+        for found in searcher.find_overlapping_iter(searched) {
+            let pattern = self.patterns.get(found.pattern().as_usize());
+            let (Some(pattern), Some(span)) = (pattern, original(found.range())) else {
+                continue;
+            };
+            if self.mode != MentionMode::Title || pattern.may_stand(text, &span) {
+                mentions.push(Mention {
+                    span,
+                    item: pattern.item,
+                });
+            }
+        }
+        mentions
+    }
+
+    /// Orders mentions; in title mode a name inside a longer one is no mention.
+    fn resolve(&self, mut mentions: Vec<Mention>) -> Vec<Mention> {
+        mentions.sort_unstable_by_key(|m| (m.span.start, std::cmp::Reverse(m.span.end), m.item));
+        mentions.dedup();
+        if self.mode != MentionMode::Title {
+            return mentions;
+        }
+        let mut longest = 0..0;
+        mentions.retain(|mention| {
+            let kept = mention.span.end > longest.end || mention.span == longest;
+            if kept {
+                longest = mention.span.clone();
+            }
+            kept
+        });
+        mentions
+    }
+}
+
+impl MentionMode {
+    fn fold(self) -> Fold {
+        match self {
+            Self::Title => Fold::Spelling,
+            Self::Substring | Self::SubstringIgnoreCase => Fold::Case,
+        }
+    }
+
+    fn normalise(self, name: &str) -> String {
+        match self {
+            Self::Title => fold(name.trim(), Fold::Spelling),
+            Self::SubstringIgnoreCase => fold(name, Fold::Case),
+            Self::Substring => name.to_owned(),
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether the name may stand at a span of a text.
+    fn may_stand(&self, text: &str, span: &Range<usize>) -> bool {
+        let (Some(before), Some(name), Some(after)) = (
+            text.get(..span.start),
+            text.get(span.clone()),
+            text.get(span.end..),
+        ) else {
+            return false;
+        };
+        let begins = is_boundary(before.chars().next_back(), name.chars().next());
+        let ends = is_boundary(name.chars().next_back(), after.chars().next());
+        begins
+            && ends
+            && self
+                .yearless
+                .as_ref()
+                .is_none_or(|guard| guard.allows(name, after))
+    }
+}
+
+impl Yearless {
+    fn allows(&self, name: &str, after: &str) -> bool {
+        let another_year = match (&self.year, leading_year(after)) {
+            (Some(own), Some(year)) => own != year,
+            _ => false,
+        };
+        !another_year && small_words(name) <= self.small_words
+    }
+}
+
+fn yearless(name: &str, title: &str) -> Option<Yearless> {
+    let year = split_year(title).map(|(_, year)| year.to_owned());
+    split_year(name).is_none().then(|| Yearless {
+        year,
+        small_words: small_words(name),
+    })
+}
+
+type Merged = (Vec<ItemNames>, HashMap<String, usize>);
+
+fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
+    let (mut merged, mut index) = (Vec::<ItemNames>::new(), HashMap::new());
+    for (place, item) in items.into_iter().enumerate() {
+        if let Some(blank) = item.all().find(|name| name.trim().is_empty()) {
+            let value = blank.to_owned();
+            return Err(AdvantageError::Blank {
+                what: "name of item",
+                index: place,
+                value,
+            });
+        }
+        match index.get(&item.name) {
+            Some(&known) => {
+                let known: &mut ItemNames = &mut merged[known];
+                known.aliases.extend(item.aliases);
+            }
+            None => {
+                index.insert(item.name.clone(), merged.len());
+                merged.push(item);
+            }
+        }
+    }
+    for item in &mut merged {
+        item.aliases.sort_unstable();
+        item.aliases.dedup();
+    }
+    Ok((merged, index))
+}
+
+fn build(
+    names: &[String],
+    mode: MentionMode,
+) -> Result<Option<AhoCorasick>, aho_corasick::BuildError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    // Texts of ASCII are searched as they are, all others folded.
+    let any_case = mode != MentionMode::Substring;
+    AhoCorasick::builder()
+        .ascii_case_insensitive(any_case)
+        .build(names)
+        .map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named<'a>(titles: &[&str], text: &'a str) -> Vec<&'a str> {
+        let items = titles.iter().map(|title| ItemNames::from_title(*title));
+        let lexicon = Lexicon::new(items, MentionMode::Title).unwrap();
+        lexicon
+            .find(text)
+            .into_iter()
+            .map(|mention| &text[mention.span])
+            .collect()
+    }
+
+    #[test]
+    fn whole_names_only() {
+        assert!(named(&["Go (1999)"], "Good films only. I go there.").is_empty());
+        assert_eq!(
+            named(&["Go (1999)"], "Go is fast; GO (1999) too."),
+            ["Go", "GO (1999)"]
+        );
+        assert!(named(&["The Edge (1997)"], "On the edge.").is_empty());
+        assert_eq!(named(&["The Edge (1997)"], "See the Edge."), ["the Edge"]);
+    }
+
+    #[test]
+    fn another_year_is_another_film() {
+        assert!(named(&["Cinderella (1950)"], "Cinderella (2015) is new.").is_empty());
+        assert_eq!(
+            named(&["Cinderella (1950)"], "cinderella (1950)"),
+            ["cinderella (1950)"]
+        );
+        let both = named(
+            &["Cinderella (1950)", "Cinderella (2015)"],
+            "Cinderella it is.",
+        );
+        assert_eq!(both, ["Cinderella", "Cinderella"]);
+    }
+
+    #[test]
+    fn spelling_does_not_matter() {
+        assert_eq!(
+            named(&["Amelie (2001)"], "Ame\u{301}lie (2001)!"),
+            ["Ame\u{301}lie (2001)"]
+        );
+        assert_eq!(named(&["Amélie"], "voir AMELIE"), ["AMELIE"]);
+        assert_eq!(
+            named(&["Schindler's List (1993)"], "Schindler’s List"),
+            ["Schindler’s List"]
+        );
+    }
+
+    #[test]
+    fn scripts_without_spaces() {
+        assert_eq!(
+            named(&["英雄", "卧虎藏龙"], "先看英雄，再看《卧虎藏龙》"),
+            ["英雄", "卧虎藏龙"]
+        );
+        assert_eq!(
+            named(&["英雄", "英雄本色 (1986)"], "英雄本色很好"),
+            ["英雄本色"]
+        );
+        assert_eq!(named(&["기생충 (2019)"], "기생충은 좋다"), ["기생충"]);
+        assert!(named(&["バック"], "バックトゥ").is_empty());
+    }
+
+    #[test]
+    fn a_failed_longer_name_does_not_hide_a_shorter_one() {
+        assert_eq!(named(&["Star", "Star Wars"], "Star Warsaw"), ["Star"]);
+    }
+
+    #[test]
+    fn substrings_are_literal() {
+        let lexicon = Lexicon::new([ItemNames::new("Go")], MentionMode::Substring).unwrap();
+        assert_eq!(lexicon.find("Good go Go").len(), 2);
+        let lexicon =
+            Lexicon::new([ItemNames::new("É")], MentionMode::SubstringIgnoreCase).unwrap();
+        assert_eq!(lexicon.find("été").len(), 2);
+    }
+
+    #[test]
+    fn blank_names_are_refused_and_no_names_find_nothing() {
+        let error = Lexicon::new([ItemNames::new(" ")], MentionMode::Title).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "name of item 0 must not be blank, got \" \""
+        );
+        assert!(
+            Lexicon::new([], MentionMode::Title)
+                .unwrap()
+                .find("Heat")
+                .is_empty()
+        );
+    }
+}

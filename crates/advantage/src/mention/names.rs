@@ -1,0 +1,109 @@
+//! The names by which a text may call an item.
+
+use serde::{Deserialize, Serialize};
+
+/// An item by its name and its aliases.
+///
+/// The name is the item's identity: rollouts call targets and recommended items by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemNames {
+    /// The name, unique among the items of a query.
+    pub name: String,
+    /// Other spellings.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+}
+
+impl ItemNames {
+    /// An item with one name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            aliases: Vec::new(),
+        }
+    }
+
+    /// An item that is named by its title with or without the year at its end.
+    ///
+    /// ```
+    /// use rerec_advantage::ItemNames;
+    ///
+    /// assert_eq!(ItemNames::from_title("Jumanji (1995)").aliases, ["Jumanji"]);
+    /// assert!(ItemNames::from_title("(1995)").aliases.is_empty());
+    /// ```
+    pub fn from_title(title: impl Into<String>) -> Self {
+        let name = title.into();
+        let aliases = split_year(&name)
+            .map(|(title, _)| title.to_owned())
+            .into_iter()
+            .collect();
+        Self { name, aliases }
+    }
+
+    /// The name, then the aliases.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name)
+            .chain(&self.aliases)
+            .map(String::as_str)
+    }
+}
+
+/// A title and the year in parentheses at its end; `None` where either is missing.
+pub(super) fn split_year(title: &str) -> Option<(&str, &str)> {
+    let (rest, year) = title.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    let rest = rest.trim_end();
+    (!rest.is_empty() && is_year(year)).then_some((rest, year))
+}
+
+/// The year in parentheses at the start of a text.
+pub(super) fn leading_year(text: &str) -> Option<&str> {
+    let text = text.strip_prefix(' ').unwrap_or(text).strip_prefix('(')?;
+    let year = text.get(..4).filter(|year| is_year(year))?;
+    text[4..].starts_with(')').then_some(year)
+}
+
+fn is_year(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of words that begin with a small letter; an article in front is not counted, so that
+/// "the Matrix" may stand for "The Matrix".
+pub(super) fn small_words(text: &str) -> usize {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
+    let mut words = words.filter(|word| !word.is_empty()).peekable();
+    words.next_if(|word| {
+        ["the", "a", "an"]
+            .iter()
+            .any(|article| word.eq_ignore_ascii_case(article))
+    });
+    words
+        .filter(|word| word.chars().next().is_some_and(char::is_lowercase))
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years() {
+        assert_eq!(split_year("Heat (1995)"), Some(("Heat", "1995")));
+        assert_eq!(
+            split_year("Cure, The (Kyua) (1997) "),
+            Some(("Cure, The (Kyua)", "1997"))
+        );
+        assert_eq!(split_year("2001: A Space Odyssey"), None);
+        assert_eq!(split_year("Metropolis (19a7)"), None);
+        assert_eq!(leading_year(" (1995) is"), Some("1995"));
+        assert_eq!(leading_year(" in (1995)"), None);
+    }
+
+    #[test]
+    fn words_in_small_letters() {
+        assert_eq!(small_words("The Lord of the Rings"), 2);
+        assert_eq!(small_words("the edge"), 1);
+        assert_eq!(small_words("the Matrix"), 0);
+        assert_eq!(small_words("英雄"), 0);
+    }
+}

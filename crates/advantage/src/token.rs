@@ -1,0 +1,144 @@
+//! Which bytes of a response each token holds.
+
+pub(crate) mod lossy;
+//VOC#[cfg(feature = "tokenizers")]
+//VOCpub(crate) mod vocabulary;
+
+use std::ops::Range;
+
+use crate::error::{AdvantageError, Result};
+use crate::segment::Segment;
+
+/// The byte spans of the tokens of a response, from their byte lengths.
+///
+/// The sampled tokens are the truth: nothing is decoded or encoded again. A special token has
+/// length 0; a character may be spread over several tokens.
+///
+/// ```
+/// use rerec_advantage::TokenSpans;
+///
+/// let spans = TokenSpans::new("né!", &[1, 1, 1, 0, 1])?; // n | half é | half é | <eos> | !
+/// assert_eq!(spans.get(2), Some(2..3));
+/// assert_eq!(spans.overlapping(&(1..3)), 1..3);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenSpans {
+    /// Where each token begins, and at last where the final one ends.
+    offsets: Vec<usize>,
+}
+
+impl TokenSpans {
+    /// Adds up byte lengths.
+    ///
+    /// # Errors
+    /// Lengths that do not add up to the bytes of `response`.
+    pub fn new(response: &str, byte_lens: &[u32]) -> Result<Self> {
+        let mut offsets = Vec::with_capacity(byte_lens.len() + 1);
+        let mut end = 0_usize;
+        offsets.push(0);
+        for &length in byte_lens {
+            end = end.saturating_add(length as usize);
+            offsets.push(end);
+        }
+        if end == response.len() {
+            Ok(Self { offsets })
+        } else {
+            Err(AdvantageError::ByteLengths {
+                response: response.len(),
+                tokens: end,
+            })
+        }
+    }
+
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of token `index`, if there is one.
+    pub fn get(&self, index: usize) -> Option<Range<usize>> {
+        Some(*self.offsets.get(index)?..*self.offsets.get(index + 1)?)
+    }
+
+    /// The bytes of each token, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Range<usize>> {
+        self.offsets.windows(2).map(|pair| pair[0]..pair[1])
+    }
+
+    /// The tokens from the first to the last that hold a byte of a span; special tokens between
+    /// them are included.
+    pub fn overlapping(&self, span: &Range<usize>) -> Range<usize> {
+        if span.is_empty() {
+            return 0..0;
+        }
+        let first = self.offsets.partition_point(|&offset| offset <= span.start) - 1;
+        let end = self.offsets.partition_point(|&offset| offset < span.end);
+        first.min(self.len())..end.min(self.len()).max(first.min(self.len()))
+    }
+
+    /// For each token, the lowest of the ratios of the segments whose content it holds at least one
+    /// byte of, and `elsewhere` for a token that holds none.
+    pub(crate) fn lowest(&self, segments: &[Segment], ratios: &[f64], elsewhere: f64) -> Vec<f64> {
+        let mut first = 0;
+        self.iter()
+            .map(|token| {
+                first += segments[first..]
+                    .iter()
+                    .take_while(|segment| segment.content.end <= token.start)
+                    .count();
+                let held = segments[first..]
+                    .iter()
+                    .zip(&ratios[first..])
+                    .take_while(|(segment, _)| segment.content.start < token.end)
+                    .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
+                held.map(|(_, ratio)| *ratio)
+                    .reduce(f64::min)
+                    .unwrap_or(elsewhere)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Paragraphs, Segmenter};
+
+    #[test]
+    fn lengths_must_add_up() {
+        let error = TokenSpans::new("abc", &[1, 1]).unwrap_err();
+        let message = "token byte lengths must add up to the response's 3 bytes, got 2";
+        assert_eq!(error.to_string(), message);
+        assert!(TokenSpans::new("a", &[u32::MAX; 3]).is_err());
+        assert!(TokenSpans::new("", &[0, 0]).is_ok());
+        assert!(TokenSpans::new("", &[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn tokens_that_hold_bytes_of_a_span() {
+        let spans = TokenSpans::new("abcdef", &[2, 0, 2, 0, 2]).unwrap();
+        assert_eq!(spans.overlapping(&(0..2)), 0..1);
+        assert_eq!(spans.overlapping(&(1..3)), 0..3);
+        assert_eq!(spans.overlapping(&(2..4)), 2..3);
+        assert_eq!(spans.overlapping(&(4..6)), 4..5);
+        assert_eq!(spans.overlapping(&(3..3)), 0..0);
+    }
+
+    #[test]
+    fn a_token_takes_the_lowest_ratio_it_touches() {
+        let text = "ab\ncd\n\nef";
+        let segments = Paragraphs.segment(text);
+        // ab | \nc | d | \n | \n | <special> | ef
+        let spans = TokenSpans::new(text, &[2, 2, 1, 1, 1, 0, 2]).unwrap();
+        let ratios = spans.lowest(&segments, &[1.0, 0.5, 0.7], 0.9);
+        assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
+        let spans = TokenSpans::new(text, &[4, 5]).unwrap();
+        assert_eq!(spans.lowest(&segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
+    }
+}

@@ -1,0 +1,91 @@
+//! Text of bytes that are not all UTF-8, as when a response is cut inside a character.
+
+use crate::error::{AdvantageError, Result};
+
+/// A response as text, with token byte lengths that add up to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LossyText {
+    /// The text, U+FFFD in place of what is no UTF-8.
+    pub text: String,
+    /// The bytes of the text that each token holds; a replacement belongs to the token of the first
+    /// byte it replaces.
+    pub token_byte_lens: Vec<u32>,
+}
+
+/// The text of a response from the raw bytes of its tokens.
+///
+/// ```
+/// use rerec_advantage::lossy_text;
+///
+/// let lossy = lossy_text(b"a\xF0\x9F", &[1, 1, 1])?; // cut after half an emoji
+/// assert_eq!((lossy.text.as_str(), lossy.token_byte_lens), ("a\u{FFFD}", vec![1, 3, 0]));
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
+///
+/// # Errors
+/// Lengths that do not add up to the bytes.
+pub fn lossy_text(bytes: &[u8], token_byte_lens: &[u32]) -> Result<LossyText> {
+    let total = token_byte_lens
+        .iter()
+        .fold(0, |sum: usize, &l| sum.saturating_add(l as usize));
+    if total != bytes.len() {
+        return Err(AdvantageError::ByteLengths {
+            response: bytes.len(),
+            tokens: total,
+        });
+    }
+    let (text, ends) = decode(bytes);
+    let (mut raw, mut before) = (0, 0);
+    let lengths = token_byte_lens.iter().map(|&length| {
+        raw += length as usize;
+        let end = if raw == 0 { 0 } else { ends[raw - 1] };
+        let held = end - before;
+        before = end;
+        held as u32
+    });
+    let token_byte_lens = lengths.collect();
+    Ok(LossyText {
+        text,
+        token_byte_lens,
+    })
+}
+
+/// The text, and for each raw byte where the text ends that its token has a claim to.
+fn decode(bytes: &[u8]) -> (String, Vec<usize>) {
+    let (mut text, mut ends) = (
+        String::with_capacity(bytes.len()),
+        Vec::with_capacity(bytes.len()),
+    );
+    for chunk in bytes.utf8_chunks() {
+        let start = text.len();
+        text.push_str(chunk.valid());
+        ends.extend(start + 1..=text.len());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+            ends.resize(ends.len() + chunk.invalid().len(), text.len());
+        }
+    }
+    (text, ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lossy_text;
+
+    #[test]
+    fn valid_text_is_untouched() {
+        let lossy = lossy_text("né".as_bytes(), &[0, 2, 1]).unwrap();
+        assert_eq!(
+            (lossy.text.as_str(), lossy.token_byte_lens),
+            ("né", vec![0, 2, 1])
+        );
+    }
+
+    #[test]
+    fn faults_in_the_middle() {
+        let lossy = lossy_text(b"\xFFa\xC3b", &[1, 2, 0, 1]).unwrap();
+        assert_eq!(lossy.text, "\u{FFFD}a\u{FFFD}b");
+        assert_eq!(lossy.token_byte_lens, [3, 4, 0, 1]);
+        assert!(lossy_text(b"a", &[2]).is_err());
+    }
+}
