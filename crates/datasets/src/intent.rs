@@ -1,12 +1,12 @@
 //! What a composed query secretly asks for, and how its prompt tells it.
 
 use rerec_rewards::{Attribute, ItemId};
-use serde::{Deserialize, Serialize};
 
 use crate::query::{Query, QueryClass};
 
 /// A query together with what lies behind it; the model sees only the query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ComposedQuery {
     /// What the model is asked.
     pub query: Query,
@@ -17,8 +17,7 @@ pub struct ComposedQuery {
 }
 
 /// How a prompt tells its conditions; one form per [`QueryClass`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// The values are named.
     Named,

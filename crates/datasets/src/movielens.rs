@@ -23,7 +23,7 @@ use crate::wording::Wording;
 pub struct MovieLensConfig {
     /// Decides the queries and demonstrations. Default 0.
     pub seed: u64,
-    /// Ratings below which a film is left out. Default 20, which leaves 939 of 1,663 films.
+    /// Ratings below which a film is left out. Default 20, which leaves 931 of 1,663 films.
     pub min_ratings: usize,
     /// Users below which a group is left out, at least 1. Default 20.
     pub min_group: usize,

@@ -1,5 +1,6 @@
 //! Invented viewers: each has favourite people, and shares the taste of a group.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rand::RngExt;
@@ -85,7 +86,7 @@ pub(super) fn invent(config: &WorldConfig, films: &[Film]) -> Audience {
     audience
 }
 
-/// The most frequent (genre, decade) pairs, with as many genres and decades among them as there are.
+/// The most frequent (genre, decade) pairs, the genres taking turns.
 fn group_favourites(config: &WorldConfig, films: &[Film]) -> Vec<(usize, usize)> {
     let mut counts = BTreeMap::new();
     for film in films {
@@ -93,21 +94,10 @@ fn group_favourites(config: &WorldConfig, films: &[Film]) -> Vec<(usize, usize)>
     }
     let mut favourites: Vec<(usize, usize)> = Vec::new();
     for _ in 0..config.groups {
-        let used = |of: fn((usize, usize)) -> usize, pair| {
-            favourites
-                .iter()
-                .filter(|&&other| of(other) == of(pair))
-                .count()
-        };
-        let rank = |&(&pair, &count): &(&(usize, usize), &usize)| {
-            (
-                usize::MAX - used(|pair| pair.0, pair),
-                usize::MAX - used(|pair| pair.1, pair),
-                count,
-            )
-        };
+        let used = |genre| favourites.iter().filter(|pair| pair.0 == genre).count();
         let left = counts.iter().filter(|(pair, _)| !favourites.contains(pair));
-        favourites.extend(left.max_by_key(rank).map(|(&pair, _)| pair));
+        let next = left.max_by_key(|&(pair, &count)| (Reverse(used(pair.0)), count));
+        favourites.extend(next.map(|(&pair, _)| pair));
     }
     favourites
 }
