@@ -1,3 +1,38 @@
-//! The `rerec` command.
+//! The `rerec` command: argument parsing and pipes around the library crates.
 #![forbid(unsafe_code)]
-fn main() {}
+#![allow(clippy::print_stderr, reason = "a command reports on standard error")]
+
+mod curriculum;
+mod error;
+mod filter;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Reinforcement fine-tuning that teaches a language model to reason its way to a recommendation.
+#[derive(Debug, Parser)]
+#[command(name = "rerec", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Curriculum(curriculum::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Curriculum(args) => curriculum::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("rerec: {}", failure.with_causes());
+            failure.exit_code()
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::difficulty::{BetaPosterior, DifficultyEstimator, LastRound, MovingAverage, Spread};
 use crate::order::{Buckets, EasyFirst, Frontier, HardFirst, Mixture, Order, Random};
+use crate::pool::Pool;
 use crate::{Error, Result};
 
 /// Settings of a [`Curriculum`](crate::Curriculum).
@@ -269,6 +270,22 @@ impl CurriculumConfig {
         self.quotas
             .values()
             .try_for_each(|&quota| require(quota >= 1, "quotas", "at least 1 each", quota))
+    }
+
+    /// Every quota is for a class that occurs.
+    pub(crate) fn check_quotas(&self, pool: &Pool) -> Result<()> {
+        let known = || pool.classes().iter().flatten();
+        match self
+            .quotas
+            .keys()
+            .find(|class| !known().any(|label| label == *class))
+        {
+            Some(class) => Err(Error::UnknownClass {
+                class: class.clone(),
+                known: known().cloned().collect(),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn validate_metric(&self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The curriculum: what to train on next, and what was learnt from it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{CurriculumConfig, PartialBatch, TooFew};
 use crate::difficulty::{DifficultyEstimator, Estimate, Round};
 use crate::order::Order;
@@ -46,7 +48,8 @@ pub struct Curriculum {
 }
 
 /// Where in the run the curriculum stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Progress {
     /// The epoch being served, counted from 1.
     pub(crate) epoch: u32,
@@ -92,17 +95,7 @@ impl Curriculum {
         pool: Pool,
         progress: Progress,
     ) -> Result<Self> {
-        if let Some(class) = config
-            .quotas
-            .keys()
-            .find(|class| !pool.classes().contains(&Some(class.to_string())))
-        {
-            let known = pool.classes().iter().flatten().cloned().collect();
-            return Err(Error::UnknownClass {
-                class: class.clone(),
-                known,
-            });
-        }
+        config.check_quotas(&pool)?;
         Ok(Self {
             estimator: config.difficulty.build(),
             order: config.order.build(),
@@ -110,6 +103,19 @@ impl Curriculum {
             pool,
             progress,
         })
+    }
+
+    /// Goes on under other settings: the filter and the order act at the next [`end_epoch`](Self::end_epoch), the rest at once.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); the settings are unchanged then.
+    pub fn reconfigure(&mut self, config: CurriculumConfig) -> Result<()> {
+        config.validate()?;
+        config.check_quotas(&self.pool)?;
+        self.estimator = config.difficulty.build();
+        self.order = config.order.build();
+        self.config = config;
+        Ok(())
     }
 
     /// The next batch of this epoch; `None` at its end.

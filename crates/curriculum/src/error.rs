@@ -38,27 +38,25 @@ pub enum Error {
         allowed: usize,
     },
     /// Two queries share an id.
-    #[error("query id {id:?} occurs more than once")]
+    #[error("query id {:?} occurs more than once", id.as_str())]
     DuplicateQuery {
         /// The id.
         id: QueryId,
     },
     /// A record names a query that is not in the data set.
-    #[error("query id {id:?} is not in the data set")]
+    #[error("query id {:?} is not in the data set", id.as_str())]
     UnknownQuery {
         /// The id.
         id: QueryId,
     },
     /// A record without any rollout.
-    #[error("query {id:?} was recorded without any rollout")]
+    #[error("query {:?} was recorded without any rollout", id.as_str())]
     NoRollouts {
         /// The query.
         id: QueryId,
     },
     /// A metric is NaN or outside the configured range.
-    #[error(
-        "metric of rollout {rollout} of query {id:?} must be in [{lowest}, {highest}], got {got}"
-    )]
+    #[error("metric of rollout {rollout} of query {:?} must be in [{lowest}, {highest}], got {got}", id.as_str())]
     Metric {
         /// The query.
         id: QueryId,

@@ -4,20 +4,33 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
-use serde::{Deserialize, Serialize};
 
 use crate::difficulty::Estimate;
 use crate::{Error, QueryId, QuerySpec, Result};
 
 /// What is known of one query.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct QueryState {
     pub(crate) estimate: Estimate,
+    /// Hash of the query's content; 0: not known.
+    pub(crate) revision: u64,
     /// The last epoch, counted from 1, that served or recorded it; 0: none.
     pub(crate) last_epoch: u32,
     /// Position in the table of classes.
     pub(crate) class: u16,
     pub(crate) mastered: bool,
+}
+
+impl QueryState {
+    fn new(class: u16, revision: u64) -> Self {
+        Self {
+            estimate: Estimate::NEVER_TRIED,
+            revision,
+            last_epoch: 0,
+            class,
+            mastered: false,
+        }
+    }
 }
 
 /// Queries in data-set order, indexed by id.
@@ -43,17 +56,13 @@ impl Pool {
             index: HashTable::with_capacity(expected),
         };
         for spec in specs {
-            let QuerySpec { id, class } = spec.into();
-            let class = pool.class_position(class)?;
-            pool.insert(
+            let QuerySpec {
                 id,
-                QueryState {
-                    estimate: Estimate::NEVER_TRIED,
-                    last_epoch: 0,
-                    class,
-                    mastered: false,
-                },
-            )?;
+                class,
+                revision,
+            } = spec.into();
+            let class = pool.class_position(class)?;
+            pool.insert(id, QueryState::new(class, revision))?;
         }
         if pool.is_empty() {
             Err(Error::NoQueries)
@@ -100,7 +109,7 @@ impl Pool {
             .ok_or_else(|| Error::UnknownQuery { id: id.clone() })
     }
 
-    fn find(&self, id: &QueryId) -> Option<u32> {
+    pub(crate) fn find(&self, id: &QueryId) -> Option<u32> {
         self.index
             .find(hash(id), |&p| self.ids[p as usize] == *id)
             .copied()
@@ -140,6 +149,10 @@ impl Pool {
 
     pub(crate) fn classes(&self) -> &[Option<String>] {
         &self.classes
+    }
+
+    pub(crate) fn class(&self, position: u32) -> Option<&str> {
+        self.classes[usize::from(self.query(position).class)].as_deref()
     }
 
     /// Positions of the queries that fulfil a condition, ascending.

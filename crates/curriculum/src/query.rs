@@ -42,13 +42,24 @@ impl From<String> for QueryId {
     }
 }
 
-/// A query as the data set lists it: its id and, optionally, its class (for quotas and statistics per class).
+/// A query as the data set lists it: its id, and what tells it from others in quotas, statistics and later editions of the data.
+///
+/// Anything that makes an id is a query without class and revision; a pair is an id and a class.
+///
+/// ```
+/// use rerec_curriculum::QuerySpec;
+/// let query = QuerySpec::from(("movie-17", "misinformed"));
+/// assert_eq!(query.class.as_deref(), Some("misinformed"));
+/// assert_eq!(QuerySpec { revision: 7, ..query.clone() }.id, query.id);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuerySpec {
     /// Stable id.
     pub id: QueryId,
     /// Class label, such as `"misinformed"`; `None` is a class of its own without a quota.
     pub class: Option<String>,
+    /// A number that changes with the query's content, such as a hash of it; 0: not known.
+    pub revision: u64,
 }
 
 impl<I: Into<QueryId>> From<I> for QuerySpec {
@@ -56,6 +67,7 @@ impl<I: Into<QueryId>> From<I> for QuerySpec {
         Self {
             id: id.into(),
             class: None,
+            revision: 0,
         }
     }
 }
@@ -63,8 +75,8 @@ impl<I: Into<QueryId>> From<I> for QuerySpec {
 impl<I: Into<QueryId>, C: Into<String>> From<(I, C)> for QuerySpec {
     fn from((id, class): (I, C)) -> Self {
         Self {
-            id: id.into(),
             class: Some(class.into()),
+            ..id.into().into()
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The state of a curriculum as a file: versioned, written whole or not at all.
 
+mod v1;
+
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -7,12 +9,14 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::curriculum::Progress;
-use crate::difficulty::{Estimate, Round};
+use crate::difficulty::Estimate;
 use crate::pool::{Pool, QueryState};
 use crate::{Curriculum, CurriculumConfig, Error, QueryId, QuerySpec, Result};
 
-/// Version of the state that this build writes.
-pub const STATE_VERSION: u32 = 1;
+/// Version of the state that this build writes; earlier ones are read as well.
+///
+/// 1: first. 2: queries have revisions.
+pub const STATE_VERSION: u32 = 2;
 
 /// The serialised form. Positions index `queries` of the same document.
 #[derive(Serialize, Deserialize)]
@@ -20,12 +24,7 @@ pub const STATE_VERSION: u32 = 1;
 struct State {
     version: u32,
     config: CurriculumConfig,
-    epoch: u32,
-    steps_taken: u64,
-    epoch_batches: usize,
-    served: usize,
-    plan: Vec<u32>,
-    records: Vec<(u32, Round)>,
+    progress: Progress,
     queries: Vec<SavedQuery>,
 }
 
@@ -35,10 +34,15 @@ struct SavedQuery {
     id: QueryId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     class: Option<String>,
-    difficulty: f64,
-    weight: f64,
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    revision: u64,
+    estimate: Estimate,
     last_epoch: u32,
     mastered: bool,
+}
+
+fn is_unknown(revision: &u64) -> bool {
+    *revision == 0
 }
 
 /// Read first, whatever else the document holds.
@@ -49,99 +53,70 @@ struct Header {
 
 impl State {
     fn of(curriculum: &Curriculum) -> Self {
-        let Progress {
-            epoch,
-            plan,
-            served,
-            epoch_batches,
-            batches,
-            records,
-        } = curriculum.progress.clone();
         let pool = &curriculum.pool;
-        let saved = |(id, query): (&QueryId, &QueryState)| SavedQuery {
-            id: id.clone(),
-            class: pool.classes()[usize::from(query.class)].clone(),
-            difficulty: query.estimate.difficulty,
-            weight: query.estimate.weight,
-            last_epoch: query.last_epoch,
-            mastered: query.mastered,
+        let saved = |(position, id): (u32, &QueryId)| {
+            let &QueryState {
+                estimate,
+                revision,
+                last_epoch,
+                mastered,
+                ..
+            } = pool.query(position);
+            let class = pool.class(position).map(str::to_owned);
+            SavedQuery {
+                id: id.clone(),
+                class,
+                revision,
+                estimate,
+                last_epoch,
+                mastered,
+            }
         };
-        let queries = pool.ids().iter().zip(pool.queries()).map(saved).collect();
-        let config = curriculum.config.clone();
         Self {
             version: STATE_VERSION,
-            config,
-            epoch,
-            steps_taken: batches,
-            epoch_batches,
-            served,
-            plan,
-            records,
-            queries,
+            config: curriculum.config.clone(),
+            progress: curriculum.progress.clone(),
+            queries: (0..).zip(pool.ids()).map(saved).collect(),
         }
     }
 
     fn restore(self) -> Result<Curriculum> {
-        if self.version != STATE_VERSION {
-            return Err(Error::FutureVersion {
-                found: self.version,
-                supported: STATE_VERSION,
-            });
-        }
+        check_version(self.version)?;
         self.config.validate()?;
-        self.check()?;
-        let (specs, saved): (Vec<_>, Vec<_>) = (self.queries.into_iter())
-            .map(|query| {
-                let estimate = Estimate {
-                    difficulty: query.difficulty,
-                    weight: query.weight,
-                };
-                (
-                    QuerySpec {
-                        id: query.id,
-                        class: query.class,
-                    },
-                    (estimate, query.last_epoch, query.mastered),
-                )
-            })
-            .unzip();
+        self.check_positions()?;
+        let mut specs = Vec::with_capacity(self.queries.len());
+        let mut known = Vec::with_capacity(self.queries.len());
+        for query in self.queries {
+            specs.push(QuerySpec {
+                id: query.id,
+                class: query.class,
+                revision: query.revision,
+            });
+            known.push((query.estimate, query.last_epoch, query.mastered));
+        }
         let mut pool = Pool::new(specs)?;
-        for (query, (estimate, last_epoch, mastered)) in pool.queries_mut().iter_mut().zip(saved) {
+        for (query, (estimate, last_epoch, mastered)) in pool.queries_mut().iter_mut().zip(known) {
             *query = QueryState {
                 estimate,
                 last_epoch,
                 mastered,
-                class: query.class,
+                ..*query
             };
         }
-        let Self {
-            epoch,
-            steps_taken: batches,
-            epoch_batches,
-            served,
-            plan,
-            records,
-            ..
-        } = self;
-        Curriculum::assemble(
-            self.config,
-            pool,
-            Progress {
-                epoch,
-                plan,
-                served,
-                epoch_batches,
-                batches,
-                records,
-            },
-        )
+        Curriculum::assemble(self.config, pool, self.progress)
     }
 
-    fn check(&self) -> Result<()> {
+    fn check_positions(&self) -> Result<()> {
         let inconsistent = |detail: String| Err(Error::InconsistentState { detail });
         let queries = self.queries.len();
+        let Progress {
+            plan,
+            served,
+            records,
+            ..
+        } = &self.progress;
         let mut planned = vec![false; queries];
-        for &position in &self.plan {
+        for &position in plan {
             match planned.get_mut(position as usize) {
                 None => {
                     return inconsistent(format!("the plan names query {position} of {queries}"));
@@ -152,30 +127,42 @@ impl State {
                 Some(seen) => *seen = true,
             }
         }
-        if let Some((position, _)) = self
-            .records
-            .iter()
-            .find(|(position, _)| *position as usize >= queries)
-        {
-            return inconsistent(format!("a record names query {position} of {queries}"));
-        }
-        if self.served > self.plan.len() {
+        if *served > plan.len() {
             return inconsistent(format!(
-                "{} of {} planned queries are served",
-                self.served,
-                self.plan.len()
+                "{served} of {} planned queries are served",
+                plan.len()
             ));
+        }
+        for (position, round) in records {
+            if *position as usize >= queries || round.rollouts() == 0 {
+                return inconsistent(format!(
+                    "a record of query {position} of {queries} has {} rollouts",
+                    round.rollouts()
+                ));
+            }
         }
         Ok(())
     }
 }
 
+fn check_version(found: u32) -> Result<()> {
+    if found > STATE_VERSION {
+        return Err(Error::FutureVersion {
+            found,
+            supported: STATE_VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// The state as one value; [`Curriculum::save`] writes the same as JSON.
 impl Serialize for Curriculum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         State::of(self).serialize(serializer)
     }
 }
 
+/// Reads the current version only; [`Curriculum::load`] reads earlier ones too.
 impl<'de> Deserialize<'de> for Curriculum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         State::deserialize(deserializer)?
@@ -190,25 +177,26 @@ impl Curriculum {
     /// # Errors
     /// The file cannot be written; whatever it held before is still there.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Io {
+        self.write_whole(path).map_err(|source| Error::Io {
             action: "write",
             path: path.to_owned(),
             source,
-        };
-        let folder = path
+        })
+    }
+
+    fn write_whole(&self, path: &Path) -> std::io::Result<()> {
+        let parent = path
             .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = parent.unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let mut writer = BufWriter::new(&mut file);
-        serde_json::to_writer(&mut writer, self).map_err(|error| failed(error.into()))?;
-        writer.flush().map_err(failed)?;
+        serde_json::to_writer(&mut writer, self)?;
+        writer.flush()?;
         drop(writer);
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        fs::File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        fs::File::open(folder)?.sync_all()
     }
 
     /// Reads a state that [`save`](Self::save) wrote; it continues exactly where that one stood.
@@ -216,24 +204,22 @@ impl Curriculum {
     /// # Errors
     /// The file cannot be read, is cut short, contradicts itself, or comes from a later version.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| Error::Io {
+        let failed = |source| Error::Io {
             action: "read",
             path: path.to_owned(),
             source,
-        })?;
-        let format = |source| Error::StateFormat {
+        };
+        let malformed = |source| Error::StateFormat {
             path: path.to_owned(),
             source,
         };
-        let Header { version } = serde_json::from_slice(&bytes).map_err(format)?;
-        if version > STATE_VERSION {
-            return Err(Error::FutureVersion {
-                found: version,
-                supported: STATE_VERSION,
-            });
-        }
-        serde_json::from_slice::<State>(&bytes)
-            .map_err(format)?
-            .restore()
+        let json = fs::read(path).map_err(failed)?;
+        let Header { version } = serde_json::from_slice(&json).map_err(malformed)?;
+        check_version(version)?;
+        let state = match version {
+            1 => serde_json::from_slice::<v1::State>(&json).map(State::from),
+            _ => serde_json::from_slice(&json),
+        };
+        state.map_err(malformed)?.restore()
     }
 }

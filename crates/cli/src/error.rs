@@ -1,0 +1,50 @@
+//! Why a command failed, and its exit status.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use crate::filter::Fault;
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A line of the input is faulty.
+    #[error(transparent)]
+    Line(#[from] Fault),
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    Read(#[source] io::Error),
+    /// Standard output cannot be written.
+    #[error("cannot write standard output")]
+    Write(#[source] io::Error),
+    /// The curriculum refuses its settings, its data set or its state.
+    #[error(transparent)]
+    Curriculum(#[from] rerec_curriculum::Error),
+}
+
+impl Failure {
+    /// 1 when the machine failed, 2 when the input or the settings are at fault.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Read(_) | Self::Write(_) => ExitCode::from(1),
+            _ => ExitCode::from(2),
+        }
+    }
+
+    /// Whether the reader of our output went away, as `head` does.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Write(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The message, followed by those of its causes.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,300 @@
+//! The engine of the filters: JSON Lines in, JSON Lines out, in the same order.
+//!
+//! Lines are parsed, worked on and printed in parallel batches. A batch is what has arrived by then, so that a caller that writes one
+//! line and waits for its answer gets it.
+
+use std::fmt::Display;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::error::Failure;
+
+/// Largest number of lines in a batch.
+const BATCH_LINES: usize = 4096;
+/// Bytes read at once.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What every filter can be told.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct FilterArgs {
+    /// What to do with a faulty line: stop with exit status 2, or report it and go on
+    #[arg(long, value_enum, default_value = "fail")]
+    on_error: OnError,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum OnError {
+    Fail,
+    Skip,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub(crate) struct Fault {
+    line: u64,
+    cause: String,
+}
+
+/// Why a well-formed line cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {cause}")]
+pub(crate) struct Rejection {
+    field: &'static str,
+    cause: String,
+}
+
+impl Rejection {
+    /// The field at fault, and what is wrong with it.
+    pub(crate) fn new(field: &'static str, cause: impl Display) -> Self {
+        Self {
+            field,
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl FilterArgs {
+    /// Answers each line of standard input by one on standard output. `key` names the field that identifies a line, and with which the
+    /// answer to a faulty line begins.
+    pub(crate) fn answer<I: DeserializeOwned, O: Serialize>(
+        self,
+        key: &'static str,
+        work: impl Fn(I) -> Result<O, Rejection> + Sync,
+    ) -> Result<(), Failure> {
+        let mut output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        answer_lines(self.on_error, key, io::stdin().lock(), &mut output, work)
+    }
+
+    /// Reads all of standard input, each line with its number; faulty lines that are to be skipped are reported and left out.
+    pub(crate) fn read_all<I: DeserializeOwned + Send>(self) -> Result<Vec<(u64, I)>, Failure> {
+        let mut lines = Vec::new();
+        in_batches(io::stdin().lock(), parse, |batch| {
+            for (number, line) in batch {
+                match line {
+                    Ok(line) => lines.push((number, line)),
+                    Err(cause) => self.fault(number, cause)?,
+                }
+            }
+            Ok(())
+        })?;
+        Ok(lines)
+    }
+
+    /// Reports a fault found after reading: the end of the command, or a line on standard error.
+    pub(crate) fn fault(self, line: u64, cause: impl Display) -> Result<(), Failure> {
+        self.on_error.handle(Fault {
+            line,
+            cause: cause.to_string(),
+        })
+    }
+}
+
+impl OnError {
+    fn handle(self, fault: Fault) -> Result<(), Failure> {
+        match self {
+            Self::Fail => Err(fault.into()),
+            Self::Skip => {
+                eprintln!("rerec: {fault}");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn answer_lines<I: DeserializeOwned, O: Serialize>(
+    on_error: OnError,
+    key: &'static str,
+    input: impl Read,
+    output: &mut impl Write,
+    work: impl Fn(I) -> Result<O, Rejection> + Sync,
+) -> Result<(), Failure> {
+    let answer = |line: &[u8]| {
+        let answer = work(parse(line)?).map_err(|rejection| rejection.to_string())?;
+        serde_json::to_vec(&answer).map_err(|error| error.to_string())
+    };
+    let answer = |line: &[u8]| answer(line).map_err(|cause| (skipped(key, line, &cause), cause));
+    in_batches(input, answer, |batch| {
+        for (number, answer) in batch {
+            let text = match answer {
+                Ok(text) => text,
+                Err((text, cause)) => {
+                    on_error.handle(Fault {
+                        line: number,
+                        cause,
+                    })?;
+                    text
+                }
+            };
+            output
+                .write_all(&text)
+                .and_then(|()| output.write_all(b"\n"))
+                .map_err(Failure::Write)?;
+        }
+        output.flush().map_err(Failure::Write)
+    })
+}
+
+/// Parses a line; the message of a failure names the field.
+fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = cause_of(error.inner());
+        if path == "." {
+            cause
+        } else {
+            format!("{path}: {cause}")
+        }
+    })?;
+    json.end().map_err(|error| cause_of(&error))?;
+    Ok(parsed)
+}
+
+/// The message of a parse failure, without the position that counts from the start of this line.
+fn cause_of(error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    let suffix = format!(" at line {} column {column}", error.line());
+    text.strip_suffix(&suffix)
+        .map_or(text.clone(), |cause| format!("{cause} (column {column})"))
+}
+
+/// The answer to a faulty line.
+fn skipped(key: &str, line: &[u8], cause: &str) -> Vec<u8> {
+    let fields: Option<std::collections::HashMap<String, Box<RawValue>>> =
+        serde_json::from_slice(line).ok();
+    let id = fields
+        .and_then(|mut fields| fields.remove(key))
+        .or_else(|| to_raw_value(&()).ok());
+    let id = id.map_or("null".to_owned(), |id| id.get().to_owned());
+    let (key, cause) = (serde_json::Value::from(key), serde_json::Value::from(cause));
+    format!("{{{key}:{id},\"error\":{cause}}}").into_bytes()
+}
+
+/// Works on the lines in parallel, batch by batch, and hands the results over in order with their line numbers, from 1.
+/// Blank lines are passed over.
+fn in_batches<T: Send>(
+    input: impl Read,
+    work: impl Fn(&[u8]) -> T + Sync,
+    mut sink: impl FnMut(Vec<(u64, T)>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, input);
+    let mut next_number = 1;
+    loop {
+        let lines = read_batch(&mut reader, &mut next_number).map_err(Failure::Read)?;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let worked = lines
+            .par_iter()
+            .filter(|(_, line)| !line.trim_ascii().is_empty());
+        sink(worked.map(|(number, line)| (*number, work(line))).collect())?;
+    }
+}
+
+/// At least one line, unless the input has ended, and then those that arrived with it.
+fn read_batch(
+    reader: &mut BufReader<impl Read>,
+    next_number: &mut u64,
+) -> io::Result<Vec<(u64, Vec<u8>)>> {
+    let mut lines = Vec::new();
+    while lines.is_empty() || (lines.len() < BATCH_LINES && reader.buffer().contains(&b'\n')) {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        lines.push((*next_number, line));
+        *next_number += 1;
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct Input {
+        id: Box<RawValue>,
+        values: Vec<f64>,
+    }
+
+    #[derive(Serialize)]
+    struct Output {
+        id: Box<RawValue>,
+        sum: f64,
+    }
+
+    fn sum(input: Input) -> Result<Output, Rejection> {
+        if input.values.is_empty() {
+            return Err(Rejection::new("values", "empty"));
+        }
+        Ok(Output {
+            id: input.id,
+            sum: input.values.iter().sum(),
+        })
+    }
+
+    fn run(on_error: OnError, input: &str) -> (String, Result<(), Failure>) {
+        let mut output = Vec::new();
+        let outcome = answer_lines(on_error, "id", input.as_bytes(), &mut output, sum);
+        (String::from_utf8(output).unwrap(), outcome)
+    }
+
+    #[test]
+    fn answers_keep_their_order_ids_and_digits() {
+        let input: String = (0..10_000)
+            .map(|i| format!("{{\"id\":[{i}],\"values\":[{i}.0,0.1]}}\n"))
+            .collect();
+        let (output, outcome) = run(OnError::Fail, &input);
+        assert!(outcome.is_ok());
+        let expected: String = (0..10_000)
+            .map(|i| format!("{{\"id\":[{i}],\"sum\":{:?}}}\n", f64::from(i) + 0.1))
+            .collect();
+        assert_eq!(output, expected);
+    }
+
+    #[test]
+    fn fail_names_line_field_and_cause_after_the_answers_before() {
+        let (output, outcome) = run(
+            OnError::Fail,
+            "{\"id\":1,\"values\":[1]}\n\n{\"id\":2,\"values\":[1,\"x\"]}\n",
+        );
+        assert_eq!(output, "{\"id\":1,\"sum\":1.0}\n");
+        let message = outcome.unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "line 3: values[1]: invalid type: string \"x\", expected f64 (column 23)"
+        );
+    }
+
+    #[test]
+    fn skip_answers_a_faulty_line_under_its_id() {
+        let (output, outcome) = run(
+            OnError::Skip,
+            "{\"id\":\"a\",\"values\":[]}\nnonsense\n{\"id\":3,\"values\":[2]}",
+        );
+        assert!(outcome.is_ok());
+        let expected = "{\"id\":\"a\",\"error\":\"values: empty\"}\n\
+             {\"id\":null,\"error\":\"expected ident (column 2)\"}\n{\"id\":3,\"sum\":2.0}\n";
+        assert_eq!(output, expected);
+    }
+
+    #[test]
+    fn a_missing_field_and_trailing_text_are_faults() {
+        let fault = |line: &str| run(OnError::Fail, line).1.unwrap_err().to_string();
+        assert_eq!(
+            fault("{\"id\":1}"),
+            "line 1: missing field `values` (column 8)"
+        );
+        assert_eq!(
+            fault("{\"id\":1,\"values\":[1]} x"),
+            "line 1: trailing characters (column 23)"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Version 1: everything flat, no revisions.
+
+use serde::Deserialize;
+
+use super::{Progress, STATE_VERSION, SavedQuery};
+use crate::difficulty::{Estimate, Round};
+use crate::{CurriculumConfig, QueryId};
+
+#[derive(Deserialize)]
+pub(super) struct State {
+    config: CurriculumConfig,
+    epoch: u32,
+    steps_taken: u64,
+    epoch_batches: usize,
+    served: usize,
+    plan: Vec<u32>,
+    records: Vec<(u32, Round)>,
+    queries: Vec<Query>,
+}
+
+#[derive(Deserialize)]
+struct Query {
+    id: QueryId,
+    class: Option<String>,
+    difficulty: f64,
+    weight: f64,
+    last_epoch: u32,
+    mastered: bool,
+}
+
+impl From<Query> for SavedQuery {
+    fn from(old: Query) -> Self {
+        let Query {
+            id,
+            class,
+            difficulty,
+            weight,
+            last_epoch,
+            mastered,
+        } = old;
+        let estimate = Estimate { difficulty, weight };
+        Self {
+            id,
+            class,
+            revision: 0,
+            estimate,
+            last_epoch,
+            mastered,
+        }
+    }
+}
+
+impl From<State> for super::State {
+    fn from(old: State) -> Self {
+        let progress = Progress {
+            epoch: old.epoch,
+            plan: old.plan,
+            served: old.served,
+            epoch_batches: old.epoch_batches,
+            batches: old.steps_taken,
+            records: old.records,
+        };
+        let queries = old.queries.into_iter().map(SavedQuery::from).collect();
+        Self {
+            version: STATE_VERSION,
+            config: old.config,
+            progress,
+            queries,
+        }
+    }
+}
