@@ -147,10 +147,10 @@ fn tile(text: &str, cuts: impl IntoIterator<Item = usize>, kind: SegmentKind) ->
     segments
 }
 
-/// The lines of a text: where each begins, where its line end begins and where that ends.
+/// The lines of a text: where each begins, where its line end begins and where the next begins.
 ///
 /// A line ends at a mandatory break of UAX #14: LF, CR, CRLF, vertical tab, form feed, NEL, U+2028
-/// or U+2029.
+/// or U+2029. The CR of a CRLF counts as the line's last byte, as in the authors' released code.
 fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
     let bytes = text.as_bytes();
     let mut start = 0;
@@ -158,14 +158,19 @@ fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
         if start == bytes.len() {
             return None;
         }
-        let rest = &bytes[start..];
-        let found = (0..rest.len()).find_map(|at| Some((at, line_end(&rest[at..])?)));
-        let (length, ending) = found.unwrap_or((rest.len(), 0));
-        let line = Line {
-            start,
-            end: start + length,
-            next: start + length + ending,
-        };
+        let line = (start..bytes.len())
+            .find_map(|end| {
+                Some(Line {
+                    start,
+                    end,
+                    next: end + line_end(&bytes[end..])?,
+                })
+            })
+            .unwrap_or(Line {
+                start,
+                end: bytes.len(),
+                next: bytes.len(),
+            });
         start = line.next;
         Some(line)
     })
@@ -181,7 +186,7 @@ struct Line {
 #[inline]
 fn line_end(bytes: &[u8]) -> Option<usize> {
     match bytes {
-        [b'\r', b'\n', ..] => Some(2),
+        [b'\r', b'\n', ..] => None,
         [b'\n' | b'\r' | 0x0B | 0x0C, ..] => Some(1),
         [0xC2, 0x85, ..] => Some(2),
         [0xE2, 0x80, 0xA8 | 0xA9, ..] => Some(3),
@@ -214,15 +219,16 @@ mod tests {
 
     #[test]
     fn an_answer_off_the_text_is_an_error() {
-        for span in [3..9, 1..2, 2..2, 3..1] {
+        for (start, end) in [(3, 9), (1, 2), (2, 2), (3, 1)] {
             let text = "aéb";
-            assert!(cut_answer(text, Paragraphs.segment(text), span).is_err());
+            assert!(cut_answer(text, Paragraphs.segment(text), start..end).is_err());
         }
     }
 
     #[test]
     fn content_leaves_out_line_ends_and_blank_lines_only() {
-        assert_eq!(content("\n a b \r\n \n"), 1..6);
+        assert_eq!(content("\n a b \n \n"), 1..6);
+        assert_eq!(content("\n a b\r\n \n"), 1..6);
         assert_eq!(content(" a"), 0..2);
         assert_eq!(content("\n\u{2028}\n"), 0..0);
     }
