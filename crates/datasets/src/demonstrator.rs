@@ -26,7 +26,7 @@ pub struct DemonstratorConfig {
     pub haste_first: f64,
     /// Probability of stopping before each later candidate, [0, 1]. Default 0.12.
     pub haste_later: f64,
-    /// How many times likelier a candidate that meets a condition is picked at a glance, at least 0.
+    /// How many times likelier a candidate that meets a condition is picked at a glance, above 0.
     /// Default 3.
     pub glance_preference: f64,
     /// Probability of believing a misinformed prompt, [0, 1]. Default 0.65.

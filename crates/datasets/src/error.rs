@@ -66,14 +66,22 @@ pub enum Error {
         line: usize,
     },
     /// A line is not a record of the kind that was asked for.
-    #[error("line {line} of {}: {source}", path.display())]
+    #[error("line {line} of {}: {fault}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
         /// Why.
-        source: serde_json::Error,
+        fault: serde_json::Error,
+    },
+    /// The items of a file do not form a catalogue.
+    #[error("{}: {fault}", path.display())]
+    Items {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        fault: rerec_rewards::Error,
     },
     /// A query of a file contradicts itself or the catalogue.
     #[error("line {line} of {}: query {id:?}: {fault}", path.display())]
@@ -85,7 +93,6 @@ pub enum Error {
         /// The query.
         id: String,
         /// What is wrong.
-        #[source]
         fault: QueryFault,
     },
     /// A verl record lacks what a query needs.
@@ -105,15 +112,13 @@ pub enum Error {
         place: String,
     },
     /// The members of a group like nothing.
-    #[error(
-        "group {group:?}: none of its users likes an item with two facts, so its taste is unknown"
-    )]
+    #[error("the taste of group {group:?} is unknown: no member likes an item with two attributes")]
     NoTaste {
         /// The group.
         group: String,
     },
     /// The catalogue has no query of the class to offer.
-    #[error("query {id}: no {} query found in {attempts} attempts over {targets} possible targets; the catalogue, ratings or groups offer too little", class.label())]
+    #[error("query {id}: no {} query found in {attempts} draws from {targets} possible targets", class.label())]
     NoQuery {
         /// The query that was to be composed.
         id: String,

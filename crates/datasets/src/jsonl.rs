@@ -57,7 +57,11 @@ pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = 
 /// # Errors
 /// As [`read_jsonl`]; items that do not form a catalogue.
 pub fn read_catalogue(path: &Path) -> Result<Catalogue> {
-    Ok(Catalogue::new(read_jsonl::<Item>(path)?)?)
+    let items = read_jsonl::<Item>(path)?;
+    Catalogue::new(items).map_err(|fault| Error::Items {
+        path: path.to_owned(),
+        fault,
+    })
 }
 
 /// Reads queries on a catalogue, each checked: see [`Query::check`].
@@ -95,10 +99,10 @@ fn numbered<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty());
     let parse = |(place, line)| {
-        let fault = |source| Error::Json {
+        let fault = |fault| Error::Json {
             path: path.to_owned(),
             line: place + 1,
-            source,
+            fault,
         };
         Ok((place + 1, serde_json::from_str(line).map_err(fault)?))
     };

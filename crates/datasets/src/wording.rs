@@ -260,3 +260,96 @@ pub(crate) fn prompt(sentence: &str, history: &[&str], candidates: &[&str]) -> S
     lines.push("Answer:\n");
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::random::stream;
+
+    fn attribute(relation: &str, value: &str) -> Attribute {
+        Attribute {
+            relation: relation.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    /// Every phrasing of a western by Ada Lorne.
+    fn phrasings(evidence: &Evidence) -> BTreeSet<String> {
+        let wording = Wording::films(&["director", "actor", "genre", "decade"], &["director"]);
+        let conditions = [
+            attribute("director", "Ada Lorne"),
+            attribute("genre", "western"),
+        ];
+        let mut rng = stream(0, "phrasings", "");
+        (0..50)
+            .map(|_| wording.sentence(&conditions, evidence, "Velmora Nights (1987)", &mut rng))
+            .collect()
+    }
+
+    #[test]
+    fn named_values_stand_around_the_noun() {
+        let expected = [
+            "I am looking for a western film directed by Ada Lorne.",
+            "Recommend a western film directed by Ada Lorne.",
+            "Which of these is a western film directed by Ada Lorne?",
+        ];
+        assert!(phrasings(&Evidence::Named).iter().eq(&expected));
+    }
+
+    #[test]
+    fn a_hidden_value_is_told_by_the_anchor() {
+        let condition = attribute("director", "Ada Lorne");
+        let evidence = Evidence::Shared {
+            anchor: "f1".into(),
+            condition,
+        };
+        let expected = [
+            "I am looking for a western film by the director of \"Velmora Nights (1987)\".",
+            "I saw \"Velmora Nights (1987)\". Recommend a western film by its director.",
+            "Recommend a western film by the director of \"Velmora Nights (1987)\".",
+        ];
+        assert!(phrasings(&evidence).iter().eq(&expected));
+    }
+
+    #[test]
+    fn a_misinformed_user_claims_the_wrong_value_and_never_names_the_right_one() {
+        let condition = attribute("director", "Ada Lorne");
+        let believed = attribute("director", "Max Ilyn");
+        let evidence = Evidence::Belief {
+            anchor: "f1".into(),
+            condition,
+            believed,
+        };
+        let expected = [
+            "After \"Velmora Nights (1987)\", directed by Max Ilyn, I am looking for a western film by its director.",
+            "I loved \"Velmora Nights (1987)\", directed by Max Ilyn. Recommend a western film by its director.",
+        ];
+        assert!(phrasings(&evidence).iter().eq(&expected));
+    }
+
+    #[test]
+    fn articles_and_lists_read_as_english() {
+        let wording = Wording::films(&["actor", "genre", "decade"], &[]);
+        let wish = |conditions: &[Attribute]| wording.wish(conditions, None);
+        let genres = [attribute("genre", "Action"), attribute("genre", "Comedy")];
+        assert_eq!(wish(&genres), "an Action and Comedy film");
+        let after = [attribute("actor", "Max Ilyn"), attribute("decade", "1980s")];
+        assert_eq!(wish(&after), "a film starring Max Ilyn, from the 1980s");
+    }
+
+    #[test]
+    fn a_prompt_has_one_title_a_line() {
+        let text = prompt(
+            "Recommend a film.",
+            &["A (1980)"],
+            &["B (1981)", "C (1982)"],
+        );
+        assert_eq!(
+            text,
+            "Recommend a film.\nLiked:\nA (1980)\nOptions:\nB (1981)\nC (1982)\nAnswer:\n"
+        );
+        assert!(!prompt("Recommend a film.", &[], &["B (1981)"]).contains("Liked"));
+    }
+}

@@ -162,7 +162,7 @@ fn a_catalogue_with_an_id_twice_is_refused() {
     write_jsonl(&path, items.iter().chain(&items[..1])).unwrap();
     let error = read_catalogue(&path).unwrap_err();
     assert!(
-        matches!(error, Error::Catalogue(_)) && error.to_string().contains("film-000"),
+        matches!(error, Error::Items { .. }) && error.to_string().contains("film-000"),
         "{error}"
     );
 }
