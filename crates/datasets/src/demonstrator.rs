@@ -258,16 +258,50 @@ pub(crate) fn check_line(item: &Item, wanted: &[Attribute]) -> String {
         };
         format!("{} {} {mark}", attribute.relation, attribute.value)
     });
+    let mut marks = marked.collect::<Vec<_>>().join(", ");
+    if marks.is_empty() {
+        marks.push_str("nothing known");
+    }
     let verdict = if fits(item, wanted) { " It fits." } else { "" };
-    format!(
-        "{}: {}.{verdict}",
-        item.title,
-        marked.collect::<Vec<_>>().join(", ")
-    )
+    format!("{}: {marks}.{verdict}", item.title)
 }
 
 pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {
     wanted
         .iter()
         .all(|condition| item.attributes.contains(condition))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(relation: &str, value: &str) -> Attribute {
+        Attribute {
+            relation: relation.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_check_marks_every_value_under_a_wanted_relation() {
+        let mut item = Item::new("1", "Toy Fox (1995)");
+        let wanted = [attribute("genre", "Comedy"), attribute("decade", "1990s")];
+        assert_eq!(check_line(&item, &wanted), "Toy Fox (1995): nothing known.");
+        item.attributes = vec![
+            attribute("decade", "1990s"),
+            attribute("genre", "Animation"),
+            attribute("genre", "Comedy"),
+            attribute("actor", "Max Ilyn"),
+        ];
+        assert_eq!(
+            check_line(&item, &wanted),
+            "Toy Fox (1995): genre Animation no, genre Comedy yes, decade 1990s yes. It fits."
+        );
+        item.attributes.remove(0);
+        assert_eq!(
+            check_line(&item, &wanted),
+            "Toy Fox (1995): genre Animation no, genre Comedy yes."
+        );
+    }
 }
