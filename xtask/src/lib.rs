@@ -4,6 +4,7 @@
 #[cfg(not(unix))]
 compile_error!("this project runs on x86-64 Linux: use such a machine, a container or WSL 2");
 
+mod archive;
 mod bundle;
 mod cache;
 mod disk;

@@ -24,7 +24,7 @@ const VERSION_HEADER: &str = "include/torch/headeronly/version.h";
 pub enum Device {
     /// Processors only: half a gigabyte.
     Cpu,
-    /// NVIDIA GPUs too: four gigabytes.
+    /// NVIDIA GPUs too: 3.7 gigabytes.
     Cuda,
 }
 

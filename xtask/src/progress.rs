@@ -16,7 +16,7 @@ pub(crate) fn say(line: impl Display) {
 
 /// A bar over `total` bytes with speed and estimate, drawn on terminals only.
 pub(crate) fn bytes(what: impl Into<Cow<'static, str>>, total: u64) -> ProgressBar {
-    let template = "{msg:>12} [{bar:32}] {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+    let template = "{msg:>11} [{wide_bar}] {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
     let bar = ProgressBar::new(total).with_message(what);
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),

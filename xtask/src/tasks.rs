@@ -13,8 +13,8 @@ use crate::progress::say;
 pub const HELP: &str = "\
 Tasks of the project; those that need libtorch set it up themselves.
 
-cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (545 MB to download, 0.5 GB on disk)
-cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 4.2 GB on disk)
+cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (544 MB to download, 0.5 GB on disk)
+cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 GB on disk)
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
 cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
 cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...

@@ -43,11 +43,16 @@ impl Wheel {
     }
 
     /// Whether `path` inside the wheel is among those to unpack.
-    pub(crate) fn takes(wanted: &str, path: &str) -> bool {
-        match wanted.ends_with('/') {
-            true => path.starts_with(wanted) && !path.ends_with('/'),
-            false => path == wanted,
-        }
+    pub(crate) fn takes(&self, path: &str) -> bool {
+        self.take.iter().any(|wanted| covers(wanted, path))
+    }
+}
+
+/// Whether `path` is the file `wanted`, or in it where that ends in `/`.
+pub(crate) fn covers(wanted: &str, path: &str) -> bool {
+    match wanted.ends_with('/') {
+        true => path.starts_with(wanted) && !path.ends_with('/'),
+        false => path == wanted,
     }
 }
 
@@ -68,9 +73,9 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_takes_the_files_of_a_folder() {
-        assert!(Wheel::takes("a/", "a/b/c.h"));
-        assert!(!Wheel::takes("a/", "a/b/"));
-        assert!(!Wheel::takes("a/b", "a/b.so"));
-        assert!(Wheel::takes("a/b.so", "a/b.so"));
+        assert!(covers("a/", "a/b/c.h"));
+        assert!(!covers("a/", "a/b/"));
+        assert!(!covers("a/b", "a/b.so"));
+        assert!(covers("a/b.so", "a/b.so"));
     }
 }
