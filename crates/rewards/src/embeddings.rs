@@ -4,9 +4,15 @@ use serde::{Deserialize, Serialize};
 use crate::{Catalogue, Error, ItemId, ItemIndex, MissingPolicy, Result};
 
 mod contrast;
+mod file;
+mod npy;
+mod safe_tensors;
+mod scalar;
 mod table;
+mod tsv;
 
 pub use contrast::{ContrastReport, MAX_CONTRAST};
+pub use file::EmbeddingFormat;
 pub use table::EmbeddingTable;
 
 /// How the preference score compares two items and what it says of an item without embedding.

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::ItemId;
+use crate::{ItemId, Place};
 
 /// Everything that can go wrong in this crate.
 ///
@@ -153,6 +153,31 @@ pub enum Error {
         id: ItemId,
     },
 
+    /// A metric that does not exist.
+    #[error(
+        "`{name}` is no metric; write one as `ndcg@10` or `mrr`, with a cut-off of at least 1 where it takes one"
+    )]
+    UnknownMetric {
+        /// The name given.
+        name: String,
+    },
+
+    /// A grade that is NaN or infinite.
+    #[error("a grade must be finite, got {grade}")]
+    InvalidGrade {
+        /// The grade given.
+        grade: f64,
+    },
+
+    /// One query of an evaluation could not be scored.
+    #[error("query at position {query}: {source}")]
+    Query {
+        /// Position in the batch.
+        query: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+
     /// A target that the candidates of its query do not hold, so that no answer could be right.
     #[error("target `{id}` is not among the candidates")]
     TargetOutsideCandidates {
@@ -207,6 +232,35 @@ pub enum Error {
     Diverged {
         /// The epoch.
         epoch: usize,
+    },
+
+    /// A file's ending names no format that can be read or written.
+    #[error("{}: unknown file ending, need {allowed}", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// Endings that are known.
+        allowed: &'static str,
+    },
+
+    /// A file is not what its format asks for.
+    #[error("{place} of {}: {reason}", file.display())]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// Where in the file.
+        place: Place,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// No fact of a file is about an item of the catalogue.
+    #[error("none of the {triples} facts is about one of the {items} items of the catalogue")]
+    NoTripleInCatalogue {
+        /// Facts read.
+        triples: usize,
+        /// Items of the catalogue.
+        items: usize,
     },
 
     /// A file could not be read or written.

@@ -4,8 +4,19 @@ use serde::{Deserialize, Serialize};
 use crate::{Attribute, Catalogue, Error, ItemId, ItemIndex, MissingPolicy, Result};
 
 mod builder;
+mod file;
+mod gexf;
+mod id_space;
+mod join;
+mod statistics;
+mod triples;
 
 use builder::GraphBuilder;
+pub use file::{GraphFile, GraphFormat};
+pub use id_space::{Agreement, IdSpaceCheck};
+pub use join::{JoinBy, JoinReport, JoinedGraph};
+pub use statistics::{GraphStatistics, RelationStatistics};
+pub use triples::{DEFAULT_RELATION, Triple};
 
 /// How query alignment counts attributes and what it says where there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod answer;
 mod catalogue;
 mod embeddings;
 mod error;
+mod fault;
 mod graph;
 mod lightgcn;
 mod matcher;
@@ -19,17 +20,26 @@ pub use answer::{
 };
 pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
 pub use embeddings::{
-    ContrastReport, EmbeddingTable, ItemEmbeddings, MAX_CONTRAST, Similarity, SimilarityConfig,
+    ContrastReport, EmbeddingFormat, EmbeddingTable, ItemEmbeddings, MAX_CONTRAST, Similarity, SimilarityConfig,
 };
 pub use error::{Error, Result};
-pub use graph::{AlignmentConfig, AttributeGraph, AttributeWeighting, GraphNode};
+pub use fault::Place;
+pub use graph::{
+    Agreement, AlignmentConfig, AttributeGraph, AttributeWeighting, DEFAULT_RELATION, GraphFile,
+    GraphFormat, GraphNode, GraphStatistics, IdSpaceCheck, JoinBy, JoinReport, JoinedGraph,
+    RelationStatistics, Triple,
+};
 pub use lightgcn::{
     EpochReport, FittedLightGcn, InteractionSplit, Interactions, LightGcn, LightGcnConfig,
     RankingQuality,
 };
 pub use matcher::{TitleLookup, TitleMatch, TitleMatcher};
 pub use missing::MissingPolicy;
-pub use ranking::ndcg_of_hits;
+pub use ranking::{
+    Conventions, EntropyForm, Evaluation, Evaluator, Exposure, Gain, Metric, MetricKind,
+    NegativeGrades, NoRelevant, Pool, Popularity, PrecisionDenominator, PrecisionNorm,
+    QueryOutcome, RankedQuery, Relevance, intra_list_diversity, ndcg_of_hits,
+};
 pub use reward::{
     DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,
     RewardSummary, RewardTerm, RewardWeights, Sample, per_sample,

@@ -1,0 +1,156 @@
+//! Embedding tables as files.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{EmbeddingTable, npy, safe_tensors, tsv};
+use crate::fault::{Fault, Place, lines, read_file, text};
+use crate::{Error, Result};
+
+/// How embeddings are written to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EmbeddingFormat {
+    /// `.safetensors`: one tensor `embeddings`, `[rows, d]`; the ids are a JSON list in the
+    /// metadata's `ids`.
+    Safetensors,
+    /// `.npy`: a `[rows, d]` array; the ids stand in a second file, ending in `.ids`, one a line.
+    Npy,
+    /// `.tsv`: an id and d numbers a line.
+    Tsv,
+}
+
+impl EmbeddingFormat {
+    /// The format that a file's ending names.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`].
+    pub fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("safetensors") => Ok(Self::Safetensors),
+            Some("npy") => Ok(Self::Npy),
+            Some("tsv") => Ok(Self::Tsv),
+            _ => Err(Error::UnknownFormat {
+                path: path.to_owned(),
+                allowed: ".safetensors, .npy or .tsv",
+            }),
+        }
+    }
+}
+
+impl EmbeddingTable {
+    /// Reads a `.safetensors`, `.npy` (with its `.ids`) or `.tsv` file; f16, bf16 and f64 become f32.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place, and those of
+    /// [`EmbeddingTable::new`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let format = EmbeddingFormat::of(path)?;
+        let bytes = read_file(path)?;
+        match format {
+            EmbeddingFormat::Safetensors => Self::from_safetensors(&bytes, path),
+            EmbeddingFormat::Tsv => Self::from_tsv(&bytes, path),
+            EmbeddingFormat::Npy => {
+                let ids_path = ids_path(path);
+                let ids = read_file(&ids_path)?;
+                let ids = text(&ids).map_err(|fault| fault.in_file(&ids_path))?;
+                Self::from_npy(
+                    &bytes,
+                    lines(ids).map(|(_, id)| id.to_owned()).collect(),
+                    path,
+                )
+            }
+        }
+    }
+
+    /// Reads the bytes of a `.safetensors` file; the path is only named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
+        let (ids, values) = safe_tensors::parse(bytes).map_err(|fault| fault.in_file(path))?;
+        Self::new(ids, values)
+    }
+
+    /// Reads the bytes of a `.npy` file of the rows of these ids; the path is only named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    pub fn from_npy(bytes: &[u8], ids: Vec<String>, path: &Path) -> Result<Self> {
+        Self::new(ids, npy::parse(bytes).map_err(|fault| fault.in_file(path))?)
+    }
+
+    /// Reads the bytes of a `.tsv` file; the path is only named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    pub fn from_tsv(bytes: &[u8], path: &Path) -> Result<Self> {
+        let parsed = text(bytes).and_then(tsv::parse);
+        let (ids, values) = parsed.map_err(|fault| fault.in_file(path))?;
+        Self::new(ids, values)
+    }
+
+    /// Writes a file in the format that its ending names; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] for an id that the format
+    /// cannot hold: one with a tab or line break in `.tsv` or `.npy`.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let bytes = match EmbeddingFormat::of(path)? {
+            EmbeddingFormat::Safetensors => safe_tensors::write(self)
+                .map_err(|error| Fault::new(Place::Header, error.to_string()).in_file(path))?,
+            EmbeddingFormat::Tsv => {
+                self.require_plain_ids(path)?;
+                tsv::write(self).into_bytes()
+            }
+            EmbeddingFormat::Npy => {
+                self.require_plain_ids(path)?;
+                let ids: String = self
+                    .ids()
+                    .iter()
+                    .flat_map(|id| [id.as_str(), "\n"])
+                    .collect();
+                write_whole(&ids_path(path), ids.as_bytes())?;
+                npy::write(self.values())
+            }
+        };
+        write_whole(path, &bytes)
+    }
+
+    /// Ids that a line of text can hold and give back.
+    fn require_plain_ids(&self, path: &Path) -> Result<()> {
+        let plain = |id: &String| !id.trim().is_empty() && !id.contains(['\t', '\n', '\r']);
+        match self.ids().iter().position(|id| !plain(id)) {
+            None => Ok(()),
+            Some(row) => {
+                let reason = "an id is blank or holds a tab or a line break";
+                Err(Fault::new(Place::Line(row + 1), reason).in_file(path))
+            }
+        }
+    }
+}
+
+fn ids_path(path: &Path) -> PathBuf {
+    path.with_extension("ids")
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    // As for any other file, the user's mask decides who may read it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let write = || {
+        let mut file = builder.tempfile_in(directory.unwrap_or(Path::new(".")))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })
+}

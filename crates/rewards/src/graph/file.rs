@@ -1,0 +1,103 @@
+use std::path::{Path, PathBuf};
+
+use super::gexf::{self, Network};
+use super::triples::{self, Triple};
+use crate::fault::{read_file, text};
+use crate::{Error, Result};
+
+/// How a file of item attributes is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GraphFormat {
+    /// `.gexf`: items and attributes are nodes; an edge's relation is its attribute titled
+    /// "relation", or its label or kind.
+    Gexf,
+    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting.
+    Tsv,
+    /// `.jsonl`: `{"item": …, "relation": …, "attribute": …}` a line; the relation may be absent.
+    Jsonl,
+}
+
+/// A file of item attributes, read but not yet joined to a catalogue.
+///
+/// ```
+/// # use rerec_rewards::{GraphFile, GraphFormat};
+/// let text = br#"{"item": "Heat", "relation": "director", "attribute": "Mann"}"#;
+/// let file = GraphFile::parse(text, GraphFormat::Jsonl, "facts.jsonl".as_ref())?;
+/// assert_eq!(file.triples(|_| false)?[0].attribute.value, "Mann");
+/// # Ok::<(), rerec_rewards::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct GraphFile {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Network(Network),
+    Triples(Vec<Triple>),
+}
+
+impl GraphFormat {
+    /// The format that a file's ending names.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`].
+    pub fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("gexf") => Ok(Self::Gexf),
+            Some("tsv") => Ok(Self::Tsv),
+            Some("jsonl") => Ok(Self::Jsonl),
+            _ => Err(Error::UnknownFormat {
+                path: path.to_owned(),
+                allowed: ".gexf, .tsv or .jsonl",
+            }),
+        }
+    }
+}
+
+impl GraphFile {
+    /// Reads a file by the format that its ending names.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place.
+    pub fn read(path: &Path) -> Result<Self> {
+        let format = GraphFormat::of(path)?;
+        Self::parse(&read_file(path)?, format, path)
+    }
+
+    /// Reads the bytes of a file; the path is only named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] with the place.
+    pub fn parse(bytes: &[u8], format: GraphFormat, path: &Path) -> Result<Self> {
+        let content = text(bytes).and_then(|text| match format {
+            GraphFormat::Gexf => gexf::parse(text).map(Content::Network),
+            GraphFormat::Tsv => triples::parse_tsv(text).map(Content::Triples),
+            GraphFormat::Jsonl => triples::parse_jsonl(text).map(Content::Triples),
+        });
+        let content = content.map_err(|fault| fault.in_file(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            content,
+        })
+    }
+
+    /// The facts of the file, in its order.
+    ///
+    /// A GEXF file does not say which nodes are items. Each connected part has two sides; the items'
+    /// is the one with more names that `known_item` knows or, where that does not tell, the side of
+    /// the source of the part's first edge.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if an edge of a GEXF file joins two nodes of one side.
+    pub fn triples(&self, known_item: impl Fn(&str) -> bool) -> Result<Vec<Triple>> {
+        match &self.content {
+            Content::Triples(triples) => Ok(triples.clone()),
+            Content::Network(network) => network
+                .triples(known_item)
+                .map_err(|fault| fault.in_file(&self.path)),
+        }
+    }
+}

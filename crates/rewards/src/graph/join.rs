@@ -1,0 +1,158 @@
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::builder::GraphBuilder;
+use super::id_space::IdSpaceCheck;
+use super::{AttributeGraph, GraphFile, Triple};
+use crate::{Catalogue, Error, ItemId, ItemIndex, Result, TitleLookup, TitleMatch, TitleMatcher};
+
+/// Names of unknown items that a report quotes.
+const EXAMPLES: usize = 5;
+
+/// What the item names of a graph file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinBy {
+    /// Titles, in any spelling that [`TitleMatcher`] knows.
+    #[default]
+    Title,
+    /// Item ids, as they stand.
+    Id,
+}
+
+/// A graph joined to a catalogue and how well that went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct JoinedGraph {
+    /// The graph.
+    pub graph: AttributeGraph,
+    /// What was joined and what was left out.
+    pub report: JoinReport,
+}
+
+/// What a join did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct JoinReport {
+    /// Facts read.
+    pub triples: usize,
+    /// Facts whose item is in the catalogue.
+    pub joined: usize,
+    /// Catalogue items with at least one attribute.
+    pub items: usize,
+    /// Distinct names that stand for no item; their facts are left out.
+    pub unknown: usize,
+    /// Distinct names that stand for several items; their facts are left out.
+    pub ambiguous: usize,
+    /// The first names left out.
+    pub left_out: Vec<String>,
+    /// Whether items joined to their own attributes look more alike than at random.
+    pub id_space: IdSpaceCheck,
+}
+
+impl AttributeGraph {
+    /// Reads a `.gexf`, `.tsv` or `.jsonl` file and joins it to the catalogue.
+    ///
+    /// # Errors
+    /// Those of [`GraphFile::read`] and [`from_triples`](Self::from_triples).
+    pub fn read(path: &Path, catalogue: &Catalogue, by: JoinBy) -> Result<JoinedGraph> {
+        let resolver = Resolver::new(catalogue, by);
+        let known = |name: &str| !matches!(resolver.resolve(name), TitleLookup::Unknown);
+        join(
+            &GraphFile::read(path)?.triples(known)?,
+            catalogue,
+            &resolver,
+        )
+    }
+
+    /// Joins facts to the catalogue; those of unknown or ambiguous items are left out and counted.
+    ///
+    /// ```
+    /// # use rerec_rewards::*;
+    /// let catalogue = Catalogue::new(vec![Item::new("6", "Heat (1995)"), Item::new("7", "Thief (1981)")])?;
+    /// let facts = b"Heat\tdirector\tMann\nTHIEF\tdirector\tMann\nAlien\tdirector\tScott\n";
+    /// let file = GraphFile::parse(facts, GraphFormat::Tsv, "facts.tsv".as_ref())?;
+    /// let joined = AttributeGraph::from_triples(&file.triples(|_| false)?, &catalogue, JoinBy::Title)?;
+    /// assert_eq!((joined.report.joined, joined.report.unknown), (2, 1));
+    /// assert_eq!(joined.report.left_out, ["Alien"]);
+    /// # Ok::<(), rerec_rewards::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoTripleInCatalogue`] if not one fact joins, [`Error::GraphTooLarge`].
+    pub fn from_triples(
+        triples: &[Triple],
+        catalogue: &Catalogue,
+        by: JoinBy,
+    ) -> Result<JoinedGraph> {
+        join(triples, catalogue, &Resolver::new(catalogue, by))
+    }
+}
+
+fn join(triples: &[Triple], catalogue: &Catalogue, resolver: &Resolver<'_>) -> Result<JoinedGraph> {
+    let mut resolved: FxHashMap<&str, Option<ItemIndex>> = FxHashMap::default();
+    let (mut joined, mut unknown, mut ambiguous) = (0, 0, 0);
+    let mut left_out = Vec::new();
+    let mut builder = GraphBuilder::default();
+    for triple in triples {
+        let item = *resolved.entry(&triple.item).or_insert_with(|| {
+            let lookup = resolver.resolve(&triple.item);
+            match lookup {
+                TitleLookup::Found(item) => return Some(item),
+                TitleLookup::Ambiguous(_) => ambiguous += 1,
+                TitleLookup::Unknown => unknown += 1,
+            }
+            if left_out.len() < EXAMPLES {
+                left_out.push(triple.item.clone());
+            }
+            None
+        });
+        if let Some(item) = item {
+            builder.add(item, &triple.attribute)?;
+            joined += 1;
+        }
+    }
+    if joined == 0 {
+        return Err(Error::NoTripleInCatalogue {
+            triples: triples.len(),
+            items: catalogue.len(),
+        });
+    }
+    let graph = builder.build(catalogue);
+    let report = JoinReport {
+        triples: triples.len(),
+        joined,
+        items: graph.statistics().items_with_attributes,
+        unknown,
+        ambiguous,
+        left_out,
+        id_space: graph.check_id_space(catalogue),
+    };
+    Ok(JoinedGraph { graph, report })
+}
+
+/// From names in a file to items.
+enum Resolver<'a> {
+    Id(&'a Catalogue),
+    Title(TitleMatcher),
+}
+
+impl<'a> Resolver<'a> {
+    fn new(catalogue: &'a Catalogue, by: JoinBy) -> Self {
+        match by {
+            JoinBy::Id => Self::Id(catalogue),
+            JoinBy::Title => Self::Title(TitleMatcher::new(catalogue, TitleMatch::Title)),
+        }
+    }
+
+    fn resolve(&self, name: &str) -> TitleLookup {
+        match self {
+            Self::Id(catalogue) => catalogue
+                .index_of(&ItemId::from(name))
+                .map_or(TitleLookup::Unknown, TitleLookup::Found),
+            Self::Title(matcher) => matcher.lookup(name, None),
+        }
+    }
+}
