@@ -1,13 +1,15 @@
 //! The curriculum: what to train on next, and what was learnt from it.
 
+mod epoch;
+mod steps;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::{CurriculumConfig, PartialBatch, TooFew};
+use crate::config::{CurriculumConfig, PartialBatch};
 use crate::difficulty::{DifficultyEstimator, Estimate, Round};
-use crate::order::Order;
+use crate::order::{Candidates, Order, arrange};
 use crate::pool::Pool;
-use crate::schedule::plan;
-use crate::statistics::{EpochStatistics, PoolStatistics, class_statistics, mean, pool_statistics};
+use crate::statistics::{PoolStatistics, pool_statistics};
 use crate::{Error, QueryId, QuerySpec, Result};
 
 /// Schedules queries by the difficulty that the policy has with them (method: online curriculum).
@@ -105,6 +107,48 @@ impl Curriculum {
         })
     }
 
+    /// Estimates difficulty in a way of your own from now on. Not part of the saved state: say so again after loading.
+    pub fn with_estimator(mut self, estimator: Box<dyn DifficultyEstimator>) -> Self {
+        self.estimator = estimator;
+        self
+    }
+
+    /// Orders epochs in a way of your own, the current one too unless it has begun. Not part of the saved state: say so again after loading.
+    ///
+    /// ```
+    /// use rerec_curriculum::{Candidates, Curriculum, CurriculumConfig, Order};
+    ///
+    /// #[derive(Debug)]
+    /// struct ShortIdsFirst;
+    ///
+    /// impl Order for ShortIdsFirst {
+    ///     fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+    ///         candidates.iter().map(|(id, _difficulty)| id.as_str().len() as f64).collect()
+    ///     }
+    /// }
+    ///
+    /// let curriculum = Curriculum::new(CurriculumConfig::default(), ["three", "a", "bb"])?;
+    /// let mut curriculum = curriculum.with_order(Box::new(ShortIdsFirst));
+    /// assert_eq!(curriculum.next_batch(), Some(vec!["a".into(), "bb".into(), "three".into()]));
+    /// # Ok::<(), rerec_curriculum::Error>(())
+    /// ```
+    pub fn with_order(mut self, order: Box<dyn Order>) -> Self {
+        self.order = order;
+        if self.progress.served == 0 {
+            let mut members = std::mem::take(&mut self.progress.plan);
+            members.sort_unstable();
+            let (seed, epoch) = (self.config.seed, self.progress.epoch);
+            let candidates = Candidates {
+                pool: &self.pool,
+                members: &members,
+                seed,
+                epoch,
+            };
+            self.progress.plan = arrange(self.order.as_ref(), &candidates);
+        }
+        self
+    }
+
     /// Goes on under other settings: the filter and the order act at the next [`end_epoch`](Self::end_epoch), the rest at once.
     ///
     /// # Errors
@@ -175,96 +219,7 @@ impl Curriculum {
         Ok(())
     }
 
-    /// Ends the epoch: updates difficulties by what was recorded, sets mastered queries aside, and plans the next epoch.
-    ///
-    /// It may be called before all batches were served: what is left over opens the next epoch.
-    pub fn end_epoch(&mut self) -> EpochStatistics {
-        let carried = self.progress.plan.split_off(self.progress.served);
-        let movement = self.absorb_records();
-        let (newly_mastered, returned) = self.filter_mastered();
-        let statistics = EpochStatistics {
-            epoch: self.progress.epoch,
-            batches: self.progress.epoch_batches,
-            served: self.progress.served,
-            recorded: movement.recorded,
-            missed: movement.missed,
-            carried_over: carried.len(),
-            newly_mastered,
-            returned,
-            easier: movement.easier,
-            harder: movement.harder,
-            unchanged: movement.unchanged,
-            mean_change: mean(
-                movement.change,
-                movement.easier + movement.harder + movement.unchanged,
-            ),
-            pool: pool_statistics(&self.pool),
-            classes: class_statistics(&self.pool),
-        };
-        self.progress.epoch += 1;
-        self.plan_epoch(&carried);
-        statistics
-    }
-
-    /// Updates the estimates by the records of this epoch, whatever order they came in.
-    fn absorb_records(&mut self) -> Movement {
-        let mut records = std::mem::take(&mut self.progress.records);
-        records.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| a.canonical_cmp(b)));
-        let mut movement = Movement::default();
-        let mut recorded = vec![false; self.pool.len()];
-        for records in records.chunk_by(|(p, _), (q, _)| p == q) {
-            let Some((position, round)) = records
-                .iter()
-                .copied()
-                .reduce(|(p, a), (_, b)| (p, a.pooled(b)))
-            else {
-                continue;
-            };
-            let query = self.pool.query_mut(position);
-            let before = query.estimate;
-            query.estimate = self.estimator.update(before, &round);
-            query.last_epoch = self.progress.epoch;
-            recorded[position as usize] = true;
-            movement.add(before, query.estimate);
-        }
-        movement.missed = self
-            .progress
-            .plan
-            .iter()
-            .filter(|&&p| !recorded[p as usize])
-            .count();
-        movement
-    }
-
-    /// Sets aside what is below tau and takes back what no longer is: (newly mastered, returned).
-    fn filter_mastered(&mut self) -> (usize, usize) {
-        let filtering = self.progress.epoch > self.config.warmup_epochs;
-        let (mut newly_mastered, mut returned) = (0, 0);
-        for query in self.pool.queries_mut() {
-            let below = query.estimate.is_tried()
-                && self.estimator.upper_bound(query.estimate) < self.config.tau;
-            let mastered = filtering && below;
-            newly_mastered += usize::from(mastered && !query.mastered);
-            returned += usize::from(query.mastered && !mastered);
-            query.mastered = mastered;
-        }
-        (newly_mastered, returned)
-    }
-
-    fn plan_epoch(&mut self, carried: &[u32]) {
-        let progress = &mut self.progress;
-        progress.plan = plan(
-            &self.config,
-            self.order.as_ref(),
-            &self.pool,
-            progress.epoch,
-            carried,
-        );
-        progress.served = 0;
-        progress.epoch_batches = 0;
-    }
-
-    /// Whether nothing is left to serve: the pool holds fewer than a batch, and [`TooFew::Stop`] was chosen.
+    /// Whether nothing is left to serve: the pool holds fewer than a batch, and [`TooFew::Stop`](crate::TooFew::Stop) was chosen.
     pub fn is_finished(&self) -> bool {
         self.progress.plan.is_empty()
     }
@@ -272,50 +227,6 @@ impl Curriculum {
     /// The epoch being served, counted from 1.
     pub fn epoch(&self) -> u32 {
         self.progress.epoch
-    }
-
-    /// Batches served since the start.
-    pub fn steps_taken(&self) -> u64 {
-        self.progress.batches
-    }
-
-    /// Batches still to come in this epoch: exact.
-    pub fn steps_left_in_epoch(&self) -> usize {
-        let left = self.progress.plan.len() - self.progress.served;
-        self.batches_of(left, self.progress.served > 0)
-    }
-
-    /// Batches still to come until the end of epoch `epochs`, as far as is known now: exact for this epoch; each later epoch counts the
-    /// queries that are active now, so the number falls as queries are mastered and rises when they return.
-    ///
-    /// A learning-rate schedule that ends with the data takes `steps_taken / (steps_taken + steps_left)` as its progress.
-    pub fn steps_left(&self, epochs: u32) -> usize {
-        let later = epochs.saturating_sub(self.progress.epoch) as usize;
-        let here = if self.progress.epoch <= epochs {
-            self.steps_left_in_epoch()
-        } else {
-            0
-        };
-        here + later * self.batches_of(self.next_epoch_size(), false)
-    }
-
-    fn next_epoch_size(&self) -> usize {
-        let active = self.pool.count(|query| !query.mastered);
-        let batch = self.config.batch_size.min(self.pool.len());
-        match self.config.too_few {
-            _ if active >= batch => active,
-            TooFew::Stop => 0,
-            TooFew::Review => batch,
-            TooFew::All => self.pool.len(),
-        }
-    }
-
-    /// Batches that `queries` make; `served`: whether a batch of the same epoch came before them.
-    fn batches_of(&self, queries: usize, served: bool) -> usize {
-        let full = queries / self.config.batch_size;
-        let partial = !queries.is_multiple_of(self.config.batch_size);
-        let carried = self.config.partial_batch == PartialBatch::Carry && (served || full > 0);
-        full + usize::from(partial && !carried)
     }
 
     /// What is believed of a query.
@@ -354,29 +265,5 @@ impl Curriculum {
     /// The settings.
     pub fn config(&self) -> &CurriculumConfig {
         &self.config
-    }
-}
-
-/// How the records of an epoch moved the estimates.
-#[derive(Default)]
-struct Movement {
-    recorded: usize,
-    missed: usize,
-    easier: usize,
-    harder: usize,
-    unchanged: usize,
-    change: f64,
-}
-
-impl Movement {
-    fn add(&mut self, before: Estimate, after: Estimate) {
-        self.recorded += 1;
-        if before.is_tried() {
-            let change = after.difficulty - before.difficulty;
-            self.change += change;
-            self.easier += usize::from(change < 0.0);
-            self.harder += usize::from(change > 0.0);
-            self.unchanged += usize::from(change == 0.0);
-        }
     }
 }

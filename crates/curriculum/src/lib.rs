@@ -7,12 +7,14 @@
 mod config;
 mod curriculum;
 mod difficulty;
+mod draw;
 mod error;
 mod order;
 mod pool;
 mod query;
 mod reconcile;
 mod schedule;
+pub mod simulator;
 mod state;
 mod statistics;
 

@@ -2,9 +2,8 @@
 
 use std::fmt::Debug;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use crate::QueryId;
+use crate::draw::uniform;
 use crate::pool::Pool;
 
 /// Sorts the queries of an epoch.
@@ -35,10 +34,7 @@ impl<'a> Candidates<'a> {
 
     /// A number in [0, 1) that depends on the seed, the purpose, the epoch and the query id alone.
     pub fn uniform(&self, purpose: &str, id: &QueryId) -> f64 {
-        let stream =
-            xxh3_64_with_seed(purpose.as_bytes(), self.seed).wrapping_add(u64::from(self.epoch));
-        let bits = xxh3_64_with_seed(id.as_str().as_bytes(), stream);
-        (bits >> 11) as f64 / (1u64 << 53) as f64
+        uniform(self.seed, purpose, u64::from(self.epoch), id)
     }
 
     /// The same epoch, some of its queries.

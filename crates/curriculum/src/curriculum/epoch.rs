@@ -1,0 +1,121 @@
+//! The end of an epoch: new difficulties, the filter, the next plan.
+
+use super::Curriculum;
+use crate::difficulty::Estimate;
+use crate::schedule::plan;
+use crate::statistics::{EpochStatistics, class_statistics, mean, pool_statistics};
+
+impl Curriculum {
+    /// Ends the epoch: updates difficulties by what was recorded, sets mastered queries aside, and plans the next epoch.
+    ///
+    /// It may be called before all batches were served: what is left over opens the next epoch.
+    pub fn end_epoch(&mut self) -> EpochStatistics {
+        let carried = self.progress.plan.split_off(self.progress.served);
+        let movement = self.absorb_records();
+        let (newly_mastered, returned) = self.filter_mastered();
+        let statistics = EpochStatistics {
+            epoch: self.progress.epoch,
+            batches: self.progress.epoch_batches,
+            served: self.progress.served,
+            recorded: movement.recorded,
+            missed: movement.missed,
+            carried_over: carried.len(),
+            newly_mastered,
+            returned,
+            easier: movement.easier,
+            harder: movement.harder,
+            unchanged: movement.unchanged,
+            mean_change: mean(
+                movement.change,
+                movement.easier + movement.harder + movement.unchanged,
+            ),
+            pool: pool_statistics(&self.pool),
+            classes: class_statistics(&self.pool),
+        };
+        self.progress.epoch += 1;
+        self.plan_epoch(&carried);
+        statistics
+    }
+
+    /// Updates the estimates by the records of this epoch, whatever order they came in.
+    fn absorb_records(&mut self) -> Movement {
+        let mut records = std::mem::take(&mut self.progress.records);
+        records.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| a.canonical_cmp(b)));
+        let mut movement = Movement::default();
+        let mut recorded = vec![false; self.pool.len()];
+        for records in records.chunk_by(|(p, _), (q, _)| p == q) {
+            let Some((position, round)) = records
+                .iter()
+                .copied()
+                .reduce(|(p, a), (_, b)| (p, a.pooled(b)))
+            else {
+                continue;
+            };
+            let query = self.pool.query_mut(position);
+            let before = query.estimate;
+            query.estimate = self.estimator.update(before, &round);
+            query.last_epoch = self.progress.epoch;
+            recorded[position as usize] = true;
+            movement.add(before, query.estimate);
+        }
+        movement.missed = self
+            .progress
+            .plan
+            .iter()
+            .filter(|&&p| !recorded[p as usize])
+            .count();
+        movement
+    }
+
+    /// Sets aside what is below tau and takes back what no longer is: (newly mastered, returned).
+    fn filter_mastered(&mut self) -> (usize, usize) {
+        let filtering = self.progress.epoch > self.config.warmup_epochs;
+        let (mut newly_mastered, mut returned) = (0, 0);
+        for query in self.pool.queries_mut() {
+            let below = query.estimate.is_tried()
+                && self.estimator.upper_bound(query.estimate) < self.config.tau;
+            let mastered = filtering && below;
+            newly_mastered += usize::from(mastered && !query.mastered);
+            returned += usize::from(query.mastered && !mastered);
+            query.mastered = mastered;
+        }
+        (newly_mastered, returned)
+    }
+
+    pub(super) fn plan_epoch(&mut self, carried: &[u32]) {
+        let progress = &mut self.progress;
+        progress.plan = plan(
+            &self.config,
+            self.order.as_ref(),
+            &self.pool,
+            progress.epoch,
+            carried,
+        );
+        progress.served = 0;
+        progress.epoch_batches = 0;
+    }
+}
+
+/// How the records of an epoch moved the estimates.
+#[derive(Default)]
+struct Movement {
+    recorded: usize,
+    missed: usize,
+    easier: usize,
+    harder: usize,
+    unchanged: usize,
+    change: f64,
+}
+
+impl Movement {
+    fn add(&mut self, before: Estimate, after: Estimate) {
+        self.recorded += 1;
+        if before.is_tried() {
+            let change = after.difficulty - before.difficulty;
+            self.change += change;
+            self.easier += usize::from(change < 0.0);
+            self.harder += usize::from(change > 0.0);
+            self.unchanged += usize::from(change == 0.0);
+        }
+    }
+}
