@@ -145,6 +145,11 @@ impl AnswerReader {
         Some(Answer { span, items })
     }
 
+    /// The items of a list that stands in no box, such as a ground truth of "Heat; Casino".
+    pub fn list(&self, text: &str, candidates: Option<&[ItemIndex]>) -> Vec<AnswerItem> {
+        self.items(text, 0..text.len(), candidates)
+    }
+
     fn items(
         &self,
         response: &str,
