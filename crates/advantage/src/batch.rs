@@ -11,7 +11,8 @@ use crate::ragged::{Ragged, TokenMask, TokenRewards};
 /// Rewards are one a token ([`from_tokens`](Self::from_tokens)) or one a response
 /// ([`from_outcomes`](Self::from_outcomes)). An estimator that wants the other kind takes the sum
 /// of a response's token rewards, or gives a response's reward to its tokens. A token outside the
-/// mask takes no part, whatever its reward. Every number is checked to be finite on the way in.
+/// mask takes no part, whatever its reward; the rewards of all others must be finite, which the
+/// estimator checks.
 #[derive(Debug, Clone, Copy)]
 pub struct RolloutBatch<'a> {
     groups: &'a Groups,
@@ -43,10 +44,9 @@ impl<'a> RolloutBatch<'a> {
     /// A batch with one reward a token.
     ///
     /// # Errors
-    /// A row for more or fewer responses than `groups` has; a reward that is not finite.
+    /// A row for more or fewer responses than `groups` has.
     pub fn from_tokens(groups: &'a Groups, rewards: &'a TokenRewards) -> Result<Self> {
         check_responses("token_rewards", groups.num_responses(), rewards.len())?;
-        check_finite_tokens("token_rewards", rewards)?;
         Ok(Self::new(groups, Rewards::Tokens(rewards)))
     }
 
@@ -189,6 +189,33 @@ impl<'a> RolloutBatch<'a> {
         }
     }
 
+    /// Whether every valid token's reward is finite.
+    pub(crate) fn check_rewards(&self) -> Result<()> {
+        let Rewards::Tokens(rewards) = self.rewards else {
+            return Ok(());
+        };
+        for (response, row) in rewards.rows().enumerate() {
+            let mask = self.mask_row(response);
+            let is_valid = |token: usize| mask.is_none_or(|mask| mask[token]);
+            let faulty = |(token, value): (usize, &f64)| !value.is_finite() && is_valid(token);
+            if let Some(token) = row.iter().enumerate().position(faulty) {
+                let (what, value) = ("token_rewards", row[token]);
+                return Err(AdvantageError::NonFiniteToken {
+                    what,
+                    response,
+                    token,
+                    value,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the statistics of rewards are not finite: a reward that is not, or else `overflow`.
+    pub(crate) fn not_finite(&self, overflow: AdvantageError) -> AdvantageError {
+        self.check_rewards().err().unwrap_or(overflow)
+    }
+
     /// Which tokens of a response take part; `None` where all do.
     pub(crate) fn mask_row(&self, response: usize) -> Option<&'a [bool]> {
         self.mask.and_then(|mask| mask.row(response))
@@ -293,14 +320,6 @@ fn check_finite_responses(what: &'static str, values: &[f64]) -> Result<()> {
 }
 
 fn check_finite_tokens(what: &'static str, tokens: &Ragged<f64>) -> Result<()> {
-    // No early exit, so that the compiler can use vector registers.
-    let all_finite = tokens
-        .values()
-        .iter()
-        .fold(true, |all, x| all & x.is_finite());
-    if all_finite {
-        return Ok(());
-    }
     for (response, row) in tokens.rows().enumerate() {
         if let Some(token) = row.iter().position(|value| !value.is_finite()) {
             let value = row[token];
@@ -323,7 +342,8 @@ mod tests {
     fn faults_name_their_place() {
         let groups = Groups::from_sizes(&[2]).unwrap();
         let rewards = TokenRewards::from_rows([vec![0.0, f64::NAN], vec![1.0]]);
-        let error = RolloutBatch::from_tokens(&groups, &rewards).unwrap_err();
+        let batch = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+        let error = batch.check_rewards().unwrap_err();
         let message = "token_rewards of response 0 must be finite, got NaN at token 1";
         assert_eq!(error.to_string(), message);
 

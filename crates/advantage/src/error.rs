@@ -85,7 +85,7 @@ pub enum AdvantageError {
         /// The group.
         group: usize,
     },
-    /// Returns so large that their variance over the batch is not a finite number.
+    /// Returns so large that they or their variance over the batch are not finite numbers.
     #[error("returns of the batch must be small enough for a finite variance")]
     BatchOverflow,
     /// An estimator needs an input that the batch does not have.

@@ -5,6 +5,7 @@ mod batch;
 mod credit;
 mod error;
 mod estimator;
+mod explain;
 mod group;
 mod mention;
 mod ragged;
@@ -33,6 +34,7 @@ pub use estimator::reinforce_pp::{
 pub use estimator::remax::Remax;
 pub use estimator::statistics::Std;
 pub use estimator::whitening::{VarianceGuard, WhiteningConfig};
+pub use explain::{ExplainedStep, Explanation, NamedItem};
 pub use group::Groups;
 pub use mention::lexicon::Lexicon;
 pub use mention::names::ItemNames;

@@ -158,19 +158,8 @@ fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
         if start == bytes.len() {
             return None;
         }
-        let line = (start..bytes.len())
-            .find_map(|end| {
-                Some(Line {
-                    start,
-                    end,
-                    next: end + line_end(&bytes[end..])?,
-                })
-            })
-            .unwrap_or(Line {
-                start,
-                end: bytes.len(),
-                next: bytes.len(),
-            });
+        let (end, next) = line_end(bytes, start);
+        let line = Line { start, end, next };
         start = line.next;
         Some(line)
     })
@@ -182,25 +171,44 @@ struct Line {
     next: usize,
 }
 
-/// The bytes of the line end that the bytes begin with, if they do.
-#[inline]
-fn line_end(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [b'\r', b'\n', ..] => None,
-        [b'\n' | b'\r' | 0x0B | 0x0C, ..] => Some(1),
-        [0xC2, 0x85, ..] => Some(2),
-        [0xE2, 0x80, 0xA8 | 0xA9, ..] => Some(3),
-        _ => None,
+/// Where the first line end from a byte on begins, and where it ends.
+fn line_end(bytes: &[u8], from: usize) -> (usize, usize) {
+    let mut end = from;
+    // Most bytes are printable ASCII, which this passes over quickly.
+    let candidate = |byte: &u8| matches!(byte, 0x0A..=0x0D | 0xC2 | 0xE2);
+    while let Some(skipped) = bytes[end..].iter().position(candidate) {
+        end += skipped;
+        let length = match bytes[end..] {
+            [b'\r', b'\n', ..] => 0,
+            [b'\n' | b'\r' | 0x0B | 0x0C, ..] => 1,
+            [0xC2, 0x85, ..] => 2,
+            [0xE2, 0x80, 0xA8 | 0xA9, ..] => 3,
+            _ => 0,
+        };
+        if length > 0 {
+            return (end, end + length);
+        }
+        end += 1;
     }
+    (bytes.len(), bytes.len())
 }
 
 /// The bytes of a segment's text without the line ends and blank lines around it.
 fn content(text: &str) -> Range<usize> {
-    let mut filled = lines(text).filter(|line| !text[line.start..line.end].trim().is_empty());
-    match filled.next() {
-        None => 0..0,
-        Some(first) => first.start..filled.last().unwrap_or(first).end,
+    let last = text.trim_end().len();
+    if last == 0 {
+        return 0..0;
     }
+    let first = text.len() - text.trim_start().len();
+    let before = lines(&text[..first]).last();
+    let start = before.map_or(0, |line| {
+        if line.end < line.next {
+            line.next
+        } else {
+            line.start
+        }
+    });
+    start..line_end(text.as_bytes(), last).0
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ impl AdvantageEstimator for Gae {
             what: "values",
         };
         let values = batch.values().ok_or(missing)?;
+        batch.check_rewards()?;
         let mut advantages = batch.token_rewards(Placement::Last).into_owned();
         let mut returns = advantages.clone();
         for (response, values) in values.rows().enumerate() {

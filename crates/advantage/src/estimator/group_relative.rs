@@ -220,7 +220,7 @@ pub(super) fn compare(
         tokens.extend(members.iter().map(|&response| lengths[response]));
         let moments = Moments::of([rewards.as_slice()].into_iter());
         if !moments.is_finite() {
-            return Err(AdvantageError::GroupOverflow { group });
+            return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
         }
         let by = match (members.len(), singleton) {
             (1, Singleton::Raw) => Deviation {

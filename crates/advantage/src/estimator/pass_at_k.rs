@@ -50,6 +50,10 @@ impl AdvantageEstimator for PassAtK {
         for (group, members) in batch.groups().iter().enumerate() {
             rewards.clear();
             rewards.extend(members.iter().map(|&response| outcomes[response]));
+            let moments = Moments::of([rewards.as_slice()].into_iter());
+            if !moments.is_finite() {
+                return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
+            }
             let Some((best, lead)) = lead(&rewards) else {
                 let (estimator, got) = (self.name(), members.len());
                 return Err(AdvantageError::GroupSize {
@@ -59,10 +63,6 @@ impl AdvantageEstimator for PassAtK {
                     min: 2,
                 });
             };
-            let moments = Moments::of([rewards.as_slice()].into_iter());
-            if !moments.is_finite() {
-                return Err(AdvantageError::GroupOverflow { group });
-            }
             advantages[members[best]] = lead * moments.scale(self.config.std, self.config.eps);
         }
         Advantages::per_response(advantages, batch.groups())

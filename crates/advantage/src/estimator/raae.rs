@@ -94,7 +94,7 @@ impl AdvantageEstimator for Raae {
                 Some(_) => Moments::of([&*batch.valid_values(&rewards, members)].into_iter()),
             };
             if !moments.is_finite() {
-                return Err(AdvantageError::GroupOverflow { group });
+                return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
             }
             let scale = moments.scale(self.config.std, self.config.eps);
             for (&response, row) in members.iter().zip(rows()) {

@@ -97,14 +97,19 @@ impl AdvantageEstimator for ReinforcePp {
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
-        let mut returns = rewards_to_go(batch, self.config.gamma, self.config.gap);
+        let mut returns = rewards_to_go(batch, self.config.gamma, self.config.gap)?;
         self.config.whitening.per_token(&mut returns, batch)?;
         Advantages::per_token(returns, batch.groups())
     }
 }
 
 /// The discounted sum of the rewards from each valid token on; outside the mask, whatever.
-pub(super) fn rewards_to_go(batch: &RolloutBatch<'_>, gamma: f64, gap: MaskedGap) -> Ragged<f64> {
+pub(super) fn rewards_to_go(
+    batch: &RolloutBatch<'_>,
+    gamma: f64,
+    gap: MaskedGap,
+) -> Result<Ragged<f64>> {
+    batch.check_rewards()?;
     let mut returns = batch.token_rewards(Placement::Last).into_owned();
     for response in 0..returns.len() {
         let mask = batch.mask_row(response);
@@ -119,7 +124,7 @@ pub(super) fn rewards_to_go(batch: &RolloutBatch<'_>, gamma: f64, gap: MaskedGap
             *reward = to_go;
         }
     }
-    returns
+    Ok(returns)
 }
 
 /// Settings of [`ReinforcePpBaseline`].

@@ -32,11 +32,18 @@ impl AdvantageEstimator for Remax {
             what: "baselines",
         };
         let baselines = batch.baselines().ok_or(missing)?;
-        let mut advantages = rewards_to_go(batch, 1.0, MaskedGap::Carry);
+        let mut advantages = rewards_to_go(batch, 1.0, MaskedGap::Carry)?;
         for (response, baseline) in baselines.iter().enumerate() {
             let row = advantages.row_mut(response).unwrap_or_default();
             row.iter_mut().for_each(|advantage| *advantage -= baseline);
             batch.clear_masked(response, row);
+        }
+        if advantages
+            .values()
+            .iter()
+            .any(|advantage| !advantage.is_finite())
+        {
+            return Err(AdvantageError::BatchOverflow);
         }
         Advantages::per_token(advantages, batch.groups())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::boundary::is_boundary;
 use super::fold::{Fold, Folded, fold};
@@ -260,8 +260,11 @@ fn build(
     }
     // Texts of ASCII are searched as they are, all others folded.
     let any_case = mode != MentionMode::Substring;
+    // A DFA searches a third faster, but takes three times as long to build as a query can win back.
+    let kind = Some(AhoCorasickKind::ContiguousNFA);
     AhoCorasick::builder()
         .ascii_case_insensitive(any_case)
+        .kind(kind)
         .build(names)
         .map(Some)
 }

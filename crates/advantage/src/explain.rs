@@ -1,0 +1,212 @@
+//! Why a response got the rewards and advantages it got.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::credit::assigner::Credit;
+use crate::error::{AdvantageError, Result};
+use crate::segment::SegmentKind;
+
+/// A response step by step: what a report or a debugger prints.
+///
+/// Its [`Display`](fmt::Display) is one line a step: ratio (`!` where penalised), mean advantage,
+/// kind, text, and the items named (`+` a target, `-` a wrong recommendation).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The reward of the response.
+    pub reward: f64,
+    /// The steps that are not blank, in order.
+    pub steps: Vec<ExplainedStep>,
+}
+
+/// A step of an [`Explanation`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedStep {
+    /// The bytes of the step in the response.
+    pub span: Range<usize>,
+    /// What the step is for.
+    pub kind: SegmentKind,
+    /// The text of the step, without the line ends around it.
+    pub text: String,
+    /// The items that the step names, each once, in order of their first mention.
+    pub items: Vec<NamedItem>,
+    /// What the step keeps of the reward.
+    pub ratio: f64,
+    /// Whether a rule gave the step less than it gives to tokens outside all steps.
+    pub penalised: bool,
+    /// The number of tokens that hold bytes of the step.
+    pub tokens: usize,
+    /// The mean advantage of those tokens, where advantages were given and there are tokens.
+    pub mean_advantage: Option<f64>,
+}
+
+/// An item that a step names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedItem {
+    /// The name of the item.
+    pub name: String,
+    /// Whether it is a right answer.
+    pub is_target: bool,
+    /// Whether the response recommends it.
+    pub is_recommended: bool,
+}
+
+impl Explanation {
+    /// Puts together what is known of a response; `advantages` has one number a token.
+    ///
+    /// # Errors
+    /// More or fewer advantages than the response has tokens.
+    pub fn new(credit: &Credit<'_>, advantages: Option<&[f64]>) -> Result<Self> {
+        let expected = credit.token_rewards.len();
+        if let Some(got) = advantages.map(<[f64]>::len).filter(|&got| got != expected) {
+            let what = "advantages";
+            return Err(AdvantageError::TokenCount {
+                what,
+                response: 0,
+                expected,
+                got,
+            });
+        }
+        let steps = 0..credit.steps.len();
+        Ok(Self {
+            reward: credit.annotated.rollout.reward,
+            steps: steps
+                .filter_map(|index| explain(credit, index, advantages))
+                .collect(),
+        })
+    }
+}
+
+/// The step of segment `index`, unless it is blank.
+fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Option<ExplainedStep> {
+    let annotated = &credit.annotated;
+    let (segment, step) = (annotated.segments.get(index)?, credit.steps.get(index)?);
+    let text = annotated
+        .rollout
+        .response
+        .get(segment.content.clone())?
+        .trim();
+    if text.is_empty() {
+        return None;
+    }
+    let mut tokens: Vec<usize> = annotated.tokens.overlapping(&segment.content).collect();
+    tokens.retain(|&token| {
+        annotated
+            .tokens
+            .get(token)
+            .is_some_and(|span| !span.is_empty())
+    });
+    let mean = |all: &[f64]| {
+        let sum: f64 = tokens.iter().filter_map(|&token| all.get(token)).sum();
+        (!tokens.is_empty()).then(|| sum / tokens.len() as f64)
+    };
+    Some(ExplainedStep {
+        span: segment.span.clone(),
+        kind: segment.kind,
+        text: text.to_owned(),
+        items: named_items(credit, index),
+        ratio: step.ratio,
+        penalised: step.penalised,
+        tokens: tokens.len(),
+        mean_advantage: advantages.and_then(mean),
+    })
+}
+
+fn named_items(credit: &Credit<'_>, segment: usize) -> Vec<NamedItem> {
+    let mut items: Vec<NamedItem> = Vec::new();
+    for mention in credit.annotated.mentions_in(segment) {
+        let Some(item) = credit.annotated.item(mention) else {
+            continue;
+        };
+        if items.iter().all(|known| known.name != item.name) {
+            items.push(NamedItem {
+                name: item.name.to_owned(),
+                is_target: item.is_target,
+                is_recommended: item.is_recommended,
+            });
+        }
+    }
+    items
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "reward {:.3}", self.reward)?;
+        writeln!(f, " ratio  advantage  step")?;
+        self.steps.iter().try_for_each(|step| write!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for ExplainedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.penalised { '!' } else { ' ' };
+        write!(f, "{mark}{:5.3}  ", self.ratio)?;
+        match self.mean_advantage {
+            Some(advantage) => write!(f, "{advantage:+9.3}  ")?,
+            None => write!(f, "{:>9}  ", "-")?,
+        }
+        if self.kind == SegmentKind::Answer {
+            write!(f, "[answer] ")?;
+        }
+        writeln!(
+            f,
+            "{}",
+            self.text.split_whitespace().collect::<Vec<_>>().join(" ")
+        )?;
+        for item in &self.items {
+            let (sign, role) = match (item.is_target, item.is_recommended) {
+                (true, true) => ('+', " (target, recommended)"),
+                (true, false) => ('+', " (target)"),
+                (false, true) => ('-', " (recommended)"),
+                (false, false) => (' ', ""),
+            };
+            writeln!(f, "{:>22} {}{role}", sign, item.name)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Answer, CreditAssigner, CreditConfig, ItemNames, Rollout};
+
+    use super::*;
+
+    #[test]
+    fn a_rollout_reads_well() {
+        let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
+        let items = ["Heat (1995)", "Up (2009)", "Jaws (1975)"].map(ItemNames::from_title);
+        let lexicon = assigner.lexicon(items).unwrap();
+        let rollout = Rollout {
+            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Up}",
+            token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
+            answer: Some(Answer {
+                span: 41..51,
+                items: &["Up (2009)"],
+                is_right: false,
+            }),
+            targets: &["Heat (1995)"],
+            reward: 0.05,
+        };
+        let credit = assigner.assign(&rollout, &lexicon).unwrap();
+        let advantages = [1.0, 2.0, 9.0, -1.0, 9.0, 0.0, 0.5, 0.25, 9.0];
+        let explanation = Explanation::new(&credit, Some(&advantages)).unwrap();
+        let expected = "\
+reward 0.050
+ ratio  advantage  step
+ 1.000     +1.500  Heat is long.
+                     + Heat (1995) (target)
+!0.700     -1.000  Up and Jaws
+                     - Up (2009) (recommended)
+                       Jaws (1975)
+ 1.000     +0.000  are short.
+ 1.000     +0.500  So
+ 1.000     +0.250  [answer] \\boxed{Up}
+                     - Up (2009) (recommended)
+";
+        assert_eq!(explanation.to_string(), expected);
+        assert!(Explanation::new(&credit, Some(&[0.0])).is_err());
+    }
+}
