@@ -1,0 +1,138 @@
+//! The files behind the reward, joined to one catalogue.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use rerec_rewards::{
+    AlignmentConfig, AttributeGraph, Catalogue, EmbeddingTable, GraphFile, Item, ItemEmbeddings,
+    JoinBy, SimilarityConfig, Triple,
+};
+
+use super::Args;
+use crate::error::Failure;
+
+/// What all lines share; the catalogue is absent where each line has its own.
+pub(super) struct Sources {
+    pub(super) catalogue: Option<Arc<Catalogue>>,
+    pub(super) graph: Option<Arc<AttributeGraph>>,
+    pub(super) embeddings: Option<Arc<ItemEmbeddings>>,
+}
+
+impl Sources {
+    pub(super) fn read(args: &Args) -> Result<Self, Failure> {
+        let table = args
+            .embeddings
+            .as_deref()
+            .map(EmbeddingTable::read)
+            .transpose()?;
+        let catalogue = args.catalogue(table.as_ref())?;
+        let (graph, embeddings) = match &catalogue {
+            Some(catalogue) => (
+                args.graph(catalogue)?,
+                args.embeddings(catalogue, table.as_ref())?,
+            ),
+            None => (None, None),
+        };
+        Ok(Self {
+            catalogue: catalogue.map(Arc::new),
+            graph,
+            embeddings,
+        })
+    }
+}
+
+impl Args {
+    /// The given catalogue, or the items of the graph and then those of the embeddings, by name.
+    fn catalogue(&self, table: Option<&EmbeddingTable>) -> Result<Option<Catalogue>, Failure> {
+        let items = if let Some(path) = &self.catalogue {
+            read_items(path)?
+        } else if self.graph.is_some() || table.is_some() {
+            let vectors: HashSet<&str> = table
+                .into_iter()
+                .flat_map(EmbeddingTable::ids)
+                .map(String::as_str)
+                .collect();
+            let triples = self.graph.as_deref().map(GraphFile::read).transpose()?;
+            let triples = triples
+                .map(|file| file.triples(|name| vectors.contains(name)))
+                .transpose()?;
+            let mut items = Triple::items(&triples.unwrap_or_default());
+            let known: HashSet<String> = items.iter().map(|item| item.title.clone()).collect();
+            let ids = table
+                .into_iter()
+                .flat_map(EmbeddingTable::ids)
+                .filter(|id| !known.contains(*id));
+            items.extend(ids.map(|id| Item::new(id.as_str(), id.as_str())));
+            items
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Catalogue::new(items)?))
+    }
+
+    /// The graph of the file or, beside a catalogue alone, of the attributes that its items carry.
+    fn graph(&self, catalogue: &Catalogue) -> Result<Option<Arc<AttributeGraph>>, Failure> {
+        let graph = match (&self.graph, &self.catalogue) {
+            (Some(path), Some(_)) => joined(path, catalogue)?,
+            _ if catalogue
+                .items()
+                .iter()
+                .any(|item| !item.attributes.is_empty()) =>
+            {
+                AttributeGraph::from_catalogue(catalogue)?
+            }
+            _ => return Ok(None),
+        };
+        let config = AlignmentConfig {
+            missing: self.missing(),
+            ..AlignmentConfig::default()
+        };
+        Ok(Some(Arc::new(graph.with_alignment(config)?)))
+    }
+
+    fn embeddings(
+        &self,
+        catalogue: &Catalogue,
+        table: Option<&EmbeddingTable>,
+    ) -> Result<Option<Arc<ItemEmbeddings>>, Failure> {
+        let config = SimilarityConfig {
+            missing: self.missing(),
+            ..SimilarityConfig::default()
+        };
+        let embeddings = table
+            .map(|table| ItemEmbeddings::new(catalogue, table, config))
+            .transpose()?;
+        Ok(embeddings.map(Arc::new))
+    }
+}
+
+fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure> {
+    let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+    if joined.report.id_space.looks_wrong() {
+        eprintln!(
+            "rerec: {}: items that share attributes are no more alike than at random; do its names belong to this catalogue?",
+            path.display()
+        );
+    }
+    Ok(joined.graph)
+}
+
+fn read_items(path: &Path) -> Result<Vec<Item>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|source| Failure::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    let item = |(at, line)| {
+        serde_json::from_str(line).map_err(|source| Failure::CatalogueLine {
+            path: path.to_owned(),
+            line: at + 1,
+            source,
+        })
+    };
+    lines.map(item).collect()
+}

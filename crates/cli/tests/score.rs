@@ -1,0 +1,139 @@
+//! `rerec score` as a pipe.
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+use serde_json::{Value, json};
+
+fn score(args: &[&str], lines: &[Value]) -> assert_cmd::assert::Assert {
+    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    Command::cargo_bin("rerec")
+        .unwrap()
+        .arg("score")
+        .args(args)
+        .write_stdin(input)
+        .assert()
+}
+
+fn answers(output: &assert_cmd::assert::Assert) -> Vec<Value> {
+    let output = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn near(value: &Value, expected: f64) -> bool {
+    (value.as_f64().unwrap() - expected).abs() < 1e-12
+}
+
+#[test]
+fn a_line_needs_no_catalogue() {
+    let lines = [
+        json!({"id": 7, "response": r"so \boxed{heat}", "ground_truth": "Heat (1995);Thief (1981)"}),
+        json!({"id": ["x"], "response": "Heat", "ground_truth": ["Heat"]}),
+        json!({"id": "c", "response": r"\boxed{Casino}", "ground_truth": ["Heat"], "candidates": ["Heat", "Casino"]}),
+    ];
+    let output = score(&[], &lines).success();
+    let expected = [
+        json!({"id": 7, "answer": ["heat"], "format": 0.5, "ndcg": 1.0, "query_alignment": null,
+               "preference_alignment": null, "total": 1.05, "flags": []}),
+        json!({"id": ["x"], "answer": null, "format": -0.5, "ndcg": -0.5, "query_alignment": null,
+               "preference_alignment": null, "total": -0.55, "flags": ["no_box"]}),
+        json!({"id": "c", "answer": ["Casino"], "format": 0.5, "ndcg": 0.0, "query_alignment": null,
+               "preference_alignment": null, "total": 0.05, "flags": []}),
+    ];
+    assert_eq!(answers(&output), expected);
+}
+
+#[test]
+fn graph_and_embeddings_score_a_wrong_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let graph =
+        "Heat\tdirector\tMann\nHeat\tgenre\tcrime\nThief\tdirector\tMann\nAlien\tgenre\thorror\n";
+    std::fs::write(path("graph.tsv"), graph).unwrap();
+    std::fs::write(
+        path("vectors.tsv"),
+        "Heat\t3\t4\nThief\t4\t3\nAlien\t1\t0\n",
+    )
+    .unwrap();
+    let args = [
+        "--graph",
+        &path("graph.tsv"),
+        "--embeddings",
+        &path("vectors.tsv"),
+        "--weight",
+        "query=0.5",
+    ];
+    let line = json!({"id": 1, "response": r"\boxed{THIEF}", "ground_truth": ["Heat"]});
+    let output = score(&args, &[line]).success();
+    let scored = &answers(&output)[0];
+    assert!(near(&scored["query_alignment"], 0.5));
+    assert!((scored["preference_alignment"].as_f64().unwrap() - 0.96).abs() < 1e-6);
+    assert!((scored["total"].as_f64().unwrap() - (0.05 + 0.25 + 0.0096)).abs() < 1e-7);
+}
+
+#[test]
+fn a_catalogue_tells_ids_and_attributes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("items.jsonl");
+    let fact = json!({"relation": "genre", "value": "crime"});
+    let items = [
+        json!({"id": "6", "title": "Heat (1995)", "attributes": [fact]}),
+        json!({"id": "7", "title": "Casino (1995)", "aliases": ["Kasino"], "attributes": [fact]}),
+    ];
+    std::fs::write(&path, items.map(|item| item.to_string()).join("\n")).unwrap();
+    let line = json!({"id": 1, "response": r"\boxed{Kasino}", "ground_truth": ["Heat"]});
+    let output = score(&["--catalogue", path.to_str().unwrap()], &[line]).success();
+    assert!(near(&answers(&output)[0]["query_alignment"], 1.0));
+}
+
+#[test]
+fn faulty_lines_name_their_field() {
+    let fine = json!({"id": 1, "response": "", "ground_truth": ["Heat"]});
+    for (line, message) in [
+        (
+            json!({"id": 2, "response": "", "ground_truth": []}),
+            "line 2: ground_truth: no target given",
+        ),
+        (
+            json!({"id": 2, "response": "", "ground_truth": 3}),
+            "line 2: ground_truth: expected a list of titles",
+        ),
+        (
+            json!({"id": 2, "ground_truth": ["Heat"]}),
+            "line 2: missing field `response`",
+        ),
+        (
+            json!({"id": 2, "response": "", "ground_truth": ["Heat"], "candidates": ["Alien"]}),
+            "line 2: ground_truth: `Heat` is not in the catalogue",
+        ),
+    ] {
+        let output = score(&[], &[fine.clone(), line.clone()]).code(2);
+        let report = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert!(report.contains(message), "{report}");
+        let output = score(&["--on-error", "skip"], &[line, fine.clone()]).success();
+        assert_eq!(answers(&output)[0]["id"], 2);
+        assert!(
+            answers(&output)[0]["error"].is_string() && answers(&output)[1]["total"].is_number()
+        );
+    }
+}
+
+#[test]
+fn settings_are_checked_before_the_first_line() {
+    for (args, message) in [
+        (&["--k", "0"][..], "cutoff must be at least 1, got 0"),
+        (&["--answer", "middle"], "expected `last` or `first`"),
+        (
+            &["--weight", "colour=1"],
+            "expected one of `format`, `query`, `preference`",
+        ),
+        (&["--graph", "nowhere.tsv"], "nowhere.tsv"),
+        (&["--graph", "nowhere.xml"], "unknown file ending"),
+    ] {
+        let output = score(args, &[]).code(2);
+        let report = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert!(report.contains(message), "{report}");
+    }
+}
