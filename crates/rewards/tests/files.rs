@@ -1,5 +1,7 @@
 //! Files of graphs and embeddings: round trips, and input of every broken kind.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use ndarray::Array2;

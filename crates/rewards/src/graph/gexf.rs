@@ -1,5 +1,7 @@
 //! GEXF, the graph format that networkx and Gephi write.
 
+use std::borrow::Cow;
+
 use petgraph::unionfind::UnionFind;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
@@ -123,16 +125,11 @@ struct Document {
     relation_key: Option<String>,
     in_edge_attributes: bool,
     in_edge: bool,
-    labels: Vec<String>,
+    /// Numbers of node ids, in the order in which nodes or edges name them first.
     numbers: FxHashMap<String, u32>,
-    edges: Vec<NamedEdge>,
-}
-
-/// An edge whose nodes may still come.
-struct NamedEdge {
-    ends: [String; 2],
-    relation: Option<String>,
-    line: usize,
+    /// Labels of the nodes; none yet where only an edge named the node.
+    labels: Vec<Option<String>>,
+    edges: Vec<Edge>,
 }
 
 impl Document {
@@ -181,8 +178,8 @@ impl Document {
 
     fn attribute(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let [id, title] = fields(element, ["id", "title"])?;
-        if title.is_some_and(|title| title.eq_ignore_ascii_case("relation")) {
-            self.relation_key = id;
+        if title.is_some_and(|title| title.trim().eq_ignore_ascii_case("relation")) {
+            self.relation_key = id.map(Cow::into_owned);
         }
         Ok(())
     }
@@ -190,27 +187,25 @@ impl Document {
     fn node(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let [id, label] = fields(element, ["id", "label"])?;
         let id = id.ok_or("node without id")?;
-        let label = label.unwrap_or_else(|| id.clone());
+        let label = label.as_ref().unwrap_or(&id).trim();
         if label.is_empty() {
             return Err(format!("node `{id}` has a blank label"));
         }
-        let number = u32::try_from(self.labels.len()).map_err(|_| "too many nodes")?;
-        if self.numbers.insert(id.clone(), number).is_some() {
-            return Err(format!("node `{id}` occurs twice"));
+        let number = self.number(&id)?;
+        match self.labels[number as usize].replace(label.to_owned()) {
+            None => Ok(()),
+            Some(_) => Err(format!("node `{id}` occurs twice")),
         }
-        self.labels.push(label);
-        Ok(())
     }
 
     fn edge(&mut self, element: &BytesStart<'_>, line: usize) -> Result<(), String> {
         let [source, target, label, kind] = fields(element, ["source", "target", "label", "kind"])?;
-        let ends = [
-            source.ok_or("edge without source")?,
-            target.ok_or("edge without target")?,
-        ];
-        let relation = label.or(kind).filter(|relation| !relation.is_empty());
-        self.edges.push(NamedEdge {
-            ends,
+        let source = self.number(&source.ok_or("edge without source")?)?;
+        let target = self.number(&target.ok_or("edge without target")?)?;
+        let relation = label.or(kind).and_then(not_blank);
+        self.edges.push(Edge {
+            source,
+            target,
             relation,
             line,
         });
@@ -220,44 +215,54 @@ impl Document {
 
     fn edge_value(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let [key, value] = fields(element, ["for", "value"])?;
-        let is_relation = key.is_some() && key == self.relation_key;
+        let is_relation = key.is_some() && key.as_deref() == self.relation_key.as_deref();
         if let (true, Some(edge)) = (is_relation, self.edges.last_mut()) {
-            edge.relation = value.filter(|value| !value.is_empty());
+            edge.relation = value.and_then(not_blank);
         }
         Ok(())
     }
 
+    fn number(&mut self, id: &str) -> Result<u32, String> {
+        if let Some(&number) = self.numbers.get(id) {
+            return Ok(number);
+        }
+        let number = u32::try_from(self.labels.len()).map_err(|_| "too many nodes")?;
+        self.numbers.insert(id.to_owned(), number);
+        self.labels.push(None);
+        Ok(number)
+    }
+
     fn network(self) -> Result<Network, Fault> {
-        let number = |id: &String, line| {
-            let unknown = || Fault::new(Place::Line(line), format!("edge to unknown node `{id}`"));
-            self.numbers.get(id).copied().ok_or_else(unknown)
-        };
-        let edge = |NamedEdge {
-                        ends: [source, target],
-                        relation,
-                        line,
-                    }: &NamedEdge| {
-            let (source, target) = (number(source, *line)?, number(target, *line)?);
-            Ok(Edge {
-                source,
-                target,
-                relation: relation.clone(),
-                line: *line,
-            })
-        };
-        let edges = self.edges.iter().map(edge).collect::<Result<_, _>>()?;
+        if let Some((id, &number)) = self
+            .numbers
+            .iter()
+            .find(|(_, number)| self.labels[**number as usize].is_none())
+        {
+            let ends = |edge: &&Edge| edge.source == number || edge.target == number;
+            let line = self.edges.iter().find(ends).map_or(0, |edge| edge.line);
+            return Err(Fault::new(
+                Place::Line(line),
+                format!("edge to unknown node `{id}`"),
+            ));
+        }
         Ok(Network {
-            nodes: self.labels,
-            edges,
+            nodes: self.labels.into_iter().flatten().collect(),
+            edges: self.edges,
         })
     }
 }
 
+fn not_blank(text: Cow<'_, str>) -> Option<String> {
+    Some(text.trim())
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
 /// The values of an element's attributes of these names.
-fn fields<const N: usize>(
-    element: &BytesStart<'_>,
+fn fields<'a, const N: usize>(
+    element: &'a BytesStart<'_>,
     names: [&str; N],
-) -> Result<[Option<String>; N], String> {
+) -> Result<[Option<Cow<'a, str>>; N], String> {
     let mut values = [const { None }; N];
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|error| error.to_string())?;
@@ -266,8 +271,7 @@ fn fields<const N: usize>(
             .position(|name| *name == attribute.key.as_ref())
         {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-            let value = value.map_err(|error| error.to_string())?;
-            values[field] = Some(value.trim().to_owned());
+            values[field] = Some(value.map_err(|error| error.to_string())?);
         }
     }
     Ok(values)

@@ -128,7 +128,7 @@ mod tests {
                 let at = |step: f32| {
                     let mut x = embeddings();
                     x[i] += step;
-                    loss(&x, &mut vec![0.0; 5 * D])
+                    loss(&x, &mut [0.0; 5 * D])
                 };
                 let slope = (at(h) - at(-h)) / f64::from(2.0 * h);
                 assert_relative_eq!(f64::from(gradient), slope, epsilon = 2e-4);
