@@ -1,7 +1,9 @@
 //! What schedules do to queries over whole runs.
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-use rerec_curriculum::simulator::{DriftingLearner, ReleasedSchedule, train_epoch};
+use std::collections::BTreeSet;
+
+use rerec_curriculum::simulator::{DriftingLearner, Learner, ReleasedSchedule, train_epoch};
 use rerec_curriculum::{Curriculum, CurriculumConfig, QueryId};
 
 const QUERIES: usize = 10_000;
@@ -22,14 +24,16 @@ fn lost_by_released(gain: f64, seed: u64) -> (usize, usize) {
     (schedule.lost_at_first_reset().unwrap(), epoch.unwrap())
 }
 
+/// 5,485, 4,773 and 3,145 were seen in one simulation of the authors' code.
 #[test]
 fn the_released_schedule_loses_thousands_of_queries() {
-    for gain in [0.0, 0.01, 0.03] {
+    for (gain, seen) in [(0.0, 5_485), (0.01, 4_773), (0.03, 3_145)] {
         let (lost, epochs) = lost_by_released(gain, 1);
         assert!(
-            (2_000..=6_500).contains(&lost),
+            lost.abs_diff(seen) < 400,
             "gain {gain}: {lost} lost in {epochs} epochs"
         );
+        assert!((13..=17).contains(&epochs), "gain {gain}: {epochs} epochs");
     }
 }
 
@@ -39,19 +43,22 @@ fn ours_loses_none() {
         let mut learner = DriftingLearner::new(QUERIES, gain, 1);
         let mut curriculum = Curriculum::new(CurriculumConfig::default(), ids()).unwrap();
         for _ in 0..20 {
-            let waiting: Vec<QueryId> = curriculum.upcoming().cloned().collect();
-            let forgotten = ids()
+            let mut served = BTreeSet::new();
+            let active: Vec<QueryId> = ids()
                 .filter(|id| !curriculum.is_mastered(id).unwrap())
-                .count();
-            let planned = waiting
-                .iter()
-                .filter(|id| !curriculum.is_mastered(id).unwrap())
-                .count();
-            assert_eq!(
-                planned, forgotten,
-                "every query that is not mastered is in the epoch"
+                .collect();
+            while let Some(batch) = curriculum.next_batch() {
+                for (id, metrics) in batch.iter().zip(learner.step(&batch, 5)) {
+                    curriculum.record(id, &metrics).unwrap();
+                }
+                served.extend(batch);
+            }
+            learner.end_epoch();
+            curriculum.end_epoch();
+            assert!(
+                active.iter().all(|id| served.contains(id)),
+                "whoever is not mastered is tried"
             );
-            train_epoch(&mut curriculum, &mut learner, 5).unwrap();
         }
     }
 }

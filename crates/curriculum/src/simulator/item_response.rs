@@ -20,9 +20,9 @@ pub struct ItemResponseConfig {
     pub hardness: f64,
     /// Scale of the logistic distribution of hardness. Default 1.0.
     pub scale: f64,
-    /// Rise of a skill by a batch all of its queries at full signal. Default 0.2.
+    /// Rise of a skill by a batch all of its queries at full signal. Default 0.03.
     pub shared_gain: f64,
-    /// Rise of a query's own familiarity by one round at full signal. Default 0.5.
+    /// Rise of a query's own familiarity by one round at full signal. Default 0.3.
     pub own_gain: f64,
     /// Share of its own familiarity that a query loses in each step without practice. Default 0.
     pub forgetting: f64,
@@ -35,8 +35,8 @@ impl Default for ItemResponseConfig {
             guess: 0.05,
             hardness: 1.5,
             scale: 1.0,
-            shared_gain: 0.2,
-            own_gain: 0.5,
+            shared_gain: 0.03,
+            own_gain: 0.3,
             forgetting: 0.0,
         }
     }
