@@ -103,6 +103,13 @@ impl ItemEmbeddings {
         Ok(embeddings)
     }
 
+    /// Whether this was built for the catalogue.
+    pub(crate) fn is_of(&self, catalogue: &Catalogue) -> bool {
+        self.ids
+            .iter()
+            .eq(catalogue.items().iter().map(|item| &item.id))
+    }
+
     /// Number of catalogue items that have an embedding.
     pub fn covered(&self) -> usize {
         self.known.iter().filter(|&&known| known).count()

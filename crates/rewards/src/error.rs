@@ -178,6 +178,13 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    /// A part of a reward was built for another catalogue than the reward.
+    #[error("the {part} was built for another catalogue, whose items have other places")]
+    OtherCatalogue {
+        /// The part.
+        part: &'static str,
+    },
+
     /// A target that the candidates of its query do not hold, so that no answer could be right.
     #[error("target `{id}` is not among the candidates")]
     TargetOutsideCandidates {

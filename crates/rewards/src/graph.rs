@@ -182,6 +182,13 @@ impl AttributeGraph {
         &self.edges[self.offsets[position]..self.offsets[position + 1]]
     }
 
+    /// Whether this was built for the catalogue.
+    pub(crate) fn is_of(&self, catalogue: &Catalogue) -> bool {
+        self.ids
+            .iter()
+            .eq(catalogue.items().iter().map(|item| &item.id))
+    }
+
     /// The attributes of an item; none for an index that the catalogue does not have.
     ///
     /// They come in the order in which the graph met them first.

@@ -219,6 +219,17 @@ fn settings_outside_their_range_are_refused() {
 }
 
 #[test]
+fn parts_of_another_catalogue_are_refused() {
+    let fewer = Catalogue::new(catalogue().items()[1..].to_vec()).unwrap();
+    let graph = Arc::new(AttributeGraph::from_catalogue(&fewer).unwrap());
+    let refused = DualGraphReward::new(DualGraphConfig::paper(), catalogue(), Some(graph), None);
+    assert!(matches!(
+        refused,
+        Err(Error::OtherCatalogue { part: "graph" })
+    ));
+}
+
+#[test]
 fn a_breakdown_survives_a_file() {
     let scored = Scorer::new(DualGraphConfig::paper())
         .score("Thief", &[0], None)

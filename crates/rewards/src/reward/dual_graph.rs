@@ -48,7 +48,7 @@ impl DualGraphReward {
     /// Composes the reward from parts that were all built for this catalogue.
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`].
+    /// [`Error::InvalidSetting`], [`Error::OtherCatalogue`].
     pub fn new(
         config: DualGraphConfig,
         catalogue: Arc<Catalogue>,
@@ -56,6 +56,17 @@ impl DualGraphReward {
         embeddings: Option<Arc<ItemEmbeddings>>,
     ) -> Result<Self> {
         config.validate()?;
+        if graph.as_ref().is_some_and(|graph| !graph.is_of(&catalogue)) {
+            return Err(Error::OtherCatalogue { part: "graph" });
+        }
+        if embeddings
+            .as_ref()
+            .is_some_and(|embeddings| !embeddings.is_of(&catalogue))
+        {
+            return Err(Error::OtherCatalogue {
+                part: "embedding table",
+            });
+        }
         let reader = AnswerReader::new(catalogue.clone(), config.title_match, config.answer);
         Ok(Self {
             config,
