@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::filter::Fault;
@@ -18,6 +19,33 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     #[error("cannot write standard output")]
     Write(#[source] io::Error),
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A line of a catalogue is no item.
+    #[error("line {line} of {}", path.display())]
+    CatalogueLine {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// Segments or advantages refuse their settings.
+    #[error(transparent)]
+    Advantage(#[from] rerec_advantage::AdvantageError),
+    /// The estimator has no such setting.
+    #[error("cannot set up the estimator")]
+    Estimator(#[source] serde_json::Error),
+    /// The reward refuses its settings or its files.
+    #[error(transparent)]
+    Rewards(#[from] rerec_rewards::Error),
     /// The curriculum refuses its settings, its data set or its state.
     #[error(transparent)]
     Curriculum(#[from] rerec_curriculum::Error),

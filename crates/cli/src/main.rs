@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "a command reports on standard error")]
 
+mod advantage;
 mod curriculum;
 mod error;
 mod filter;
+mod score;
+mod segment;
 
 use std::process::ExitCode;
 
@@ -20,12 +23,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Advantage(advantage::Args),
     Curriculum(curriculum::Args),
+    Score(score::Args),
+    Segment(segment::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Advantage(args) => advantage::run(&args),
         Command::Curriculum(args) => curriculum::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Segment(args) => segment::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,7 +66,7 @@ enum Part {
 }
 
 /// A setting by the name that it has in files.
-fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde_json::Error> {
+pub(crate) fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde_json::Error> {
     serde_json::from_value(name.into())
 }
 
@@ -89,7 +89,7 @@ struct Line {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a list of titles or one string")]
-enum Titles {
+pub(crate) enum Titles {
     Each(Vec<String>),
     Joined(String),
 }

@@ -1,0 +1,142 @@
+//! `rerec segment` and `rerec advantage` as pipes.
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+
+/// Standard output, standard error and the exit status.
+fn run(args: &[&str], input: &str) -> (String, String, i32) {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rerec"));
+    let output = command.args(args).write_stdin(input).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        text(output.stdout),
+        text(output.stderr),
+        output.status.code().unwrap(),
+    )
+}
+
+const WRONG: &str = r#"{"id":1,"response":"Heat it is.\n\\boxed{Heat}","token_byte_lens":[11,1,12],"ground_truth":["Up"],"reward":0.5}"#;
+
+#[test]
+fn a_step_that_names_the_wrong_answer_is_penalised() {
+    let (output, messages, status) = run(&["segment"], WRONG);
+    let expected = concat!(
+        r#"{"id":1,"segments":[{"start":0,"end":12,"kind":"reasoning","penalised":true},"#,
+        r#"{"start":12,"end":24,"kind":"answer","penalised":false}],"token_rewards":[0.35,0.5,0.5]}"#,
+        "\n"
+    );
+    assert_eq!(
+        (output.as_str(), messages.as_str(), status),
+        (expected, "", 0)
+    );
+}
+
+#[test]
+fn a_right_answer_by_another_spelling_keeps_its_reward() {
+    let line = r#"{"id":"a","response":"Heat.\n\\boxed{heat}","token_byte_lens":[6,12],"ground_truth":"Heat (1995); Up (2009)","reward":1.05}"#;
+    let (output, _, _) = run(&["segment"], line);
+    assert!(
+        output.contains(r#""token_rewards":[1.05,1.05]"#),
+        "{output}"
+    );
+    let (output, _, _) = run(&["segment", "--match", "exact"], line);
+    assert!(
+        output.contains(r#""token_rewards":[0.735,1.05]"#),
+        "{output}"
+    );
+}
+
+#[test]
+fn credit_decreases_with_the_distance_to_a_target() {
+    let line = r#"{"id":1,"response":"Up or on","token_byte_lens":[2,3,3],"ground_truth":["Up"],"reward":1}"#;
+    let (output, _, _) = run(
+        &["segment", "--mode", "decrease", "--min-ratio", "0.5"],
+        line,
+    );
+    assert!(
+        output.contains(r#""token_rewards":[1.0,0.75,0.5]"#),
+        "{output}"
+    );
+}
+
+#[test]
+fn splitters_nest() {
+    let line = r#"{"id":1,"response":"<think>a\nb</think>c\nd","token_byte_lens":[21],"ground_truth":["Up"],"reward":1}"#;
+    let (output, _, _) = run(&["segment", "--split", "think,paragraph"], line);
+    assert_eq!(output.matches("\"reasoning\"").count(), 2);
+    assert_eq!(output.matches("\"answer\"").count(), 1);
+}
+
+#[test]
+fn lengths_that_do_not_add_up_are_a_fault_of_the_line() {
+    let line = WRONG.replace("[11,1,12]", "[11,1]");
+    let (output, messages, status) = run(&["segment"], &line);
+    let message = "rerec: line 1: token_byte_lens: token byte lengths must add up to the response's 24 bytes, got 12\n";
+    assert_eq!(
+        (output.as_str(), messages.as_str(), status),
+        ("", message, 2)
+    );
+    let (_, messages, status) = run(&["segment", "--min-ratio", "-1"], WRONG);
+    assert_eq!(status, 2, "{messages}");
+}
+
+const GROUP: &str = r#"{"group":"q","token_rewards":[[1,2],[3]]}"#;
+
+#[test]
+fn tokens_are_compared_within_their_group() {
+    let (output, messages, status) = run(&["advantage", "--eps", "0"], GROUP);
+    let expected = "{\"group\":\"q\",\"advantages\":[[-1.0,0.0],[1.0]]}\n";
+    assert_eq!(
+        (output.as_str(), messages.as_str(), status),
+        (expected, "", 0)
+    );
+}
+
+#[test]
+fn outcome_estimators_take_the_sum_of_valid_tokens() {
+    let line = r#"{"group":1,"token_rewards":[[1,2,9],[1]],"mask":[[1,1,0],[1]]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "dr-grpo"], line);
+    assert_eq!(
+        output,
+        "{\"group\":1,\"advantages\":[[1.0,1.0,0.0],[-1.0]]}\n"
+    );
+}
+
+#[test]
+fn remax_and_gae_read_their_own_inputs() {
+    let line = r#"{"group":1,"token_rewards":[[0,1]],"baselines":[0.25]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "remax"], line);
+    assert_eq!(output, "{\"group\":1,\"advantages\":[[0.75,0.75]]}\n");
+    let (_, messages, status) = run(&["advantage", "--estimator", "gae"], line);
+    let message = "rerec: line 1: values: gae needs values, which the batch does not have\n";
+    assert_eq!((messages.as_str(), status), (message, 2));
+}
+
+#[test]
+fn presets_and_settings() {
+    let alone = r#"{"group":1,"token_rewards":[[0.5]]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "rloo"], alone);
+    assert_eq!(output, "{\"group\":1,\"advantages\":[[0.5]]}\n");
+    let (_, messages, status) = run(
+        &["advantage", "--estimator", "rloo", "--preset", "trl"],
+        alone,
+    );
+    let message = "rerec: line 1: token_rewards: rloo needs at least 2 responses in a group, got 1 in group 0\n";
+    assert_eq!((messages.as_str(), status), (message, 2));
+    let (_, messages, status) = run(&["advantage", "--estimator", "rloo", "--eps", "1"], alone);
+    let message = "rerec: cannot set up the estimator: unknown field `eps`, expected `singleton`\n";
+    assert_eq!((messages.as_str(), status), (message, 2));
+}
+
+#[test]
+fn a_faulty_group_is_answered_under_its_name() {
+    let lines = format!("{{\"group\":[7],\"token_rewards\":[]}}\n{GROUP}\n");
+    let (output, messages, status) = run(
+        &["advantage", "--on-error", "skip", "--std", "none"],
+        &lines,
+    );
+    let expected = "{\"group\":[7],\"error\":\"token_rewards: group 0 must have at least 1 response, got 0\"}\n\
+        {\"group\":\"q\",\"advantages\":[[-1.0,0.0],[1.0]]}\n";
+    assert_eq!((output.as_str(), status), (expected, 0));
+    assert!(messages.contains("line 1"));
+}
