@@ -1,7 +1,6 @@
 //! `rerec curriculum`: the next epoch's queries from the metrics of this one.
 
 use std::collections::HashSet;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rerec_curriculum::{
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::Failure;
-use crate::filter::FilterArgs;
+use crate::filter::{FilterArgs, print_line};
 
 /// Order the queries of the next epoch by the metrics of this one
 ///
@@ -95,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.state {
         curriculum.save(path)?;
     }
-    write_line(&queries.schedule(&curriculum)?)
+    print_line(&queries.schedule(&curriculum)?)
 }
 
 impl Args {
@@ -210,10 +209,4 @@ impl Queries {
             .collect();
         Ok(schedule)
     }
-}
-
-fn write_line(schedule: &Schedule<'_>) -> Result<(), Failure> {
-    let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, schedule).map_err(|error| Failure::Write(error.into()))?;
-    output.write_all(b"\n").map_err(Failure::Write)
 }

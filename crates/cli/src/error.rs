@@ -46,6 +46,14 @@ pub(crate) enum Failure {
     /// The reward refuses its settings or its files.
     #[error(transparent)]
     Rewards(#[from] rerec_rewards::Error),
+    /// A run cannot go on.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Run(#[from] rerec_trainer::Error),
+    /// Ctrl-C cannot be listened to.
+    #[cfg(feature = "torch")]
+    #[error("cannot listen for Ctrl-C")]
+    Interrupt(#[from] ctrlc::Error),
     /// The curriculum refuses its settings, its data set or its state.
     #[error(transparent)]
     Curriculum(#[from] rerec_curriculum::Error),

@@ -58,6 +58,13 @@ impl Rejection {
     }
 }
 
+/// Prints one line of JSON.
+pub(crate) fn print_line(value: &impl Serialize) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    serde_json::to_writer(&mut output, value).map_err(|error| Failure::Write(error.into()))?;
+    output.write_all(b"\n").map_err(Failure::Write)
+}
+
 impl FilterArgs {
     /// Answers each line of standard input by one on standard output. `key` names the field that identifies a line, and with which the
     /// answer to a faulty line begins.

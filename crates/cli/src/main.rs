@@ -6,8 +6,11 @@ mod advantage;
 mod curriculum;
 mod error;
 mod filter;
+mod lightgcn;
 mod score;
 mod segment;
+#[cfg(feature = "torch")]
+mod train;
 
 use std::process::ExitCode;
 
@@ -25,16 +28,22 @@ struct Cli {
 enum Command {
     Advantage(advantage::Args),
     Curriculum(curriculum::Args),
+    Lightgcn(lightgcn::Args),
     Score(score::Args),
     Segment(segment::Args),
+    #[cfg(feature = "torch")]
+    Train(train::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Advantage(args) => advantage::run(&args),
         Command::Curriculum(args) => curriculum::run(&args),
+        Command::Lightgcn(args) => lightgcn::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),
+        #[cfg(feature = "torch")]
+        Command::Train(args) => train::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

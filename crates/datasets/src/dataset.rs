@@ -56,6 +56,16 @@ pub struct Demonstration {
     pub response: String,
 }
 
+/// A piece of checking for the supervised warm start: options to read, conditions to hold them against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drill {
+    /// The conditions and the options.
+    pub prompt: String,
+    /// The checked lines, every mark right.
+    pub response: String,
+}
+
 /// Everything a training run reads.
 #[derive(Debug, Clone)]
 pub struct Dataset {
@@ -67,8 +77,8 @@ pub struct Dataset {
     pub splits: Splits,
     /// Answers to train queries, some of them hasty or misled.
     pub demonstrations: Vec<Demonstration>,
-    /// Checked candidate lines over all items, every mark right.
-    pub drills: Vec<String>,
+    /// Checked options over all items, without a choice.
+    pub drills: Vec<Drill>,
 }
 
 impl Dataset {
@@ -83,8 +93,10 @@ impl Dataset {
             .demonstrations
             .iter()
             .flat_map(|shown| [shown.prompt.as_str(), shown.response.as_str()]);
-        titles
-            .chain(demonstrations)
-            .chain(self.drills.iter().map(String::as_str))
+        let drills = self
+            .drills
+            .iter()
+            .flat_map(|drill| [drill.prompt.as_str(), drill.response.as_str()]);
+        titles.chain(demonstrations).chain(drills)
     }
 }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, Catalogue, Item};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Demonstration;
+use crate::dataset::{Demonstration, Drill};
 use crate::drills::drills;
 use crate::error::{Error, Result, check};
 use crate::facts::{FactTable, attributes_under};
@@ -133,7 +133,7 @@ impl<'a> Demonstrator<'a> {
     /// The conditions and up to three checked lines each, every mark right; what fits comes last.
     ///
     /// Each item in turn is the one drilled, whatever split it is a target of.
-    pub fn drills(&self) -> Vec<String> {
+    pub fn drills(&self) -> Vec<Drill> {
         drills(
             self.seed,
             &FactTable::new(self.catalogue, &self.relations),
@@ -236,7 +236,7 @@ pub(crate) fn wanted_line(wanted: &[Attribute]) -> String {
 }
 
 /// "director Ada Lorne, genre western"
-fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) -> String {
+pub(crate) fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) -> String {
     let facts = attributes
         .into_iter()
         .map(|attribute| format!("{} {}", attribute.relation, attribute.value));

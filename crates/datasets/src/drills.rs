@@ -1,18 +1,20 @@
-//! Drills for the warm start: what every item is, and whether it meets two conditions.
+//! Drills for the warm start: reading the options one after another, what every item is, and whether it
+//! meets two conditions.
 
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemIndex};
 
-use crate::demonstrator::{check_line, fits, wanted_line};
+use crate::dataset::Drill;
+use crate::demonstrator::{check_line, fits, listed, wanted_line};
 use crate::facts::{FactPair, FactTable};
 use crate::random::stream;
 
-/// The conditions and up to three checked lines each, every mark right; the line that fits is the last.
+/// The conditions with up to three options; every mark right, and the line that fits is the last.
 ///
 /// Each item in turn is the one drilled, so that all come equally often.
-pub(crate) fn drills(seed: u64, facts: &FactTable<'_>, count: usize) -> Vec<String> {
+pub(crate) fn drills(seed: u64, facts: &FactTable<'_>, count: usize) -> Vec<Drill> {
     let mut rng = stream(seed, "drills", "");
     let mut order: Vec<ItemIndex> = facts
         .items()
@@ -27,13 +29,21 @@ pub(crate) fn drills(seed: u64, facts: &FactTable<'_>, count: usize) -> Vec<Stri
         .collect()
 }
 
-fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<String> {
+fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<Drill> {
     let pair = drilled_pair(facts, drilled, rng)?;
     let mut others = (0..2)
         .map(|_| wrong_item(facts, pair, drilled, rng))
         .collect::<Option<Vec<_>>>()?;
     others.insert(rng.random_range(0..=others.len()), drilled);
     let wanted = pair.map(|fact| facts.fact(fact).clone());
+    let titles: Vec<&str> = items(facts.catalogue(), &others)
+        .map(|item| item.title.as_str())
+        .collect();
+    let prompt = format!(
+        "Check {}.\nOptions:\n{}\nAnswer:\n",
+        listed(&wanted),
+        titles.join("\n")
+    );
     let mut lines = vec![wanted_line(&wanted)];
     for item in items(facts.catalogue(), &others) {
         lines.push(check_line(item, &wanted));
@@ -41,7 +51,10 @@ fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Opt
             break;
         }
     }
-    Some(lines.join("\n"))
+    Some(Drill {
+        prompt,
+        response: lines.join("\n"),
+    })
 }
 
 /// Two facts of the drilled item; half of the time one of them is exchanged for another value.

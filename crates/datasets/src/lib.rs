@@ -23,7 +23,7 @@ mod wording;
 
 pub use builder::{QueryBuilder, QueryConfig};
 pub use compose::Source;
-pub use dataset::{Dataset, Demonstration, Rating, Splits, UserGroup, UserId};
+pub use dataset::{Dataset, Demonstration, Drill, Rating, Splits, UserGroup, UserId};
 pub use demonstrator::{Demonstrator, DemonstratorConfig};
 pub use error::{Error, Result};
 pub use intent::{ComposedQuery, Evidence};

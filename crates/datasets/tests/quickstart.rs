@@ -250,7 +250,8 @@ fn drills_cover_all_items_evenly_and_mark_rightly() {
     assert_eq!(world.drills.len(), 2000);
     let mut drilled: HashMap<&str, usize> = HashMap::new();
     for drill in &world.drills {
-        let mut lines = drill.lines();
+        let mut options = drill.prompt.lines().skip(2);
+        let mut lines = drill.response.lines();
         let wanted = lines
             .next()
             .unwrap()
@@ -260,11 +261,12 @@ fn drills_cover_all_items_evenly_and_mark_rightly() {
         let wanted: Vec<&str> = wanted.split(", ").collect();
         for line in lines {
             let (title, marks) = line.split_once(": ").unwrap();
+            assert_eq!(options.next(), Some(title), "{drill:?}");
             *drilled.entry(title).or_default() += 1;
             assert_eq!(
                 marks.ends_with("It fits."),
                 marks.matches(" yes").count() == 2,
-                "{drill}"
+                "{drill:?}"
             );
             for mark in marks
                 .trim_end_matches(" It fits.")
@@ -272,7 +274,7 @@ fn drills_cover_all_items_evenly_and_mark_rightly() {
                 .split(", ")
             {
                 let (fact, mark) = mark.rsplit_once(' ').unwrap();
-                assert_eq!(mark == "yes", wanted.contains(&fact), "{drill}");
+                assert_eq!(mark == "yes", wanted.contains(&fact), "{drill:?}");
             }
         }
     }

@@ -21,22 +21,23 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod config;
 mod error;
+mod model_config;
 mod objective;
 mod policy;
 mod random;
 #[cfg(feature = "torch")]
 mod torch;
 
+pub use config::{DecoderPolicyConfig, OptimizerConfig, TokenizerConfig};
 pub use error::{Error, Result};
+pub use model_config::ModelConfig;
 pub use objective::{KlEstimator, Objective, ObjectiveConfig, TokenTerm};
 pub use policy::{
-    Demonstration, Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedStats,
+    Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedExample, SupervisedStats,
     TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
 #[cfg(feature = "torch")]
-pub use torch::{
-    DecoderPolicy, DecoderPolicyConfig, ModelConfig, OptimizerConfig, Tokenizer, TokenizerConfig,
-    tune_allocator,
-};
+pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};

@@ -66,7 +66,7 @@ pub struct Rollout {
 
 /// A prompt with the response to imitate.
 #[derive(Debug, Clone, Copy)]
-pub struct Demonstration<'a> {
+pub struct SupervisedExample<'a> {
     /// What the user says.
     pub prompt: &'a str,
     /// What the assistant should answer.
@@ -145,7 +145,7 @@ pub trait Policy {
     /// One optimiser step on the mean negative log-likelihood of the responses.
     fn supervise(
         &mut self,
-        batch: &[Demonstration<'_>],
+        batch: &[SupervisedExample<'_>],
         learning_rate: f64,
     ) -> Result<SupervisedStats>;
 

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Demonstration, Error, Finish, ModelConfig, Objective,
-    ObjectiveConfig, Policy, PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig,
+    DecoderPolicy, DecoderPolicyConfig, Error, Finish, ModelConfig, Objective, ObjectiveConfig,
+    Policy, PromptGroup, Rollout, Sampling, SupervisedExample, Tokenizer, TokenizerConfig,
     TrainingSequence,
 };
 
@@ -215,7 +215,7 @@ fn the_kl_term_needs_an_anchor() {
 #[test]
 fn a_demonstration_is_learned_by_heart() {
     let mut policy = policy();
-    let lesson = [Demonstration {
+    let lesson = [SupervisedExample {
         prompt: TEXTS[0],
         response: TEXTS[1],
     }];
@@ -241,7 +241,7 @@ fn a_demonstration_is_learned_by_heart() {
 #[test]
 fn a_restored_policy_goes_on_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
-    let lesson = [Demonstration {
+    let lesson = [SupervisedExample {
         prompt: TEXTS[0],
         response: TEXTS[1],
     }];

@@ -9,8 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::attention::Attention;
 pub(crate) use self::{cache::KvCache, rotary::Rotary, weights::Weights};
-use super::model_config::ModelConfig;
-use crate::Result;
+use crate::{ModelConfig, Result};
 
 /// Weights and the sums over them. All tensors are f32 on the CPU.
 #[derive(Debug)]

@@ -10,38 +10,14 @@ use super::{
     checkpoint,
     decoder::{Decoder, Weights},
     generation, head,
-    model_config::ModelConfig,
-    optimizer::{AdamW, OptimizerConfig, clear_gradients},
+    optimizer::{AdamW, clear_gradients},
     tokenizer::Tokenizer,
 };
 use crate::{
-    Demonstration, Objective, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedStats,
-    TrainingSequence, UpdateStats,
+    DecoderPolicyConfig, ModelConfig, Objective, Policy, Progress, PromptGroup, Rollout, Sampling,
+    SupervisedExample, SupervisedStats, TrainingSequence, UpdateStats,
     error::{Error, Result, check},
 };
-
-/// How a [`DecoderPolicy`] spends memory, and its optimiser.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DecoderPolicyConfig {
-    /// Padded tokens of one forward and backward pass; changes memory and speed, not the gradient.
-    /// Default 8192; at least 1.
-    pub micro_batch_tokens: usize,
-    /// Responses sampled side by side; bounds the KV cache. Default 256; at least 1.
-    pub generation_rows: usize,
-    /// AdamW.
-    pub optimizer: OptimizerConfig,
-}
-
-impl Default for DecoderPolicyConfig {
-    fn default() -> Self {
-        Self {
-            micro_batch_tokens: 8192,
-            generation_rows: 256,
-            optimizer: OptimizerConfig::default(),
-        }
-    }
-}
 
 /// A Llama- or Qwen2-shaped decoder on libtorch, in f32 on the CPU.
 ///
@@ -276,10 +252,10 @@ impl Policy for DecoderPolicy {
 
     fn supervise(
         &mut self,
-        batch: &[Demonstration<'_>],
+        batch: &[SupervisedExample<'_>],
         learning_rate: f64,
     ) -> Result<SupervisedStats> {
-        let encode = |d: &Demonstration<'_>| {
+        let encode = |d: &SupervisedExample<'_>| {
             Ok((
                 self.tokenizer.encode_prompt(d.prompt)?,
                 self.tokenizer.encode_response(d.response)?,

@@ -2,70 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad};
 
 use super::decoder::Weights;
-use crate::error::{Error, Result, check};
-
-/// Settings of AdamW (Loshchilov & Hutter, arXiv 1711.05101).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OptimizerConfig {
-    /// Decay of the first moment. Default 0.9; range `[0, 1)`.
-    pub beta1: f64,
-    /// Decay of the second moment. Default 0.999; range `[0, 1)`.
-    pub beta2: f64,
-    /// Added to the root of the second moment. Default 1e-8; above 0.
-    pub epsilon: f64,
-    /// Decoupled weight decay of matrices; vectors are not decayed. Default 0; range `[0, inf)`.
-    pub weight_decay: f64,
-    /// Gradients are scaled down to this global norm. Default 1; above 0.
-    pub max_grad_norm: f64,
-}
-
-impl Default for OptimizerConfig {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            max_grad_norm: 1.0,
-        }
-    }
-}
-
-impl OptimizerConfig {
-    pub(super) fn validate(&self) -> Result<()> {
-        check(
-            (0.0..1.0).contains(&self.beta1),
-            "beta1",
-            self.beta1,
-            "in [0, 1)",
-        )?;
-        check(
-            (0.0..1.0).contains(&self.beta2),
-            "beta2",
-            self.beta2,
-            "in [0, 1)",
-        )?;
-        check(self.epsilon > 0.0, "epsilon", self.epsilon, "above 0")?;
-        let decay = self.weight_decay;
-        check(
-            decay >= 0.0 && decay.is_finite(),
-            "weight_decay",
-            decay,
-            "in [0, inf)",
-        )?;
-        check(
-            self.max_grad_norm > 0.0,
-            "max_grad_norm",
-            self.max_grad_norm,
-            "above 0",
-        )
-    }
-}
+use crate::{
+    OptimizerConfig,
+    error::{Error, Result},
+};
 
 /// Moments of every parameter.
 #[derive(Debug)]

@@ -12,7 +12,10 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel,
 };
 
-use crate::error::{Error, Result, check};
+use crate::{
+    TokenizerConfig,
+    error::{Error, Result, check},
+};
 
 /// Ends a turn; the only id generation stops at.
 const END: &str = "<|end|>";
@@ -21,14 +24,6 @@ const ROLES: [&str; 2] = ["<|user|>", "<|assistant|>"];
 const CHAT_TEMPLATE: &str = "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}\
 {% if message.role == 'assistant' %}<|end|>{% endif %}{% endfor %}\
 {% if add_generation_prompt %}<|assistant|>{% endif %}";
-
-/// Settings for training a tokenizer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerConfig {
-    /// Ids in all: 256 bytes, 4 special tokens, and merges. Range: `[260, 2^31)`.
-    pub vocab_size: usize,
-}
 
 /// `tokenizer_config.json`, as far as it is used here.
 #[derive(Debug, Clone, Serialize, Deserialize)]

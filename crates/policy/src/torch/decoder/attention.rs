@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{KvCache, Rotary, Weights};
-use crate::{Result, torch::model_config::ModelConfig};
+use crate::{ModelConfig, Result};
 
 #[derive(Debug)]
 pub(super) struct Attention {

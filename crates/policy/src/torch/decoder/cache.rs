@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::F32;
-use crate::{Result, torch::model_config::ModelConfig};
+use crate::{ModelConfig, Result};
 
 /// Keys and values of every layer, `[rows, kv heads, slots, head]`, in memory set aside at the start.
 ///

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{Result, torch::model_config::ModelConfig};
+use crate::{ModelConfig, Result};
 
 /// Cosines and sines of every position, `[positions, head]`.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use rand::RngExt;
 use tch::{Tensor, no_grad};
 
 use crate::{
+    ModelConfig,
     error::{Error, Result},
     random::random_stream,
-    torch::model_config::ModelConfig,
 };
 
 /// Every tensor of a model by name, in a fixed order.

@@ -1,4 +1,4 @@
-//! Settings of the C allocator.
+//! Settings of the process: memory and threads.
 
 /// Keeps freed tensor memory in the process instead of giving it back to the kernel each time.
 ///
@@ -17,4 +17,9 @@ pub fn tune_allocator() {
             libc::mallopt(libc::M_TOP_PAD, 64 * MIB);
         }
     }
+}
+
+/// Sets how many CPU threads libtorch computes with.
+pub fn set_threads(threads: usize) {
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }

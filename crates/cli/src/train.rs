@@ -1,0 +1,102 @@
+//! `rerec train`: a whole run from a configuration file.
+
+mod progress;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use clap::Args as ClapArgs;
+use rerec_datasets::Dataset;
+use rerec_policy::tune_allocator;
+use rerec_trainer::{Evaluation, Job, Outcome, TrainConfig, accuracy_table};
+
+use self::progress::Bars;
+use crate::error::Failure;
+
+/// Train a recommender: warm start, reinforcement, table and learning curves.
+///
+/// Example: rerec train configs/quickstart.toml --set seed=3 --set name=third
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The run's configuration, a TOML file.
+    config: PathBuf,
+    /// Override a setting; may be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on from the run's newest checkpoint.
+    #[arg(long)]
+    resume: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    // First of all: what was allocated before keeps the old settings.
+    tune_allocator();
+    let begun = Instant::now();
+    let config = TrainConfig::from_file(&args.config, &args.overrides)?;
+    let folder = config.run_folder();
+    let mut bars = Bars::new(stop_on_interrupt()?);
+    let mut job = Job::new(config, &mut bars)?;
+    bars.say(&overview(&job));
+    let outcome = job.run(args.resume, &mut bars)?;
+    bars.finish();
+    match outcome {
+        Outcome::Finished(evaluations) => {
+            let minutes = begun.elapsed().as_secs_f64() / 60.0;
+            eprintln!("\n{}", summary(&evaluations, job.dataset()));
+            eprintln!(
+                "{minutes:.1} minutes. Learning curves, metrics, rollouts, checkpoint: {}",
+                folder.display()
+            );
+        }
+        Outcome::Stopped => {
+            eprintln!(
+                "stopped with a checkpoint in {}; go on with --resume",
+                folder.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A flag that Ctrl-C raises; a second Ctrl-C ends the process at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raised = flag.clone();
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping with a checkpoint; press Ctrl-C again to end without one");
+    })?;
+    Ok(flag)
+}
+
+fn overview(job: &Job) -> String {
+    let data = job.dataset();
+    let splits = &data.splits;
+    format!(
+        "{} items, {} ratings; {} train, {} validation and {} test queries; a policy of {:.2} million weights",
+        data.catalogue.len(),
+        data.ratings.len(),
+        splits.train.len(),
+        splits.validation.len(),
+        splits.test.len(),
+        job.policy().parameters() as f64 / 1e6
+    )
+}
+
+fn summary(evaluations: &[Evaluation], data: &Dataset) -> String {
+    let test = &data.splits.test;
+    let candidates = test.iter().map(|q| q.candidates.len()).sum::<usize>() as f64;
+    let table = accuracy_table(
+        &evaluations.iter().collect::<Vec<_>>(),
+        candidates / test.len().max(1) as f64,
+    );
+    format!("Accuracy on held-out queries, in percent:\n\n{table}")
+}

@@ -1,0 +1,430 @@
+//! The configuration of a run, as it stands in a TOML file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rerec_advantage::{CreditConfig, EstimatorConfig};
+use rerec_curriculum::CurriculumConfig;
+use rerec_datasets::{MovieLensConfig, WorldConfig};
+use rerec_policy::{DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
+use rerec_rewards::{DualGraphConfig, LightGcnConfig, SimilarityConfig};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result, check};
+
+/// Everything a run depends on. An unknown key is an error, in every section.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Name of the run; its files go to `<runs>/<name>`. Letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// Decides every random choice: the sections' own seeds are set from it and must be left out.
+    pub seed: u64,
+    /// Folder of all runs, relative to the working directory. Default `runs`.
+    #[serde(default = "default_runs")]
+    pub runs: PathBuf,
+    /// CPU threads of libtorch; a run repeats bit for bit under the same number. Default 2.
+    #[serde(default = "default_threads")]
+    pub threads: usize,
+    /// What is learned from.
+    pub data: DataConfig,
+    /// The tokenizer, trained on the data's texts.
+    pub tokenizer: TokenizerConfig,
+    /// The shape of the model, drawn afresh.
+    pub model: ModelShape,
+    /// How the policy spends memory, and its optimiser.
+    #[serde(default)]
+    pub policy: DecoderPolicyConfig,
+    /// The supervised warm start.
+    pub warm_start: WarmStartConfig,
+    /// LightGCN on the data's ratings, whose embeddings give the preference score.
+    #[serde(default)]
+    pub embeddings: LightGcnConfig,
+    /// How embeddings are compared.
+    #[serde(default)]
+    pub similarity: SimilarityConfig,
+    /// The dual-graph reward.
+    #[serde(default)]
+    pub reward: DualGraphConfig,
+    /// From rewards to advantages.
+    #[serde(default)]
+    pub advantage: AdvantageConfig,
+    /// The curriculum between epochs.
+    #[serde(default)]
+    pub curriculum: CurriculumConfig,
+    /// The clipped objective.
+    #[serde(default)]
+    pub objective: ObjectiveConfig,
+    /// Reinforcement.
+    pub reinforcement: ReinforcementConfig,
+    /// Evaluation.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
+}
+
+fn default_runs() -> PathBuf {
+    "runs".into()
+}
+
+fn default_threads() -> usize {
+    2
+}
+
+/// Where catalogue, ratings and queries come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DataConfig {
+    /// A world invented from the seed; nothing is downloaded.
+    Quickstart(WorldConfig),
+    /// MovieLens-100K.
+    Movielens(MovielensConfig),
+}
+
+/// MovieLens-100K and what is asked about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovielensConfig {
+    /// Folder with `ml-100k.item`, `ml-100k.user` and `ml-100k.inter`.
+    pub folder: PathBuf,
+    /// Which films and queries.
+    #[serde(default)]
+    pub source: MovieLensConfig,
+}
+
+/// The shape of a Llama-like decoder; the vocabulary comes from the tokenizer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelShape {
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the feed-forward layers.
+    pub intermediate_size: usize,
+    /// Decoder layers.
+    pub layers: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Longest sequence in tokens, prompt and response together.
+    pub max_positions: usize,
+    /// Standard deviation of the drawn weights. Default 0.02.
+    #[serde(default = "default_deviation")]
+    pub initializer_range: f64,
+}
+
+fn default_deviation() -> f64 {
+    0.02
+}
+
+impl ModelShape {
+    /// The full configuration for a tokenizer of `vocab_size` ids.
+    pub fn with_vocab(&self, vocab_size: usize) -> ModelConfig {
+        ModelConfig {
+            model_type: "llama".to_owned(),
+            vocab_size,
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_hidden_layers: self.layers,
+            num_attention_heads: self.heads,
+            num_key_value_heads: self.kv_heads,
+            head_dim: None,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            max_position_embeddings: self.max_positions,
+            initializer_range: self.initializer_range,
+        }
+    }
+}
+
+/// The supervised warm start on the data's demonstrations and drills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmStartConfig {
+    /// Optimiser steps. 0 leaves the warm start out.
+    pub steps: u64,
+    /// Demonstrations a step, at least 1.
+    pub demonstrations: usize,
+    /// Drills a step.
+    pub drills: usize,
+    /// Peak learning rate; it rises over `warmup` steps and falls linearly to 0. Above 0.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+}
+
+/// From rewards to advantages.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdvantageConfig {
+    /// Segments, mentions and the step penalty.
+    pub credit: CreditConfig,
+    /// The estimator. Default: RAAE.
+    pub estimator: EstimatorConfig,
+}
+
+/// What the curriculum takes for the success of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurriculumMetric {
+    /// The reward, scaled to [0, 1] between the least and the largest that the weights allow (the paper's).
+    #[default]
+    Reward,
+    /// 1 for a right answer, 0 for any other (the released code's NDCG at 1).
+    Hit,
+}
+
+/// Reinforcement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReinforcementConfig {
+    /// Train queries that the curriculum schedules: the first so many. None: all.
+    #[serde(default)]
+    pub queries: Option<usize>,
+    /// Epochs of the curriculum. 0 leaves reinforcement out.
+    pub epochs: u32,
+    /// Most steps in all; none: as many as the epochs have.
+    #[serde(default)]
+    pub max_steps: Option<u64>,
+    /// Responses sampled for each query, G. At least 2.
+    pub samples: usize,
+    /// Softmax temperature of sampling. Above 0.
+    pub temperature: f64,
+    /// Longest response in tokens. At least 1.
+    pub max_new_tokens: usize,
+    /// Updates that a step's rollouts are split into, by whole queries. At least 1.
+    pub mini_batches: usize,
+    /// Learning rate after `warmup` steps. Above 0.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+    /// Metric of the curriculum. Default `reward`.
+    #[serde(default)]
+    pub curriculum_metric: CurriculumMetric,
+    /// Steps between checkpoints. Default 10, at least 1.
+    #[serde(default = "default_checkpoint_every")]
+    pub checkpoint_every: u64,
+}
+
+fn default_checkpoint_every() -> u64 {
+    10
+}
+
+/// Evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Steps of reinforcement between evaluations on validation queries. Default 5, at least 1.
+    pub every: u64,
+    /// Most validation queries asked each time. Default 100, at least 1.
+    pub validation_queries: usize,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self {
+            every: 5,
+            validation_queries: 100,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Reads a file, applies overrides (`reinforcement.epochs=2`) and checks the result.
+    ///
+    /// # Errors
+    /// Names the file, key, value and range of what is wrong.
+    pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        let fault = |source| Error::ConfigFile {
+            path: path.to_owned(),
+            source: Box::new(source),
+        };
+        // Without overrides the text itself is read, so that a fault is shown with its line.
+        let config: Self = if overrides.is_empty() {
+            toml::from_str(&text).map_err(fault)?
+        } else {
+            let mut table: Table = toml::from_str(&text).map_err(fault)?;
+            overrides
+                .iter()
+                .try_for_each(|given| set(&mut table, given))?;
+            Value::Table(table).try_into().map_err(fault)?
+        };
+        config.seeded()
+    }
+
+    /// Checks the settings and hands the seed to the sections.
+    ///
+    /// # Errors
+    /// [`Error::InvalidConfig`].
+    pub fn seeded(mut self) -> Result<Self> {
+        self.validate()?;
+        let seed = self.seed;
+        let data = match &mut self.data {
+            DataConfig::Quickstart(world) => &mut world.seed,
+            DataConfig::Movielens(movielens) => &mut movielens.source.seed,
+        };
+        for (name, section) in [
+            ("seed of data", data),
+            ("embeddings.seed", &mut self.embeddings.seed),
+            ("curriculum.seed", &mut self.curriculum.seed),
+        ] {
+            let left_out = *section == 0 || *section == seed;
+            check(left_out, name, *section, "left out: the run's seed decides")?;
+            *section = seed;
+        }
+        Ok(self)
+    }
+
+    /// Folder of this run.
+    pub fn run_folder(&self) -> PathBuf {
+        self.runs.join(&self.name)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let named =
+            self.name.chars().all(plain) && self.name.chars().any(|c| c.is_ascii_alphanumeric());
+        check(
+            named,
+            "name",
+            &self.name,
+            "letters, digits, '-', '_' and '.'",
+        )?;
+        check(
+            (1..=1024).contains(&self.threads),
+            "threads",
+            self.threads,
+            "in [1, 1024]",
+        )?;
+        let (warm, rl) = (&self.warm_start, &self.reinforcement);
+        check(rl.queries != Some(0), "reinforcement.queries", 0, "at least 1")?;
+        let positive = |x: f64| x > 0.0 && x.is_finite();
+        check(
+            warm.demonstrations >= 1,
+            "warm_start.demonstrations",
+            warm.demonstrations,
+            "at least 1",
+        )?;
+        check(
+            positive(warm.learning_rate),
+            "warm_start.learning_rate",
+            warm.learning_rate,
+            "above 0",
+        )?;
+        check(
+            rl.samples >= 2,
+            "reinforcement.samples",
+            rl.samples,
+            "at least 2",
+        )?;
+        check(
+            positive(rl.temperature),
+            "reinforcement.temperature",
+            rl.temperature,
+            "above 0",
+        )?;
+        check(
+            rl.max_new_tokens >= 1,
+            "reinforcement.max_new_tokens",
+            rl.max_new_tokens,
+            "at least 1",
+        )?;
+        check(
+            rl.mini_batches >= 1,
+            "reinforcement.mini_batches",
+            rl.mini_batches,
+            "at least 1",
+        )?;
+        check(
+            positive(rl.learning_rate),
+            "reinforcement.learning_rate",
+            rl.learning_rate,
+            "above 0",
+        )?;
+        check(
+            rl.checkpoint_every >= 1,
+            "reinforcement.checkpoint_every",
+            rl.checkpoint_every,
+            "at least 1",
+        )?;
+        check(
+            self.evaluation.every >= 1,
+            "evaluation.every",
+            self.evaluation.every,
+            "at least 1",
+        )?;
+        let asked = self.evaluation.validation_queries;
+        check(
+            asked >= 1,
+            "evaluation.validation_queries",
+            asked,
+            "at least 1",
+        )
+    }
+}
+
+/// Sets one `dotted.key=value`; the value is read as TOML, or as a string where it is none.
+fn set(table: &mut Table, given: &str) -> Result<()> {
+    let fault = |what: &str| Error::Override {
+        given: given.to_owned(),
+        what: what.to_owned(),
+    };
+    let (key, text) = given
+        .split_once('=')
+        .ok_or_else(|| fault("must be key=value"))?;
+    let (key, text) = (key.trim(), text.trim());
+    let value = toml::from_str::<Table>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts
+        .pop()
+        .filter(|part| !part.is_empty())
+        .ok_or_else(|| fault("has no key"))?;
+    let mut at = table;
+    for part in parts {
+        let entry = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        at = entry
+            .as_table_mut()
+            .ok_or_else(|| fault(&format!("{part} is not a section")))?;
+    }
+    at.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_reach_into_sections() {
+        let mut table: Table = toml::from_str("a = 1\n[b]\nc = 'x'").unwrap();
+        for given in ["a=2", "b.c = y", "b.d.e=[1, 2]"] {
+            set(&mut table, given).unwrap();
+        }
+        let expected: Table = toml::from_str("a = 2\n[b]\nc = 'y'\n[b.d]\ne = [1, 2]").unwrap();
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn faulty_overrides_are_named() {
+        let mut table: Table = toml::from_str("a = 1").unwrap();
+        let refused = |given: &str, table: &mut Table| set(table, given).unwrap_err().to_string();
+        assert_eq!(
+            refused("epochs", &mut table),
+            "override \"epochs\": must be key=value"
+        );
+        assert_eq!(
+            refused("a.b=1", &mut table),
+            "override \"a.b=1\": a is not a section"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! From rollouts and rewards to token advantages.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rerec_advantage::{
+    AdvantageEstimator, Annotated, Answer, CreditAssigner, Groups, ItemNames, Lexicon, Ragged,
+    Rollout as CreditRollout, RolloutBatch, SegmentKind, StepCredit,
+};
+use rerec_policy::Rollout;
+use rerec_rewards::{Catalogue, ItemIndex, RewardBreakdown};
+
+use crate::{AdvantageConfig, Result, SegmentRecord};
+
+/// A rollout that has a reward.
+#[derive(Debug, Clone)]
+pub(crate) struct Scored<'a> {
+    pub(crate) rollout: &'a Rollout,
+    pub(crate) reward: &'a RewardBreakdown,
+    pub(crate) targets: Arc<[ItemIndex]>,
+}
+
+/// What reinforcement takes from a batch of scored rollouts, in their order.
+#[derive(Debug)]
+pub(crate) struct Credited {
+    /// Advantage of each token.
+    pub(crate) advantages: Ragged<f64>,
+    /// Segments of each response.
+    pub(crate) segments: Vec<Vec<SegmentRecord>>,
+    /// Whether each query's group teaches anything.
+    pub(crate) signal: BTreeMap<String, bool>,
+}
+
+/// Gives each token its reward, then its advantage.
+#[derive(Debug)]
+pub(crate) struct Crediter {
+    assigner: CreditAssigner,
+    estimator: Box<dyn AdvantageEstimator>,
+    /// Names by which responses may speak of each item of the catalogue.
+    names: Vec<ItemNames>,
+}
+
+impl Crediter {
+    pub(crate) fn new(config: &AdvantageConfig, catalogue: &Catalogue) -> Result<Self> {
+        let names = catalogue.items().iter().map(|item| {
+            let mut names = ItemNames::from_title(&item.title);
+            names.aliases.extend(item.aliases.iter().cloned());
+            names
+        });
+        Ok(Self {
+            assigner: CreditAssigner::new(config.credit.clone())?,
+            estimator: config.estimator.build()?,
+            names: names.collect(),
+        })
+    }
+
+    pub(crate) fn credit(&self, scored: &[Scored<'_>]) -> Result<Credited> {
+        let lexicon = self.assigner.lexicon([])?;
+        let mut token_rewards = Ragged::<f64>::default();
+        let mut segments = Vec::with_capacity(scored.len());
+        for one in scored {
+            let (rewards, steps) = self.assign(one, &lexicon)?;
+            token_rewards.push_row(&rewards);
+            segments.push(steps);
+        }
+        let ids: Vec<&str> = scored
+            .iter()
+            .map(|one| one.rollout.query.as_str())
+            .collect();
+        let groups = Groups::from_ids(&ids);
+        let batch = RolloutBatch::from_tokens(&groups, &token_rewards)?;
+        let estimated = self.estimator.estimate(&batch)?;
+        let signal = groups
+            .iter()
+            .enumerate()
+            .filter_map(|(g, members)| {
+                Some((ids[*members.first()?].to_owned(), estimated.has_signal(g)))
+            })
+            .collect();
+        let advantages = estimated.into_tokens(&batch);
+        for ((one, steps), row) in scored.iter().zip(&mut segments).zip(advantages.rows()) {
+            fill_in_advantages(steps, &one.rollout.token_byte_lens, row);
+        }
+        Ok(Credited {
+            advantages,
+            segments,
+            signal,
+        })
+    }
+
+    fn assign(
+        &self,
+        one: &Scored<'_>,
+        lexicon: &Lexicon,
+    ) -> Result<(Vec<f64>, Vec<SegmentRecord>)> {
+        let targets: Vec<&str> = one.targets.iter().map(|&i| self.name(i)).collect();
+        let answer = one.reward.answer.as_ref();
+        // An item that the catalogue does not have goes by what the response called it.
+        let items: Vec<&str> = answer
+            .iter()
+            .flat_map(|a| &a.items)
+            .map(|item| item.index.map_or(item.text.as_str(), |i| self.name(i)))
+            .filter(|name| !name.trim().is_empty())
+            .collect();
+        let rollout = CreditRollout {
+            response: &one.rollout.text,
+            token_byte_lens: &one.rollout.token_byte_lens,
+            answer: answer.map(|a| Answer {
+                span: a.span.clone(),
+                items: &items,
+                is_right: one.reward.hit,
+            }),
+            targets: &targets,
+            reward: one.reward.total,
+        };
+        let credit = self.assigner.assign(&rollout, lexicon)?;
+        Ok((
+            credit.token_rewards,
+            segment_records(&credit.annotated, &credit.steps),
+        ))
+    }
+
+    fn name(&self, item: ItemIndex) -> &str {
+        self.names
+            .get(item.position())
+            .map_or("", |names| names.name.as_str())
+    }
+}
+
+fn segment_records(annotated: &Annotated<'_>, steps: &[StepCredit]) -> Vec<SegmentRecord> {
+    let record = |(segment, step): (&rerec_advantage::Segment, &StepCredit)| SegmentRecord {
+        span: segment.span.clone(),
+        answer: segment.kind == SegmentKind::Answer,
+        penalised: step.penalised,
+        ratio: step.ratio,
+        advantage: None,
+    };
+    annotated.segments.iter().zip(steps).map(record).collect()
+}
+
+/// Mean advantage of the tokens that begin in each segment.
+fn fill_in_advantages(segments: &mut [SegmentRecord], token_byte_lens: &[u32], advantages: &[f64]) {
+    let mut sums = vec![(0.0, 0usize); segments.len()];
+    let mut start = 0usize;
+    for (&len, &advantage) in token_byte_lens.iter().zip(advantages) {
+        let at = segments.partition_point(|s| s.span.end <= start);
+        if let Some((sum, count)) = sums.get_mut(at).filter(|_| len > 0) {
+            *sum += advantage;
+            *count += 1;
+        }
+        start += len as usize;
+    }
+    for (segment, (sum, count)) in segments.iter_mut().zip(sums) {
+        segment.advantage = (count > 0).then(|| sum / count as f64);
+    }
+}

@@ -1,0 +1,67 @@
+//! What a run tells while it goes on.
+
+use std::ops::ControlFlow;
+
+use rerec_curriculum::EpochStatistics;
+use rerec_policy::Progress;
+
+use crate::{Evaluation, MetricsRecord, Phase};
+
+/// Something that happened in a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// An epoch of the item embeddings was trained.
+    Embeddings {
+        /// Epochs so far.
+        epoch: usize,
+        /// The most there can be.
+        max_epochs: usize,
+        /// NDCG@10 on held-out ratings.
+        ndcg: Option<f64>,
+    },
+    /// Something in the data or the settings that a person should look at.
+    Warning(&'a str),
+    /// A step of the warm start is done.
+    WarmStart {
+        /// Steps so far.
+        step: u64,
+        /// Steps in all.
+        total: u64,
+        /// Mean negative log-likelihood of the step, in nats a token.
+        loss: f64,
+    },
+    /// Responses are being sampled for a step of reinforcement.
+    Sampling(Progress),
+    /// Responses are being sampled for an evaluation.
+    Evaluating(Phase, Progress),
+    /// An evaluation is done.
+    Evaluated(&'a Evaluation),
+    /// A step of reinforcement is done.
+    Step {
+        /// What it measured.
+        metrics: &'a MetricsRecord,
+        /// Steps still to come, as far as is known now.
+        steps_left: usize,
+    },
+    /// An epoch of the curriculum is over.
+    Epoch(&'a EpochStatistics),
+    /// A checkpoint was written.
+    Checkpoint,
+}
+
+/// Watches a run and may end it.
+pub trait Observer {
+    /// Called for every event; `Break` ends the run with a checkpoint, as soon as that is possible.
+    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()>;
+}
+
+/// Watches nothing and never ends a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _event: &Event<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}

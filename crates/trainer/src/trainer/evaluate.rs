@@ -1,0 +1,114 @@
+//! Greedy answers to held-out queries.
+
+use std::collections::BTreeMap;
+
+use rerec_datasets::Query;
+use rerec_policy::{PromptGroup, Sampling};
+use rerec_rewards::Sample;
+
+use super::{Step, Trainer};
+use crate::{
+    Accuracy, Evaluation, Phase,
+    observer::{Event, Observer},
+    table::accuracy_table,
+};
+
+impl Trainer<'_> {
+    /// Evaluates on the test queries, once for each phase, and writes the table.
+    pub(super) fn report(&mut self, phase: Phase, observer: &mut dyn Observer) -> Step<()> {
+        if self.state.evaluations.iter().any(|e| e.phase == phase) {
+            return Ok(());
+        }
+        let evaluation = self.evaluate(phase, &self.task.dataset.splits.test, observer)?;
+        let _ = observer.event(&Event::Evaluated(&evaluation));
+        self.state.evaluations.push(evaluation);
+        let candidates = mean_candidates(&self.task.dataset.splits.test);
+        let table = accuracy_table(
+            &self.state.evaluations.iter().collect::<Vec<_>>(),
+            candidates,
+        );
+        self.folder.write("accuracy.md", &table)?;
+        Ok(())
+    }
+
+    /// Accuracy on validation queries, for the curves.
+    pub(super) fn validate(&mut self, observer: &mut dyn Observer) -> Step<Evaluation> {
+        let queries = &self.task.dataset.splits.validation;
+        let asked = queries.len().min(self.config.evaluation.validation_queries);
+        let evaluation = self.evaluate(Phase::Reinforcement, &queries[..asked], observer)?;
+        let _ = observer.event(&Event::Evaluated(&evaluation));
+        Ok(evaluation)
+    }
+
+    fn evaluate(
+        &mut self,
+        phase: Phase,
+        queries: &[Query],
+        observer: &mut dyn Observer,
+    ) -> Step<Evaluation> {
+        let group = |q: &'_ Query| (q.id.clone(), q.prompt.clone());
+        let prompts: Vec<(String, String)> = queries.iter().map(group).collect();
+        let groups: Vec<PromptGroup<'_>> = prompts
+            .iter()
+            .map(|(query, prompt)| PromptGroup {
+                query,
+                prompt,
+                samples: 1,
+            })
+            .collect();
+        let sampling = Sampling {
+            temperature: 0.0,
+            max_new_tokens: self.config.reinforcement.max_new_tokens,
+            seed: self.config.seed,
+            purpose: "evaluation".to_owned(),
+        };
+        let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
+        let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;
+        let samples: Vec<Sample<'_>> = rollouts
+            .iter()
+            .zip(queries)
+            .map(|(rollout, query)| self.sample(&query.id, &rollout.text))
+            .collect();
+        let rewards = self.task.reward.score(&samples);
+        let mut evaluation = Evaluation {
+            phase,
+            step: self.state.steps,
+            overall: Accuracy::default(),
+            classes: BTreeMap::new(),
+            without_answer: 0,
+            mean_tokens: mean(rollouts.iter().map(|r| r.token_ids.len() as f64)),
+        };
+        for (query, reward) in queries.iter().zip(rewards) {
+            let reward = reward?;
+            evaluation.overall.count(reward.hit);
+            evaluation
+                .classes
+                .entry(query.class)
+                .or_default()
+                .count(reward.hit);
+            evaluation.without_answer += usize::from(reward.answer.is_none());
+        }
+        Ok(evaluation)
+    }
+
+    /// A response as the reward reads it.
+    pub(super) fn sample<'s>(&'s self, query: &'s str, response: &'s str) -> Sample<'s> {
+        let prepared = self.queries.get(query);
+        Sample {
+            query,
+            response,
+            targets: prepared.map_or(&[], |p| &p.targets),
+            candidates: prepared.map(|p| p.candidates.as_slice()),
+        }
+    }
+}
+
+/// Mean of the values; 0 of none.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), x| (sum + x, count + 1));
+    sum / count.max(1) as f64
+}
+
+fn mean_candidates(queries: &[Query]) -> f64 {
+    mean(queries.iter().map(|q| q.candidates.len() as f64)).max(1.0)
+}
