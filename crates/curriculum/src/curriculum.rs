@@ -64,7 +64,7 @@ pub(crate) struct Progress {
     /// Batches served since the start.
     pub(crate) batches: u64,
     /// Rounds recorded in this epoch, in any order.
-    pub(crate) records: Vec<(u32, Round)>,
+    pub(crate) records: Vec<Round>,
 }
 
 impl Curriculum {
@@ -213,9 +213,9 @@ impl Curriculum {
                 highest,
             });
         }
-        let round = Round::new(metrics.iter().map(|&m| metric.difficulty(m)));
+        let round = Round::new(position, metrics.iter().map(|&m| metric.difficulty(m)));
         let round = round.ok_or_else(|| Error::NoRollouts { id: query.clone() })?;
-        self.progress.records.push((position, round));
+        self.progress.records.push(round);
         Ok(())
     }
 

@@ -6,17 +6,20 @@ use serde::{Deserialize, Serialize};
 
 /// The rollouts of one query in one epoch, summed up as difficulties `1 - metric`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Round {
-    rollouts: u32,
+    /// Position of the query in the pool.
+    pub(crate) query: u32,
+    pub(crate) rollouts: u32,
     /// Sum of the difficulties, left to right.
-    sum: f64,
+    pub(crate) sum: f64,
     /// Sum of squared deviations from the mean; exactly 0 when all are equal.
-    squares: f64,
+    pub(crate) squares: f64,
 }
 
 impl Round {
     /// Sums up the difficulties of one record; `None` when there are none.
-    pub(crate) fn new(difficulties: impl Iterator<Item = f64> + Clone) -> Option<Self> {
+    pub(crate) fn new(query: u32, difficulties: impl Iterator<Item = f64> + Clone) -> Option<Self> {
         let first = difficulties.clone().next()?;
         let (mut rollouts, mut sum, mut equal) = (0, 0.0, true);
         for difficulty in difficulties.clone() {
@@ -31,6 +34,7 @@ impl Round {
             difficulties.map(|d| (d - mean).powi(2)).sum()
         };
         Some(Self {
+            query,
             rollouts,
             sum,
             squares,
@@ -52,20 +56,22 @@ impl Round {
         (self.squares / f64::from(self.rollouts)).sqrt()
     }
 
-    /// Both rounds as one (Chan, Golub and LeVeque 1979, eq. 2.1).
+    /// Both rounds of a query as one (Chan, Golub and LeVeque 1979, eq. 2.1).
     pub(crate) fn pooled(self, other: Self) -> Self {
         let (n, m) = (f64::from(self.rollouts), f64::from(other.rollouts));
         let between = (self.mean() - other.mean()).powi(2) * n * m / (n + m);
         Self {
+            query: self.query,
             rollouts: self.rollouts.saturating_add(other.rollouts),
             sum: self.sum + other.sum,
             squares: self.squares + other.squares + between,
         }
     }
 
-    /// An order in which rounds of one query are pooled, whatever order they arrived in.
+    /// By query; rounds of the same query in an order that does not depend on when they arrived.
     pub(crate) fn canonical_cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.rollouts.cmp(&other.rollouts))
+        (self.query.cmp(&other.query))
+            .then(self.rollouts.cmp(&other.rollouts))
             .then(self.sum.total_cmp(&other.sum))
             .then(self.squares.total_cmp(&other.squares))
     }
@@ -198,7 +204,7 @@ mod tests {
     use super::*;
 
     fn round(difficulties: &[f64]) -> Round {
-        Round::new(difficulties.iter().copied()).unwrap()
+        Round::new(0, difficulties.iter().copied()).unwrap()
     }
 
     fn fold(estimator: &dyn DifficultyEstimator, rounds: &[&[f64]]) -> Estimate {

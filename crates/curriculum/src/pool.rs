@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use hashbrown::hash_table::{Entry, HashTable};
 use rustc_hash::FxBuildHasher;
 
 use crate::difficulty::Estimate;
@@ -72,17 +72,20 @@ impl Pool {
     }
 
     fn insert(&mut self, id: QueryId, query: QueryState) -> Result<()> {
-        if self.find(&id).is_some() {
-            return Err(Error::DuplicateQuery { id });
-        }
         let allowed = u32::MAX as usize;
         let position = u32::try_from(self.ids.len()).map_err(|_| Error::TooMany {
             what: "queries",
             allowed,
         })?;
         let ids = &self.ids;
-        self.index
-            .insert_unique(hash(&id), position, |&p| hash(&ids[p as usize]));
+        let (same, rehash) = (
+            |&p: &u32| ids[p as usize] == id,
+            |&p: &u32| hash(&ids[p as usize]),
+        );
+        match self.index.entry(hash(&id), same, rehash) {
+            Entry::Occupied(_) => return Err(Error::DuplicateQuery { id }),
+            Entry::Vacant(slot) => slot.insert(position),
+        };
         self.ids.push(id);
         self.queries.push(query);
         Ok(())

@@ -1,5 +1,6 @@
 //! Moving a curriculum onto an edited data set.
 
+use crate::difficulty::Round;
 use crate::pool::{Pool, QueryState};
 use crate::{Curriculum, QueryId, QuerySpec, Result};
 
@@ -117,15 +118,12 @@ impl Curriculum {
             .iter()
             .filter_map(|id| pool.find(id))
             .collect();
-        let records = self
-            .progress
-            .records
-            .iter()
-            .filter_map(|&(position, round)| Some((moved(position)?, round)));
-        let records = records
-            .filter(|(position, _)| !edited.contains(position))
-            .collect();
-        self.progress.records = records;
+        let records = self.progress.records.iter();
+        let records = records.filter_map(|round| {
+            let query = moved(round.query).filter(|query| !edited.contains(query))?;
+            Some(Round { query, ..*round })
+        });
+        self.progress.records = records.collect();
         self.progress.plan = plan;
         self.progress.served = served;
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::curriculum::Progress;
-use crate::difficulty::Estimate;
+use crate::difficulty::{Estimate, Round};
 use crate::pool::{Pool, QueryState};
 use crate::{Curriculum, CurriculumConfig, Error, QueryId, QuerySpec, Result};
 
@@ -133,11 +133,13 @@ impl State {
                 plan.len()
             ));
         }
-        for (position, round) in records {
-            if *position as usize >= queries || round.rollouts() == 0 {
+        for &Round {
+            query, rollouts, ..
+        } in records
+        {
+            if query as usize >= queries || rollouts == 0 {
                 return inconsistent(format!(
-                    "a record of query {position} of {queries} has {} rollouts",
-                    round.rollouts()
+                    "a record of query {query} of {queries} has {rollouts} rollouts"
                 ));
             }
         }

@@ -1,7 +1,7 @@
 //! The end of an epoch: new difficulties, the filter, the next plan.
 
 use super::Curriculum;
-use crate::difficulty::Estimate;
+use crate::difficulty::{Estimate, Round};
 use crate::schedule::plan;
 use crate::statistics::{EpochStatistics, class_statistics, mean, pool_statistics};
 
@@ -40,22 +40,18 @@ impl Curriculum {
     /// Updates the estimates by the records of this epoch, whatever order they came in.
     fn absorb_records(&mut self) -> Movement {
         let mut records = std::mem::take(&mut self.progress.records);
-        records.sort_unstable_by(|(p, a), (q, b)| p.cmp(q).then_with(|| a.canonical_cmp(b)));
+        records.sort_unstable_by(Round::canonical_cmp);
         let mut movement = Movement::default();
         let mut recorded = vec![false; self.pool.len()];
-        for records in records.chunk_by(|(p, _), (q, _)| p == q) {
-            let Some((position, round)) = records
-                .iter()
-                .copied()
-                .reduce(|(p, a), (_, b)| (p, a.pooled(b)))
-            else {
+        for rounds in records.chunk_by(|a, b| a.query == b.query) {
+            let Some(round) = rounds.iter().copied().reduce(Round::pooled) else {
                 continue;
             };
-            let query = self.pool.query_mut(position);
+            let query = self.pool.query_mut(round.query);
             let before = query.estimate;
             query.estimate = self.estimator.update(before, &round);
             query.last_epoch = self.progress.epoch;
-            recorded[position as usize] = true;
+            recorded[round.query as usize] = true;
             movement.add(before, query.estimate);
         }
         movement.missed = self
@@ -84,6 +80,8 @@ impl Curriculum {
 
     pub(super) fn plan_epoch(&mut self, carried: &[u32]) {
         let progress = &mut self.progress;
+        // The old plan goes before the new one is made: memory peaks here.
+        progress.plan = Vec::new();
         progress.plan = plan(
             &self.config,
             self.order.as_ref(),

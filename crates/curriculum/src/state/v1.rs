@@ -14,7 +14,7 @@ pub(super) struct State {
     epoch_batches: usize,
     served: usize,
     plan: Vec<u32>,
-    records: Vec<(u32, Round)>,
+    records: Vec<(u32, Sums)>,
     queries: Vec<Query>,
 }
 
@@ -50,6 +50,24 @@ impl From<Query> for SavedQuery {
     }
 }
 
+#[derive(Deserialize)]
+struct Sums {
+    rollouts: u32,
+    sum: f64,
+    squares: f64,
+}
+
+impl From<(u32, Sums)> for Round {
+    fn from((query, old): (u32, Sums)) -> Self {
+        Self {
+            query,
+            rollouts: old.rollouts,
+            sum: old.sum,
+            squares: old.squares,
+        }
+    }
+}
+
 impl From<State> for super::State {
     fn from(old: State) -> Self {
         let progress = Progress {
@@ -58,7 +76,7 @@ impl From<State> for super::State {
             served: old.served,
             epoch_batches: old.epoch_batches,
             batches: old.steps_taken,
-            records: old.records,
+            records: old.records.into_iter().map(Round::from).collect(),
         };
         let queries = old.queries.into_iter().map(SavedQuery::from).collect();
         Self {
