@@ -224,8 +224,8 @@ pub enum Error {
     },
 
     /// No user has enough interactions to hold one out.
-    #[error("no user has enough interactions to hold out a fraction of {fraction} for validation")]
-    NoValidationPairs {
+    #[error("no user has enough interactions to hold out a fraction of {fraction}")]
+    NothingHeldOut {
         /// The fraction.
         fraction: f64,
     },

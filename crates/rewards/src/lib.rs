@@ -1,4 +1,4 @@
-//! Ranking metrics, title matching and the dual-graph reward for recommendation.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -30,7 +30,7 @@ pub use graph::{
     RelationStatistics, Triple,
 };
 pub use lightgcn::{
-    EpochReport, FittedLightGcn, InteractionSplit, Interactions, LightGcn, LightGcnConfig,
+    EpochReport, FittedLightGcn, InteractionFormat, InteractionSplit, Interactions, LightGcn, LightGcnConfig,
     RankingQuality,
 };
 pub use matcher::{TitleLookup, TitleMatch, TitleMatcher};

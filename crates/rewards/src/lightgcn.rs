@@ -8,6 +8,7 @@ use crate::{Error, Result};
 
 mod adam;
 mod evaluation;
+mod file;
 mod fitted;
 mod interactions;
 mod objective;
@@ -16,6 +17,7 @@ mod sampling;
 
 use adam::Adam;
 pub use evaluation::RankingQuality;
+pub use file::InteractionFormat;
 pub use fitted::FittedLightGcn;
 pub use interactions::{InteractionSplit, Interactions};
 use propagation::{Propagation, Workspace};
@@ -24,7 +26,7 @@ use sampling::{Stream, Triplet};
 /// Cut-off of the validation ranking.
 const VALIDATION_K: usize = 10;
 
-/// Settings of [`LightGcn`]; the defaults did best on MovieLens-100K.
+/// Settings of [`LightGcn`]; the defaults are those of the numbers on MovieLens-100K.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LightGcnConfig {
@@ -166,18 +168,13 @@ impl LightGcn {
     /// these best. `progress` is called after each epoch.
     ///
     /// # Errors
-    /// [`Error::NoValidationPairs`] if no user has enough pairs to hold one out, and those of
-    /// [`fit_with_validation`](Self::fit_with_validation).
+    /// Those of [`Interactions::split`] and [`fit_with_validation`](Self::fit_with_validation).
     pub fn fit(
         &self,
         interactions: &Interactions,
         progress: impl FnMut(&EpochReport),
     ) -> Result<FittedLightGcn> {
-        let fraction = self.config.validation_fraction;
-        let split = interactions.split(fraction, 0.0, self.config.seed)?;
-        if fraction > 0.0 && split.validation.is_empty() {
-            return Err(Error::NoValidationPairs { fraction });
-        }
+        let split = interactions.split(self.config.validation_fraction, 0.0, self.config.seed)?;
         self.fit_with_validation(&split.train, &split.validation, progress)
     }
 
@@ -543,10 +540,7 @@ mod tests {
                 .unwrap_err()
         };
         let alone = [("u", "a")];
-        assert!(matches!(
-            fit(small(), &alone),
-            Error::NoValidationPairs { .. }
-        ));
+        assert!(matches!(fit(small(), &alone), Error::NothingHeldOut { .. }));
         let everything = LightGcnConfig {
             validation_fraction: 0.0,
             ..small()

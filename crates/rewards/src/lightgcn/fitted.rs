@@ -1,7 +1,10 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::{EpochReport, Interactions, RankingQuality, evaluation};
-use crate::{EmbeddingTable, Error, Result};
+use crate::{
+    Catalogue, ContrastReport, EmbeddingTable, Error, Item, ItemEmbeddings, ItemId, Result,
+    SimilarityConfig,
+};
 
 /// Trained embeddings of users and items, and how training went.
 #[derive(Clone, Debug)]
@@ -18,8 +21,8 @@ struct Side {
     ids: Vec<String>,
     /// `[ids, d]`
     vectors: Array2<f32>,
-    /// Whether a training pair shaped the vector.
-    trained: Vec<bool>,
+    /// Training pairs that shaped each vector.
+    pairs: Vec<u32>,
 }
 
 impl FittedLightGcn {
@@ -31,16 +34,14 @@ impl FittedLightGcn {
         best_epoch: usize,
     ) -> Self {
         let (users, items) = embeddings.split_at(Axis(0), train.users().len());
-        let active = (0..train.users().len() as u32).map(|user| !train.items_of(user).is_empty());
-        let chosen = train.popularity().into_iter().map(|count| count > 0);
-        let side = |ids: &[String], vectors: ArrayView2<'_, f32>, trained: Vec<bool>| Side {
+        let side = |ids: &[String], vectors: ArrayView2<'_, f32>, pairs: Vec<u32>| Side {
             ids: ids.to_vec(),
             vectors: vectors.to_owned(),
-            trained,
+            pairs,
         };
         Self {
-            users: side(train.users(), users, active.collect()),
-            items: side(train.items(), items, chosen.collect()),
+            users: side(train.users(), users, train.activity()),
+            items: side(train.items(), items, train.popularity()),
             history,
             best_epoch,
         }
@@ -60,6 +61,26 @@ impl FittedLightGcn {
     /// [`Error::NonFiniteEmbedding`] after a training that came close to diverging.
     pub fn user_embeddings(&self) -> Result<EmbeddingTable> {
         self.users.table()
+    }
+
+    /// Contrast among the items with at least so many training pairs, as cosines.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] if fewer than two items are so popular, and those of
+    /// [`item_embeddings`](Self::item_embeddings) and [`ItemEmbeddings::new`].
+    pub fn contrast(&self, min_pairs: u32) -> Result<ContrastReport> {
+        let table = self.items.table()?;
+        let items = table
+            .ids()
+            .iter()
+            .map(|id| Item::new(id.as_str(), id.as_str()))
+            .collect();
+        let catalogue = Catalogue::new(items)?;
+        let popular = self.items.ids.iter().zip(&self.items.pairs);
+        let popular = popular.filter(|&(_, &pairs)| pairs >= min_pairs.max(1));
+        let popular: Vec<ItemId> = popular.map(|(id, _)| ItemId::from(id.as_str())).collect();
+        ItemEmbeddings::new(&catalogue, &table, SimilarityConfig::default())?
+            .contrast(&catalogue.indices_of(&popular)?)
     }
 
     /// What each epoch came to.
@@ -97,7 +118,7 @@ impl FittedLightGcn {
 impl Side {
     fn table(&self) -> Result<EmbeddingTable> {
         let rows: Vec<usize> = (0..self.ids.len())
-            .filter(|&row| self.trained[row])
+            .filter(|&row| self.pairs[row] > 0)
             .collect();
         let ids = rows.iter().map(|&row| self.ids[row].clone()).collect();
         EmbeddingTable::new(ids, self.vectors.select(Axis(0), &rows))

@@ -105,6 +105,14 @@ impl Interactions {
         counts
     }
 
+    /// Number of items of each user, in the order of [`users`](Self::users).
+    pub fn activity(&self) -> Vec<u32> {
+        self.offsets
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as u32)
+            .collect()
+    }
+
     /// Holds out floor(fraction · n) of each user's n pairs for validation, and as many by the other
     /// fraction for test; the rest is training.
     ///
@@ -120,7 +128,8 @@ impl Interactions {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidSetting`] unless both fractions are at least 0 and sum to less than 1.
+    /// [`Error::InvalidSetting`] unless both fractions are at least 0 and sum to less than 1,
+    /// [`Error::NothingHeldOut`] if a fraction above 0 is less than one pair for every user.
     pub fn split(&self, validation: f64, test: f64, seed: u64) -> Result<InteractionSplit> {
         if !(validation >= 0.0 && test >= 0.0 && validation + test < 1.0) {
             return Err(Error::InvalidSetting {
@@ -139,6 +148,11 @@ impl Interactions {
                 let first = part.len();
                 part.extend(items.iter().map(|&item| (user, item)));
                 part[first..].sort_unstable();
+            }
+        }
+        for (fraction, part) in [validation, test].into_iter().zip(&parts[1..]) {
+            if fraction > 0.0 && part.is_empty() {
+                return Err(Error::NothingHeldOut { fraction });
             }
         }
         let [train, validation, test] =

@@ -1,0 +1,110 @@
+//! `rerec lightgcn` as a command.
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn lightgcn(args: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("rerec")
+        .unwrap()
+        .arg("lightgcn")
+        .args(args)
+        .assert()
+}
+
+/// Forty users of two tastes, twenty items each.
+fn pairs() -> String {
+    let pairs = (0..40).flat_map(|user| (0..40).map(move |item| (user, item)));
+    let liked = pairs.filter(|(user, item)| user % 2 == item % 2 && (user + 3 * item) % 7 != 0);
+    liked
+        .map(|(user, item)| format!("u{user}\tt{taste}i{item}\n", taste = item % 2))
+        .collect()
+}
+
+#[test]
+fn embeddings_know_the_tastes_and_the_summary_says_how_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("pairs.tsv"), pairs()).unwrap();
+    let (input, items, users) = (
+        path("pairs.tsv"),
+        path("items.tsv"),
+        path("users.safetensors"),
+    );
+    let args = [
+        "--output",
+        &items,
+        "--users",
+        &users,
+        "--dimension",
+        "8",
+        "--batch-size",
+        "64",
+    ];
+    let held_out = [
+        "--validation",
+        "0.1",
+        "--test",
+        "0.1",
+        "--max-epochs",
+        "40",
+        "--seed",
+        "3",
+    ];
+    let output = lightgcn(&[&[input.as_str()], &args[..], &held_out[..]].concat()).success();
+    let output = output.get_output();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&summary["users"], &summary["items"]),
+        (&40.into(), &40.into())
+    );
+    assert_eq!(summary["test"]["users"], 40);
+    // Of the twenty to twenty-four items left, two or fewer are right.
+    assert!(
+        summary["test"]["recall_at_10"].as_f64().unwrap() > 0.6,
+        "{summary}"
+    );
+    assert!(summary["contrast"].is_null());
+    let epochs = summary["epochs"].as_u64().unwrap() as usize;
+    let progress = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(
+        progress
+            .lines()
+            .filter(|line| line.starts_with("epoch "))
+            .count(),
+        epochs
+    );
+
+    let table = rerec_rewards::EmbeddingTable::read(items.as_ref()).unwrap();
+    let row = |id: &str| table.row(id).unwrap();
+    assert!(row("t0i0").dot(&row("t0i2")) > row("t0i0").dot(&row("t1i1")));
+    assert_eq!(
+        rerec_rewards::EmbeddingTable::read(users.as_ref())
+            .unwrap()
+            .len(),
+        40
+    );
+}
+
+#[test]
+fn faults_exit_with_2_and_say_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("pairs.tsv"), "ann\theat\nann\n").unwrap();
+    let message = |args: &[&str]| {
+        let assert = lightgcn(args).code(2);
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    let (input, output) = (path("pairs.tsv"), path("items.tsv"));
+    let faulty = message(&[&input, "--output", &output]);
+    assert_eq!(faulty, format!("rerec: line 2 of {input}: no item\n"));
+    let settings = message(&[&input, "--output", &output, "--dimension", "0"]);
+    assert_eq!(settings, "rerec: dimension must be at least 1, got 0\n");
+    std::fs::write(&input, "ann\theat\nbob\talien\n").unwrap();
+    let few = message(&[&input, "--output", &output]);
+    assert_eq!(
+        few,
+        "rerec: no user has enough interactions to hold out a fraction of 0.1\n"
+    );
+    assert!(!std::path::Path::new(&output).exists());
+}
