@@ -37,7 +37,7 @@ fn catalogue(items: usize) -> Arc<Catalogue> {
         relation: relation.into(),
         value: value.to_string(),
     };
-    let item = |number| Item {
+    let item = |number: usize| Item {
         attributes: vec![
             fact("director", number % 997),
             fact("genre", number % 18),

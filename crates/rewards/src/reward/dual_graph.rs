@@ -56,16 +56,18 @@ impl DualGraphReward {
         embeddings: Option<Arc<ItemEmbeddings>>,
     ) -> Result<Self> {
         config.validate()?;
-        if graph.as_ref().is_some_and(|graph| !graph.is_of(&catalogue)) {
-            return Err(Error::OtherCatalogue { part: "graph" });
+        let other = |part| Err(Error::OtherCatalogue { part });
+        if graph
+            .as_deref()
+            .is_some_and(|graph| !graph.is_of(&catalogue))
+        {
+            return other("graph");
         }
         if embeddings
-            .as_ref()
-            .is_some_and(|embeddings| !embeddings.is_of(&catalogue))
+            .as_deref()
+            .is_some_and(|table| !table.is_of(&catalogue))
         {
-            return Err(Error::OtherCatalogue {
-                part: "embedding table",
-            });
+            return other("embedding table");
         }
         let reader = AnswerReader::new(catalogue.clone(), config.title_match, config.answer);
         Ok(Self {
@@ -98,24 +100,8 @@ impl DualGraphReward {
             Some(_) => (0.5, ndcg_of_hits(hits, targets.len(), self.config.cutoff)),
             None => (-0.5, self.config.without_answer),
         };
-        let query_alignment = self
-            .graph
-            .as_ref()
-            .map(|graph| {
-                self.align(&ranking, &targets, |item| {
-                    graph.query_alignment(item, &targets)
-                })
-            })
-            .transpose()?;
-        let preference_alignment = self
-            .embeddings
-            .as_ref()
-            .map(|embeddings| {
-                self.align(&ranking, &targets, |item| {
-                    embeddings.preference_alignment(item, &targets)
-                })
-            })
-            .transpose()?;
+        let query_alignment = self.query_alignment(&ranking, &targets)?;
+        let preference_alignment = self.preference_alignment(&ranking, &targets)?;
         let weights = self.config.weights;
         let total = weights.format * format
             + ndcg
@@ -158,6 +144,30 @@ impl DualGraphReward {
             }
         }
         Ok(targets)
+    }
+
+    fn query_alignment(
+        &self,
+        ranking: &[Option<ItemIndex>],
+        targets: &[ItemIndex],
+    ) -> Result<Option<f64>> {
+        let Some(graph) = &self.graph else {
+            return Ok(None);
+        };
+        let score = |item| graph.query_alignment(item, targets);
+        self.align(ranking, targets, score).map(Some)
+    }
+
+    fn preference_alignment(
+        &self,
+        ranking: &[Option<ItemIndex>],
+        targets: &[ItemIndex],
+    ) -> Result<Option<f64>> {
+        let Some(embeddings) = &self.embeddings else {
+            return Ok(None);
+        };
+        let score = |item| embeddings.preference_alignment(item, targets);
+        self.align(ranking, targets, score).map(Some)
     }
 
     /// One alignment score for the ranks of an answer; a rank without an item aligns with nothing.
