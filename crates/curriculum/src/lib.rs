@@ -1,7 +1,4 @@
-//! Online curriculum over stable query ids: which queries to train on next, from how the policy fared with them.
-//!
-//! A [`Curriculum`] serves epochs of batches, takes the metric of each rollout in any order, sets mastered queries aside
-//! (and checks on them again), and never loses a query. Its whole state is one versioned value.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod config;
