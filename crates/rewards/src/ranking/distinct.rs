@@ -10,7 +10,7 @@ const FILTER_BITS: u64 = 1024;
 /// Appends the positions of items that stand earlier in the list already.
 pub(super) fn repetitions<T: Eq + Hash>(list: &[T], repeated: &mut Vec<usize>) {
     if list.len() > SHORT {
-        let mut seen = FxHashSet::default();
+        let mut seen = FxHashSet::with_capacity_and_hasher(list.len(), FxBuildHasher);
         repeated.extend(
             list.iter()
                 .enumerate()
