@@ -1,1 +1,252 @@
-//! Cross-crate tests.
+//! Whole runs, small: they learn, they repeat, they resume, and they refuse what cannot be.
+
+use std::{fs, ops::ControlFlow, path::Path};
+
+use rerec_datasets::{Dataset, Demonstration, Query, QueryClass, Splits};
+use rerec_policy::{DecoderPolicy, Tokenizer};
+use rerec_rewards::{Catalogue, DualGraphReward, Item};
+use rerec_trainer::{Error, Event, Job, Observer, Outcome, Phase, Silent, Task, TrainConfig, Trainer};
+
+const TITLES: [&str; 4] = ["Velmora (1987)", "Kestrin (1994)", "Dorbrel (1966)", "Talmaro (1958)"];
+
+/// A run of seconds: an invented world with few films, two warm-up steps, few and short responses.
+fn tiny(runs: &Path) -> String {
+    format!(
+        r#"
+name = "tiny"
+seed = 5
+threads = 1
+runs = {runs:?}
+tokenizer.vocab_size = 420
+evaluation = {{ every = 2, validation_queries = 4 }}
+
+[data.quickstart]
+items = 60
+users = 40
+queries = {{ train = 12, validation = 4, test = 5 }}
+demonstrator.drills = 8
+
+[model]
+hidden_size = 16
+intermediate_size = 32
+layers = 1
+heads = 2
+kv_heads = 1
+max_positions = 512
+
+[warm_start]
+steps = 2
+demonstrations = 2
+drills = 2
+learning_rate = 1e-3
+warmup = 1
+
+[embeddings]
+dimension = 8
+max_epochs = 2
+
+[curriculum]
+batch_size = 4
+
+[reinforcement]
+epochs = 2
+max_steps = 4
+samples = 2
+temperature = 1.0
+max_new_tokens = 12
+mini_batches = 2
+learning_rate = 1e-3
+warmup = 1
+checkpoint_every = 1
+"#
+    )
+}
+
+fn config(runs: &Path, overrides: &[&str]) -> Result<TrainConfig, Error> {
+    let path = runs.join("config.toml");
+    fs::write(&path, tiny(runs)).unwrap();
+    let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
+    TrainConfig::from_file(&path, &overrides)
+}
+
+fn run(runs: &Path, overrides: &[&str], resume: bool, observer: &mut dyn Observer) -> Outcome {
+    let mut job = Job::new(config(runs, overrides).unwrap(), observer).unwrap();
+    job.run(resume, observer).unwrap()
+}
+
+fn lines(runs: &Path, name: &str) -> String {
+    fs::read_to_string(runs.join("tiny").join(name)).unwrap()
+}
+
+/// Ends the run once `after` steps of reinforcement are done, while it samples the next.
+struct StopDuring {
+    after: u64,
+    seen: u64,
+}
+
+impl Observer for StopDuring {
+    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Step { .. } => self.seen += 1,
+            Event::Sampling(progress) if self.seen == self.after && progress.done == 0 => {
+                return ControlFlow::Break(());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn one_seed_gives_one_run() {
+    let (a, b, c) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = run(a.path(), &[], false, &mut Silent);
+    assert_eq!(run(b.path(), &[], false, &mut Silent), first);
+    for name in ["metrics.jsonl", "rollouts.jsonl", "accuracy.md"] {
+        assert_eq!(lines(a.path(), name), lines(b.path(), name));
+    }
+    run(c.path(), &["seed=6"], false, &mut Silent);
+    assert_ne!(lines(a.path(), "metrics.jsonl"), lines(c.path(), "metrics.jsonl"));
+}
+
+/// Stopped in the middle of the second step and resumed, a run ends with the numbers it would have had.
+#[test]
+fn a_resumed_run_gives_the_same_numbers() {
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let expected = run(whole.path(), &[], false, &mut Silent);
+    let stopped = run(parts.path(), &[], false, &mut StopDuring { after: 1, seen: 0 });
+    assert_eq!(stopped, Outcome::Stopped);
+    assert_eq!(lines(parts.path(), "metrics.jsonl").lines().count(), 1);
+    assert_eq!(run(parts.path(), &[], true, &mut Silent), expected);
+    for name in ["metrics.jsonl", "rollouts.jsonl"] {
+        assert_eq!(lines(whole.path(), name), lines(parts.path(), name));
+    }
+}
+
+#[test]
+fn a_run_leaves_its_files() {
+    let runs = tempfile::tempdir().unwrap();
+    let outcome = run(runs.path(), &[], false, &mut Silent);
+    let Outcome::Finished(evaluations) = outcome else { panic!("{outcome:?}") };
+    let phases: Vec<Phase> = evaluations.iter().map(|e| e.phase).collect();
+    assert_eq!(phases, [Phase::Untrained, Phase::WarmStart, Phase::Final]);
+    let rollouts = lines(runs.path(), "rollouts.jsonl");
+    assert_eq!(rollouts.lines().count(), 4 * 4 * 2);
+    for line in rollouts.lines() {
+        let record: rerec_trainer::RolloutRecord = serde_json::from_str(line).unwrap();
+        let end = record.segments.last().map_or(0, |s| s.span.end);
+        assert_eq!(end, record.response.len(), "segments tile the response");
+        let reward = record.reward.unwrap();
+        assert_eq!(reward.answer.is_some(), reward.format > 0.0);
+    }
+    assert!(lines(runs.path(), "curves.svg").contains("</svg>"));
+    assert!(lines(runs.path(), "accuracy.md").contains("| all | 5 |"));
+}
+
+#[test]
+fn a_second_run_does_not_overwrite_the_first() {
+    let runs = tempfile::tempdir().unwrap();
+    run(runs.path(), &["reinforcement.max_steps=1"], false, &mut Silent);
+    let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
+    assert!(matches!(job.run(false, &mut Silent), Err(Error::RunExists { .. })));
+    let other = job.run(true, &mut Silent).unwrap_err().to_string();
+    assert!(other.contains("reinforcement.max_steps was 1, is 4"), "{other}");
+}
+
+#[test]
+fn nothing_to_resume_is_said() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
+    assert!(matches!(job.run(true, &mut Silent), Err(Error::NoCheckpoint { .. })));
+}
+
+#[test]
+fn impossible_settings_name_key_value_and_range() {
+    let runs = tempfile::tempdir().unwrap();
+    let refusal = |overrides: &[&str]| {
+        let error: Box<dyn std::error::Error> = match config(runs.path(), overrides) {
+            Err(error) => error.into(),
+            Ok(config) => Job::new(config, &mut Silent).unwrap_err().into(),
+        };
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        format!("{error}: {cause}")
+    };
+    for (given, expected) in [
+        ("reinforcement.samples=1", "reinforcement.samples must be at least 2, got 1"),
+        ("reinforcement.temperature=-1.0", "reinforcement.temperature must be above 0, got -1"),
+        ("name=a/b", "name must be letters"),
+        ("curriculum.seed=9", "curriculum.seed must be left out"),
+        ("reinforcement.sampels=4", "unknown field `sampels`"),
+        ("model.heads=3", "num_attention_heads must be a divisor of hidden_size, got 3"),
+        ("tokenizer.vocab_size=100", "vocab_size must be at least 260, got 100"),
+        ("policy.micro_batch_tokens=0", "micro_batch_tokens must be at least 1, got 0"),
+    ] {
+        let got = refusal(&[given]);
+        assert!(got.contains(expected), "{given}: {got}");
+    }
+    let missing = TrainConfig::from_file(Path::new("no/such.toml"), &[]).unwrap_err();
+    assert!(missing.to_string().contains("no/such.toml"));
+}
+
+/// Four queries that each want one of four titles, and demonstrations that answer at random: what is right can
+/// be learned from the reward alone.
+fn guessing_game() -> Dataset {
+    let catalogue = Catalogue::new(TITLES.map(|title| Item::new(title, title)).into()).unwrap();
+    let query = |i: usize| Query {
+        id: format!("q{i}"),
+        class: QueryClass::Explicit,
+        prompt: format!("Query {i}.\n"),
+        targets: vec![TITLES[i].into()],
+        candidates: TITLES.map(Into::into).into(),
+        history: Vec::new(),
+    };
+    let queries: Vec<Query> = (0..4).map(query).collect();
+    let demonstrations = (0..16)
+        .map(|i| Demonstration {
+            query: format!("q{}", i / 4),
+            prompt: queries[i / 4].prompt.clone(),
+            response: format!("\\boxed{{{}}}", TITLES[i % 4]),
+        })
+        .collect();
+    Dataset {
+        catalogue,
+        ratings: Vec::new(),
+        splits: Splits { train: queries.clone(), validation: queries.clone(), test: queries },
+        demonstrations,
+        drills: Vec::new(),
+    }
+}
+
+#[test]
+fn reinforcement_learns_what_only_the_reward_knows() {
+    let runs = tempfile::tempdir().unwrap();
+    let config = config(
+        runs.path(),
+        &[
+            "warm_start.steps=60",
+            "warm_start.demonstrations=16",
+            "warm_start.learning_rate=1e-2",
+            "reinforcement.epochs=25",
+            "reinforcement.max_steps=25",
+            "reinforcement.samples=16",
+            "reinforcement.max_new_tokens=40",
+            "reinforcement.learning_rate=1e-2",
+            "curriculum.too_few=all",
+            "objective.kl_coefficient=0.001",
+        ],
+    )
+    .unwrap();
+    let dataset = guessing_game();
+    let reward =
+        DualGraphReward::new(config.reward.clone(), dataset.catalogue.clone().into(), None, None).unwrap();
+    let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus()).unwrap();
+    let model = config.model.with_vocab(tokenizer.vocab_size());
+    let mut policy =
+        DecoderPolicy::from_scratch(&model, tokenizer, config.policy.clone(), config.seed).unwrap();
+    let task = Task { dataset: &dataset, reward: &reward, policy: &mut policy };
+    let outcome = Trainer::new(&config, task).unwrap().run(&mut Silent).unwrap();
+    let Outcome::Finished(evaluations) = outcome else { panic!("{outcome:?}") };
+    let [_, warm, last] = &evaluations[..] else { panic!("{evaluations:?}") };
+    assert!(warm.overall.right <= 3, "demonstrations say nothing of what is right: {warm:?}");
+    assert_eq!(last.overall.right, 4, "{last:?}");
+}

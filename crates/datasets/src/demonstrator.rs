@@ -12,7 +12,7 @@ use crate::error::{Error, Result, check};
 use crate::facts::{FactTable, attributes_under};
 use crate::intent::{ComposedQuery, Evidence};
 use crate::random::stream;
-use crate::wording::Wording;
+use crate::wording::{Wording, option};
 
 /// How much the demonstrator writes, and how they err.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,25 +184,27 @@ impl<'a> Demonstrator<'a> {
                 self.config.haste_later
             };
             if rng.random_bool(haste) {
-                return self.glance(&candidates[place..], wanted, lines, rng);
+                return self.glance(candidates, place, wanted, lines, rng);
             }
-            lines.push(check_line(item, wanted));
+            lines.push(check_line(place, item, wanted));
             if fits(item, wanted) {
                 return &item.title;
             }
         }
-        self.glance(candidates, wanted, lines, rng)
+        self.glance(candidates, 0, wanted, lines, rng)
     }
 
-    /// Picks a candidate without checking it, by a vague idea of what meets a condition.
+    /// Picks one of the candidates from place `first` on without checking it, by a vague idea of what meets a
+    /// condition.
     fn glance<'i>(
         &self,
         candidates: &[&'i Item],
+        first: usize,
         wanted: &[Attribute],
         lines: &mut Vec<String>,
         rng: &mut ChaCha8Rng,
     ) -> &'i str {
-        let weight = |item: &&Item| {
+        let weight = |(_, item): &(usize, &Item)| {
             let is_near = item
                 .attributes
                 .iter()
@@ -213,10 +215,15 @@ impl<'a> Demonstrator<'a> {
                 1.0
             }
         };
-        let title = candidates
+        let rest: Vec<(usize, &'i Item)> =
+            (first..).zip(candidates[first..].iter().copied()).collect();
+        let (place, title) = rest
             .choose_weighted(rng, weight)
-            .map_or("", |item| item.title.as_str());
-        lines.push(format!("At a glance, \"{title}\" looks right."));
+            .map_or((0, ""), |(place, item)| (*place, item.title.as_str()));
+        lines.push(format!(
+            "At a glance, {} looks right.",
+            option(place, title)
+        ));
         title
     }
 
@@ -243,8 +250,8 @@ pub(crate) fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) ->
     facts.collect::<Vec<_>>().join(", ")
 }
 
-/// "Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
-pub(crate) fn check_line(item: &Item, wanted: &[Attribute]) -> String {
+/// "[2]Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
+pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> String {
     let mut relations: Vec<&str> = wanted
         .iter()
         .map(|condition| condition.relation.as_str())
@@ -263,7 +270,7 @@ pub(crate) fn check_line(item: &Item, wanted: &[Attribute]) -> String {
         marks.push_str("nothing known");
     }
     let verdict = if fits(item, wanted) { " It fits." } else { "" };
-    format!("{}: {marks}.{verdict}", item.title)
+    format!("{}: {marks}.{verdict}", option(place, &item.title))
 }
 
 pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {
@@ -287,7 +294,10 @@ mod tests {
     fn a_check_marks_every_value_under_a_wanted_relation() {
         let mut item = Item::new("1", "Toy Fox (1995)");
         let wanted = [attribute("genre", "Comedy"), attribute("decade", "1990s")];
-        assert_eq!(check_line(&item, &wanted), "Toy Fox (1995): nothing known.");
+        assert_eq!(
+            check_line(0, &item, &wanted),
+            "[1]Toy Fox (1995): nothing known."
+        );
         item.attributes = vec![
             attribute("decade", "1990s"),
             attribute("genre", "Animation"),
@@ -295,13 +305,13 @@ mod tests {
             attribute("actor", "Max Ilyn"),
         ];
         assert_eq!(
-            check_line(&item, &wanted),
-            "Toy Fox (1995): genre Animation no, genre Comedy yes, decade 1990s yes. It fits."
+            check_line(0, &item, &wanted),
+            "[1]Toy Fox (1995): genre Animation no, genre Comedy yes, decade 1990s yes. It fits."
         );
         item.attributes.remove(0);
         assert_eq!(
-            check_line(&item, &wanted),
-            "Toy Fox (1995): genre Animation no, genre Comedy yes."
+            check_line(0, &item, &wanted),
+            "[1]Toy Fox (1995): genre Animation no, genre Comedy yes."
         );
     }
 }

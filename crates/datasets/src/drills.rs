@@ -10,6 +10,7 @@ use crate::dataset::Drill;
 use crate::demonstrator::{check_line, fits, listed, wanted_line};
 use crate::facts::{FactPair, FactTable};
 use crate::random::stream;
+use crate::wording::options;
 
 /// The conditions with up to three options; every mark right, and the line that fits is the last.
 ///
@@ -42,11 +43,11 @@ fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Opt
     let prompt = format!(
         "Check {}.\nOptions:\n{}\nAnswer:\n",
         listed(&wanted),
-        titles.join("\n")
+        options(&titles)
     );
     let mut lines = vec![wanted_line(&wanted)];
-    for item in items(facts.catalogue(), &others) {
-        lines.push(check_line(item, &wanted));
+    for (place, item) in items(facts.catalogue(), &others).enumerate() {
+        lines.push(check_line(place, item, &wanted));
         if fits(item, &wanted) {
             break;
         }

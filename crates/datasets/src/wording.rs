@@ -255,10 +255,26 @@ pub(crate) fn prompt(sentence: &str, history: &[&str], candidates: &[&str]) -> S
         lines.push("Liked:");
         lines.extend(history);
     }
-    lines.push("Options:");
-    lines.extend(candidates);
-    lines.push("Answer:\n");
+    let options = options(candidates);
+    lines.extend(["Options:", &options, "Answer:\n"]);
     lines.join("\n")
+}
+
+/// The candidates, numbered from 1, each on a line of its own.
+pub(crate) fn options(titles: &[&str]) -> String {
+    let numbered = titles
+        .iter()
+        .enumerate()
+        .map(|(place, title)| option(place, title));
+    numbered.collect::<Vec<_>>().join("\n")
+}
+
+/// "[3]Kestrin Road (1994)", the candidate at place 2.
+///
+/// The number tells a small model where to go on reading; no space follows it, so that a title has the same
+/// tokens here as at the start of a line and in the box.
+pub(crate) fn option(place: usize, title: &str) -> String {
+    format!("[{}]{title}", place + 1)
 }
 
 #[cfg(test)]
@@ -348,7 +364,7 @@ mod tests {
         );
         assert_eq!(
             text,
-            "Recommend a film.\nLiked:\nA (1980)\nOptions:\nB (1981)\nC (1982)\nAnswer:\n"
+            "Recommend a film.\nLiked:\nA (1980)\nOptions:\n[1]B (1981)\n[2]C (1982)\nAnswer:\n"
         );
         assert!(!prompt("Recommend a film.", &[], &["B (1981)"]).contains("Liked"));
     }

@@ -121,7 +121,9 @@ fn candidates_are_distinct_hold_the_target_and_nothing_liked() {
             .iter()
             .map(|id| title(&world.catalogue, id))
             .collect();
-        let end = format!("Options:\n{}\nAnswer:\n", listed.join("\n"));
+        let numbered = listed.iter().zip(1..).map(|(title, place)| format!("[{place}]{title}"));
+        let numbered: Vec<String> = numbered.collect();
+        let end = format!("Options:\n{}\nAnswer:\n", numbered.join("\n"));
         assert!(query.prompt.ends_with(&end), "{}", query.prompt);
     }
 }
@@ -262,6 +264,7 @@ fn drills_cover_all_items_evenly_and_mark_rightly() {
         for line in lines {
             let (title, marks) = line.split_once(": ").unwrap();
             assert_eq!(options.next(), Some(title), "{drill:?}");
+            let (_, title) = title.split_once(']').unwrap();
             *drilled.entry(title).or_default() += 1;
             assert_eq!(
                 marks.ends_with("It fits."),

@@ -36,7 +36,7 @@ pub enum Error {
         coefficient: f64,
     },
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("cannot access {path}")]
     Io {
         /// The file.
         path: PathBuf,

@@ -17,7 +17,7 @@ pub enum Error {
         allowed: String,
     },
     /// A configuration that cannot be read; the cause names key and line.
-    #[error("{path}: {source}")]
+    #[error("cannot read the settings in {path}")]
     ConfigFile {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum Error {
         what: String,
     },
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("cannot access {path}")]
     Io {
         /// The file.
         path: PathBuf,

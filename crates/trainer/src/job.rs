@@ -113,7 +113,7 @@ fn reward(
     if contrast.is_flat() {
         let _ = observer.event(&Event::Warning(&format!(
             "the preference score has little contrast: popular items have a mean cosine of {:.2} to each other; \
-             set similarity.similarity to centred-cosine, or train the embeddings longer",
+             set similarity.similarity to centred_cosine, or train the embeddings longer",
             contrast.mean_cosine
         )));
     }
