@@ -175,6 +175,26 @@ pub enum AdvantageError {
         /// The ratio.
         value: f64,
     },
+    /// A token id outside the vocabulary.
+    #[cfg(feature = "tokenizers")]
+    #[error("token {position} must be an id below {vocabulary}, got {id}")]
+    UnknownToken {
+        /// The id.
+        id: u32,
+        /// The place of the token in the response.
+        position: usize,
+        /// The number of ids.
+        vocabulary: usize,
+    },
+    /// A tokenizer that spells its tokens in an unknown way.
+    #[cfg(feature = "tokenizers")]
+    #[error(
+        "the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got {decoder}"
+    )]
+    UnknownDecoder {
+        /// The kinds of decoder it is made of.
+        decoder: String,
+    },
     /// The searcher for item names could not be built.
     #[error("the names of {items} items are too many to search for")]
     TooManyNames {

@@ -1,5 +1,10 @@
-//! Reasoning-aware advantage estimation: segments, step penalties, token advantages
+//! Reasoning-aware advantage estimation: from responses and their rewards to an advantage a token.
+//!
+//! A [`CreditAssigner`] splits a response into steps ([`Segmenter`]), finds the items that each names ([`Lexicon`]) and
+//! gives every token the part of the reward that its step earned ([`CreditRule`]). An [`AdvantageEstimator`] compares
+//! the [`TokenRewards`] of a group. An [`Explanation`] shows both, step by step.
 #![forbid(unsafe_code)]
+
 mod advantages;
 mod batch;
 mod credit;
@@ -48,3 +53,10 @@ pub use segment::tag::ThinkTags;
 pub use segment::{Segment, SegmentKind, Segmenter, cut_answer};
 pub use token::TokenSpans;
 pub use token::lossy::{LossyText, lossy_text};
+#[cfg(feature = "tokenizers")]
+pub use token::vocabulary::TokenBytes;
+
+/// The code of the README, kept running.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
 //! Which bytes of a response each token holds.
 
 pub(crate) mod lossy;
-//VOC#[cfg(feature = "tokenizers")]
-//VOCpub(crate) mod vocabulary;
+#[cfg(feature = "tokenizers")]
+pub(crate) mod vocabulary;
 
 use std::ops::Range;
 

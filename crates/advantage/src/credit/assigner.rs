@@ -272,3 +272,121 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Answer, Paragraphs, Segment, SegmentKind};
+
+    #[derive(Debug)]
+    struct Fixed(Ratios);
+
+    impl CreditRule for Fixed {
+        fn name(&self) -> &'static str {
+            "fixed"
+        }
+
+        fn ratios(&self, _: &Annotated<'_>) -> Ratios {
+            self.0.clone()
+        }
+    }
+
+    #[derive(Debug)]
+    struct FirstByteOnly;
+
+    impl Segmenter for FirstByteOnly {
+        fn segment(&self, text: &str) -> Vec<Segment> {
+            vec![Segment::new(text, 0..1, SegmentKind::Reasoning)]
+        }
+    }
+
+    fn rollout<'a>() -> Rollout<'a> {
+        Rollout {
+            response: "Up.\nI\\boxed{Up}",
+            token_byte_lens: &[4, 11],
+            answer: Some(Answer {
+                span: 5..15,
+                items: &["Up"],
+                is_right: false,
+            }),
+            targets: &["Heat"],
+            reward: -1.0,
+        }
+    }
+
+    fn assign(segmenter: Box<dyn Segmenter>, rules: Vec<Box<dyn CreditRule>>) -> Result<Vec<f64>> {
+        let assigner = CreditAssigner::from_parts(segmenter, MentionMode::Title, rules);
+        let lexicon = assigner.lexicon([])?;
+        Ok(assigner.assign(&rollout(), &lexicon)?.token_rewards)
+    }
+
+    #[test]
+    fn ratios_of_rules_multiply_and_a_negative_reward_gets_worse() {
+        let step_penalty = StepPenalty::new(RatioConfig::default()).unwrap();
+        let halves = Fixed(Ratios::PerToken(vec![0.5, 1.0]));
+        let rewards = assign(
+            Box::new(Paragraphs),
+            vec![Box::new(step_penalty), Box::new(halves)],
+        );
+        // The first token holds the step that names Up: 0.7 * 0.5 = 0.35, so -1 - 0.65.
+        approx::assert_abs_diff_eq!(rewards.unwrap()[..], [-1.65, -1.0], epsilon = 1e-12);
+    }
+
+    #[test]
+    fn rules_and_splitters_that_break_their_contract_are_named() {
+        let fault = |ratios| {
+            let rules: Vec<Box<dyn CreditRule>> = vec![Box::new(Fixed(ratios))];
+            assign(Box::new(Paragraphs), rules).unwrap_err().to_string()
+        };
+        let count = fault(Ratios::PerToken(vec![1.0]));
+        assert_eq!(count, "rule fixed must return 2 ratios, got 1");
+        let value = fault(Ratios::Uniform(-1.0));
+        assert_eq!(
+            value,
+            "rule fixed must return ratios that are finite and at least 0, got -1"
+        );
+        let tiling = assign(Box::new(FirstByteOnly), vec![])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            tiling,
+            "segments must tile the response: segment 1 must start at byte 15, got 1"
+        );
+    }
+
+    #[test]
+    fn configurations_are_checked() {
+        let text = "split = ['think', 'sentence']\nmentions = 'substring'\n\
+            [[rules]]\nrule = 'decrease'\ndecay = { exponential = 0.03 }\nratios = { min_ratio = 0.5 }\n\
+            [[rules]]\nrule = 'rejected-target'\nratio = 0.8";
+        let config: CreditConfig = toml::from_str(text).unwrap();
+        assert_eq!(config.rules.len(), 2);
+        assert!(CreditAssigner::new(config).is_ok());
+        assert!(
+            toml::from_str::<CreditConfig>("[[rules]]\nrule = 'step-penalty'\nratio = 1").is_err()
+        );
+        let none = CreditConfig {
+            split: vec![],
+            ..Default::default()
+        };
+        let error = CreditAssigner::new(none).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "split must name at least 1 splitter, got none"
+        );
+        let ratios = RatioConfig {
+            min_ratio: -0.1,
+            max_ratio: 1.0,
+        };
+        let rules = vec![RuleConfig::StepPenalty(ratios)];
+        let error = CreditAssigner::new(CreditConfig {
+            rules,
+            ..Default::default()
+        })
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "min_ratio must be finite and at least 0, got -0.1"
+        );
+    }
+}

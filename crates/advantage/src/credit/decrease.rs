@@ -104,3 +104,29 @@ fn distances_to_targets(response: &Annotated<'_>) -> Option<Vec<usize>> {
     distances.iter_mut().rev().fold(usize::MAX, spread);
     (nearest != usize::MAX).then_some(distances)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decay_by_hand() {
+        let ratios = RatioConfig {
+            min_ratio: 0.5,
+            max_ratio: 1.0,
+        };
+        let linear = Decrease::new(DecreaseConfig {
+            ratios,
+            decay: Decay::Linear,
+        })
+        .unwrap();
+        assert_eq!([0, 1, 4].map(|d| linear.ratio(d, 4)), [1.0, 0.875, 0.5]);
+        assert_eq!(linear.ratio(0, 0), 1.0);
+        let decay = Decay::Exponential(2_f64.ln());
+        let halving = Decrease::new(DecreaseConfig { ratios, decay }).unwrap();
+        let halved = [0, 1, 2].map(|d| halving.ratio(d, 4));
+        approx::assert_abs_diff_eq!(halved[..], [1.0, 0.75, 0.625], epsilon = 1e-12);
+        let decay = Decay::Exponential(-0.1);
+        assert!(Decrease::new(DecreaseConfig { ratios, decay }).is_err());
+    }
+}

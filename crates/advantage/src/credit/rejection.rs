@@ -247,3 +247,77 @@ impl Detector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        AdvantageError, CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout,
+        RuleConfig,
+    };
+
+    /// The ratios of the steps of a response to which Heat is the right answer.
+    fn ratios(rule: RuleConfig, response: &str) -> Vec<f64> {
+        let config = CreditConfig {
+            rules: vec![rule],
+            ..Default::default()
+        };
+        let assigner = CreditAssigner::new(config).unwrap();
+        let items = ["Heat (1995)", "Mr. Right (2015)"].map(ItemNames::from_title);
+        let lexicon = assigner.lexicon(items).unwrap();
+        let rollout = Rollout {
+            response,
+            token_byte_lens: &[response.len() as u32],
+            answer: None,
+            targets: &["Heat (1995)"],
+            reward: 1.0,
+        };
+        assigner
+            .assign(&rollout, &lexicon)
+            .unwrap()
+            .steps
+            .iter()
+            .map(|step| step.ratio)
+            .collect()
+    }
+
+    #[test]
+    fn a_clause_with_a_name_and_a_cue_rejects() {
+        let candidate = || RuleConfig::RejectedCandidate(RejectionConfig::english(1.1));
+        assert_eq!(ratios(candidate(), "Mr. Right is not a thriller."), [1.1]);
+        assert_eq!(ratios(candidate(), "I rule out Mr. Right."), [1.1]);
+        assert_eq!(
+            ratios(candidate(), "Heat is not a comedy.\nMr. Right is."),
+            [1.0, 1.0]
+        );
+        assert_eq!(
+            ratios(candidate(), "Mr. Right fits, another does not."),
+            [1.0]
+        );
+        assert_eq!(ratios(candidate(), "Mr. Right is a knot."), [1.0]);
+        let target = RuleConfig::RejectedTarget(RejectionConfig::english(0.8));
+        assert_eq!(
+            ratios(target, "Heat is NOT a comedy.\nMr. Right is not."),
+            [0.8, 1.0]
+        );
+    }
+
+    #[test]
+    fn blank_cues_and_bad_ratios_are_refused() {
+        let rule = |ratio, cue: &str| {
+            let config = RejectionConfig {
+                ratio,
+                cues: vec!["not".to_owned(), cue.to_owned()],
+            };
+            CreditAssigner::new(CreditConfig {
+                rules: vec![RuleConfig::RejectedTarget(config)],
+                ..Default::default()
+            })
+        };
+        let error = rule(0.8, " ").unwrap_err();
+        assert_eq!(error.to_string(), "cue 1 must not be blank, got \" \"");
+        assert!(matches!(
+            rule(f64::NAN, "no").unwrap_err(),
+            AdvantageError::Config { field: "ratio", .. }
+        ));
+    }
+}

@@ -176,9 +176,11 @@ impl AdvantageEstimator for GroupBaseline {
                 },
                 Baseline::LengthWeighted => {
                     let weighted = Moments::weighted(group.rewards, group.lengths);
+                    // Without a token there is no baseline, and nothing to update.
+                    let scale = if weighted.count == 0 { 0.0 } else { 1.0 };
                     Deviation {
                         from: weighted.mean,
-                        scale: 1.0,
+                        scale,
                     }
                 }
             }
@@ -246,7 +248,11 @@ pub(super) fn compare(
             }),
         };
         for (&response, reward) in members.iter().zip(&rewards) {
-            advantages[response] = (reward - by.from) * by.scale;
+            let advantage = (reward - by.from) * by.scale;
+            if !advantage.is_finite() {
+                return Err(AdvantageError::GroupOverflow { group });
+            }
+            advantages[response] = advantage;
         }
     }
     Ok(advantages)
@@ -267,4 +273,30 @@ pub(super) fn centred(
 fn inverse_nonzero_share(rewards: &[f64]) -> f64 {
     let nonzero = rewards.iter().filter(|reward| **reward != 0.0).count();
     rewards.len() as f64 / nonzero.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AdvantageValues, Groups};
+
+    #[test]
+    fn a_group_without_tokens_gets_nothing_from_opo() {
+        let groups = Groups::from_sizes(&[2, 2]).unwrap();
+        let rewards = [-0.55, -0.55, 1.0, 4.0];
+        let batch = RolloutBatch::from_outcomes(&groups, &rewards, &[0, 0, 2, 1]).unwrap();
+        let opo = GroupBaseline::new(Baseline::LengthWeighted, BaselineConfig::default());
+        let advantages = opo.estimate(&batch).unwrap();
+        // (2 * 1 + 1 * 4) / 3 = 2
+        let AdvantageValues::PerResponse(values) = advantages.values() else {
+            panic!()
+        };
+        assert!(
+            values
+                .iter()
+                .zip([0.0, 0.0, -1.0, 2.0])
+                .all(|(a, b)| (a - b).abs() < 1e-12)
+        );
+        assert_eq!(advantages.signals(), [false, true]);
+    }
 }

@@ -98,7 +98,8 @@ impl Moments {
             Std::None => 1.0,
             // Equal numbers have no deviation to scale, also where eps is 0.
             _ if self.squares == 0.0 => 0.0,
-            _ => 1.0 / (self.variance(std).sqrt() + eps),
+            // The smallest numbers have no finite inverse.
+            _ => (1.0 / (self.variance(std).sqrt() + eps)).min(f64::MAX),
         }
     }
 
