@@ -7,7 +7,8 @@ use std::path::Path;
 use ndarray::Array2;
 use proptest::prelude::*;
 use rerec_rewards::{
-    AttributeGraph, Catalogue, EmbeddingTable, Error, GraphFile, GraphFormat, Item, JoinBy,
+    AttributeGraph, Catalogue, EmbeddingTable, Error, GraphFile, GraphFormat, InteractionFormat,
+    Interactions, Item, JoinBy,
 };
 
 const GEXF: &str = r#"<?xml version='1.0' encoding='utf-8'?>
@@ -22,6 +23,18 @@ const FORMATS: [(GraphFormat, &str); 3] = [
     (GraphFormat::Gexf, GEXF),
     (GraphFormat::Tsv, TSV),
     (GraphFormat::Jsonl, JSONL),
+];
+
+const INTERACTIONS: [(InteractionFormat, &str); 3] = [
+    (InteractionFormat::Tsv, "ann\theat\nann\tthief\nbob\theat\n"),
+    (
+        InteractionFormat::Inter,
+        "user_id:token\titem_id:token\nann\theat\nbob\theat\n",
+    ),
+    (
+        InteractionFormat::Dat,
+        "1::1193::5::978300760\n1::661::3::978302109\n",
+    ),
 ];
 
 fn table() -> EmbeddingTable {
@@ -232,6 +245,21 @@ proptest! {
         }
         for ending in ["safetensors", "npy", "tsv"] {
             let _ = parse_embeddings(ending, &bytes);
+        }
+    }
+
+    #[test]
+    fn damaged_interactions_never_panic(
+        (format, bytes) in prop::sample::select(INTERACTIONS.to_vec())
+            .prop_flat_map(|(format, text)| (Just(format), damaged(text.into()))),
+        fractions in (0.0..0.6, 0.0..0.6),
+    ) {
+        if let Ok(interactions) = Interactions::parse(&bytes, format, Path::new("input")) {
+            prop_assert!(!interactions.is_empty());
+            if let Ok(split) = interactions.split(fractions.0, fractions.1, 0) {
+                let parts = split.train.len() + split.validation.len() + split.test.len();
+                prop_assert_eq!(parts, interactions.len());
+            }
         }
     }
 
