@@ -21,6 +21,8 @@ impl<'a> Line<'a> {
 }
 
 const SIZE: (u32, u32) = (1040, 720);
+/// Height of a legend's line as a share of the chart.
+const LEGEND_LINE: f64 = 0.08;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(55, 65, 81);
 const GRID: RGBColor = RGBColor(229, 231, 235);
@@ -65,7 +67,11 @@ fn draw(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
             .flat_map(|line| line.points.iter().copied())
     };
     let right = points().map(|p| p.0).fold(1.0, f64::max);
-    let (low, high) = bounds(points().map(|p| p.1));
+    let (low, mut high) = bounds(points().map(|p| p.1));
+    if panel.lines.len() > 1 {
+        // The legend stands above the lines, not on them.
+        high += (high - low) * LEGEND_LINE * panel.lines.len() as f64;
+    }
     let mut chart = ChartBuilder::on(area)
         .caption(
             panel.title,

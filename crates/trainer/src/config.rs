@@ -304,7 +304,12 @@ impl TrainConfig {
             "in [1, 1024]",
         )?;
         let (warm, rl) = (&self.warm_start, &self.reinforcement);
-        check(rl.queries != Some(0), "reinforcement.queries", 0, "at least 1")?;
+        check(
+            rl.queries != Some(0),
+            "reinforcement.queries",
+            0,
+            "at least 1",
+        )?;
         let positive = |x: f64| x > 0.0 && x.is_finite();
         check(
             warm.demonstrations >= 1,

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, fs};
 
-use rerec_curriculum::{Curriculum, EpochStatistics};
-
 use crate::{
     MetricsRecord,
     chart::{self, Line, Panel},
@@ -20,55 +18,43 @@ pub(crate) struct Curves {
     entropy: Vec<(f64, f64)>,
     kl: Vec<(f64, f64)>,
     tokens: Vec<(f64, f64)>,
-    active: Vec<(f64, f64)>,
-    mastered: Vec<(f64, f64)>,
 }
 
 impl Curves {
-    /// The curves of the steps in `metrics.jsonl`, which is empty in a new run.
-    pub(crate) fn read(folder: &RunFolder, curriculum: &Curriculum) -> Result<Self> {
+    /// Adds the steps in `metrics.jsonl`, which is empty in a new run.
+    pub(crate) fn read(&mut self, folder: &RunFolder) -> Result<()> {
         let path = folder.path().join("metrics.jsonl");
         let text = fs::read_to_string(&path).map_err(|source| Error::Io {
             path: path.clone(),
             source,
         })?;
-        let mut curves = Self::default();
         for (number, line) in text.lines().enumerate() {
             let metrics: MetricsRecord =
                 serde_json::from_str(line).map_err(|e| Error::InvalidFile {
                     path: path.clone(),
                     what: format!("line {}: {e}", number + 1),
                 })?;
-            curves.step(&metrics);
+            self.step(&metrics);
         }
-        let pool = curriculum.statistics();
-        if curves.reward.is_empty() {
-            curves.active.push((0.0, pool.active as f64));
-            curves.mastered.push((0.0, pool.mastered as f64));
+        Ok(())
+    }
+
+    /// Adds shares of right answers on validation queries after `step` steps.
+    pub(crate) fn validated(&mut self, step: u64, shares: &BTreeMap<String, f64>) {
+        for (class, &share) in shares {
+            let line = self.accuracy.entry(class.clone()).or_default();
+            line.push((step as f64, 100.0 * share));
         }
-        Ok(curves)
     }
 
     pub(crate) fn step(&mut self, metrics: &MetricsRecord) {
         let at = metrics.step as f64;
-        for (class, &share) in &metrics.validation {
-            self.accuracy
-                .entry(class.clone())
-                .or_default()
-                .push((at, 100.0 * share));
-        }
+        self.validated(metrics.step, &metrics.validation);
         self.reward
             .extend(metrics.reward.total.map(|total| (at, total)));
         self.entropy.push((at, metrics.entropy));
         self.kl.push((at, metrics.kl));
         self.tokens.push((at, metrics.mean_tokens));
-    }
-
-    pub(crate) fn epoch(&mut self, steps: u64, statistics: &EpochStatistics) {
-        self.active
-            .push((steps as f64, statistics.pool.active as f64));
-        self.mastered
-            .push((steps as f64, statistics.pool.mastered as f64));
     }
 
     /// Draws `curves.svg`.

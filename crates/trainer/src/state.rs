@@ -1,5 +1,7 @@
 //! Where a run stands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Evaluation;
@@ -20,6 +22,8 @@ pub(crate) struct State {
     pub(crate) steps: u64,
     /// Queries served by the curriculum whose step is not done.
     pub(crate) pending: Vec<String>,
+    /// Accuracy on validation queries after the warm start, by class: where the curves begin.
+    pub(crate) warm_validation: BTreeMap<String, f64>,
     /// Evaluations on test queries.
     pub(crate) evaluations: Vec<Evaluation>,
     /// Bytes of `metrics.jsonl` and `rollouts.jsonl` that belong to finished steps.
@@ -35,6 +39,7 @@ impl Default for State {
             anchored: false,
             steps: 0,
             pending: Vec::new(),
+            warm_validation: BTreeMap::new(),
             evaluations: Vec::new(),
             metrics_len: 0,
             rollouts_len: 0,

@@ -11,6 +11,7 @@ use rerec_datasets::{Dataset, Query};
 use rerec_policy::{Objective, Policy, SupervisedStats};
 use rerec_rewards::{ItemIndex, Reward};
 
+use self::evaluate::by_class;
 use crate::{
     CurriculumMetric, Evaluation, Phase, TrainConfig,
     credit::Crediter,
@@ -175,9 +176,11 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Makes the warm start's weights the reference, once.
+    /// Makes the warm start's weights the reference, once, and begins the curves.
     fn anchor(&mut self, observer: &mut dyn Observer) -> Step<()> {
         if !self.state.anchored {
+            self.state.warm_validation = by_class(&self.validate(observer)?);
+            self.curves.validated(0, &self.state.warm_validation);
             self.task.policy.anchor()?;
             self.state.anchored = true;
             self.checkpoint(observer)?;
@@ -205,7 +208,6 @@ impl<'a> Trainer<'a> {
                 }
                 None => {
                     let statistics = self.curriculum.end_epoch();
-                    self.curves.epoch(self.state.steps, &statistics);
                     go_on(observer.event(&Event::Epoch(&statistics)))?;
                 }
             }
@@ -249,7 +251,9 @@ impl<'a> Parts<'a> {
     ) -> Result<Trainer<'a>> {
         let metrics = folder.lines("metrics.jsonl", state.metrics_len)?;
         let rollouts = folder.lines("rollouts.jsonl", state.rollouts_len)?;
-        let curves = Curves::read(&folder, &curriculum)?;
+        let mut curves = Curves::default();
+        curves.validated(0, &state.warm_validation);
+        curves.read(&folder)?;
         let Self {
             crediter,
             objective,

@@ -112,3 +112,14 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
 fn mean_candidates(queries: &[Query]) -> f64 {
     mean(queries.iter().map(|q| q.candidates.len() as f64)).max(1.0)
 }
+
+/// Shares of right answers under the names of the classes, and `all`.
+pub(super) fn by_class(evaluation: &Evaluation) -> BTreeMap<String, f64> {
+    let classes = evaluation
+        .classes
+        .iter()
+        .map(|(class, a)| (class.label().to_owned(), a.share()));
+    classes
+        .chain([("all".to_owned(), evaluation.overall.share())])
+        .collect()
+}

@@ -6,9 +6,13 @@ use rerec_curriculum::QueryId;
 use rerec_policy::{Finish, PromptGroup, Rollout, Sampling, TrainingSequence, UpdateStats};
 use rerec_rewards::{RewardBreakdown, RewardSummary};
 
-use super::{Halt, Step, Trainer, evaluate::mean, go_on, reward_bounds};
+use super::{
+    Halt, Step, Trainer,
+    evaluate::{by_class, mean},
+    go_on, reward_bounds,
+};
 use crate::{
-    Evaluation, MetricsRecord, RolloutRecord,
+    MetricsRecord, RolloutRecord,
     credit::{Credited, Scored},
     error::{Error, Result},
     observer::{Event, Observer},
@@ -283,14 +287,4 @@ impl GroupKinds {
         }
         kinds
     }
-}
-
-fn by_class(evaluation: &Evaluation) -> BTreeMap<String, f64> {
-    let classes = evaluation
-        .classes
-        .iter()
-        .map(|(class, a)| (class.label().to_owned(), a.share()));
-    classes
-        .chain([("all".to_owned(), evaluation.overall.share())])
-        .collect()
 }
