@@ -99,7 +99,7 @@ fn faults_exit_with_2_and_say_where() {
     let faulty = message(&[&input, "--output", &output]);
     assert_eq!(faulty, format!("rerec: line 2 of {input}: no item\n"));
     let settings = message(&[&input, "--output", &output, "--dimension", "0"]);
-    assert_eq!(settings, "rerec: dimension must be at least 1, got 0\n");
+    assert_eq!(settings, "rerec: dimension must be 1 to 65536, got 0\n");
     std::fs::write(&input, "ann\theat\nbob\talien\n").unwrap();
     let few = message(&[&input, "--output", &output]);
     assert_eq!(

@@ -104,7 +104,7 @@ impl FittedLightGcn {
         held_out: &Interactions,
         k: usize,
     ) -> Result<RankingQuality> {
-        super::require(k >= 1, "k", k, "at least 1")?;
+        super::config::require(k >= 1, "k", k, "at least 1")?;
         let same =
             |part: &Interactions| part.users() == self.users.ids && part.items() == self.items.ids;
         if !same(held_out) || !seen.iter().all(|part| same(part)) {
