@@ -1,13 +1,25 @@
 //! Whole runs, small: they learn, they repeat, they resume, and they refuse what cannot be.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails where an unwrap does; helpers here are part of tests"
+)]
+
 use std::{fs, ops::ControlFlow, path::Path};
 
 use rerec_datasets::{Dataset, Demonstration, Query, QueryClass, Splits};
 use rerec_policy::{DecoderPolicy, Tokenizer};
 use rerec_rewards::{Catalogue, DualGraphReward, Item};
-use rerec_trainer::{Error, Event, Job, Observer, Outcome, Phase, Silent, Task, TrainConfig, Trainer};
+use rerec_trainer::{
+    Error, Event, Job, Observer, Outcome, Phase, Silent, Task, TrainConfig, Trainer,
+};
 
-const TITLES: [&str; 4] = ["Velmora (1987)", "Kestrin (1994)", "Dorbrel (1966)", "Talmaro (1958)"];
+const TITLES: [&str; 4] = [
+    "Velmora (1987)",
+    "Kestrin (1994)",
+    "Dorbrel (1966)",
+    "Talmaro (1958)",
+];
 
 /// A run of seconds: an invented world with few films, two warm-up steps, few and short responses.
 fn tiny(runs: &Path) -> String {
@@ -99,14 +111,21 @@ impl Observer for StopDuring {
 
 #[test]
 fn one_seed_gives_one_run() {
-    let (a, b, c) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (a, b, c) = (
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     let first = run(a.path(), &[], false, &mut Silent);
     assert_eq!(run(b.path(), &[], false, &mut Silent), first);
     for name in ["metrics.jsonl", "rollouts.jsonl", "accuracy.md"] {
         assert_eq!(lines(a.path(), name), lines(b.path(), name));
     }
     run(c.path(), &["seed=6"], false, &mut Silent);
-    assert_ne!(lines(a.path(), "metrics.jsonl"), lines(c.path(), "metrics.jsonl"));
+    assert_ne!(
+        lines(a.path(), "metrics.jsonl"),
+        lines(c.path(), "metrics.jsonl")
+    );
 }
 
 /// Stopped in the middle of the second step and resumed, a run ends with the numbers it would have had.
@@ -114,7 +133,12 @@ fn one_seed_gives_one_run() {
 fn a_resumed_run_gives_the_same_numbers() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let expected = run(whole.path(), &[], false, &mut Silent);
-    let stopped = run(parts.path(), &[], false, &mut StopDuring { after: 1, seen: 0 });
+    let stopped = run(
+        parts.path(),
+        &[],
+        false,
+        &mut StopDuring { after: 1, seen: 0 },
+    );
     assert_eq!(stopped, Outcome::Stopped);
     assert_eq!(lines(parts.path(), "metrics.jsonl").lines().count(), 1);
     assert_eq!(run(parts.path(), &[], true, &mut Silent), expected);
@@ -127,7 +151,9 @@ fn a_resumed_run_gives_the_same_numbers() {
 fn a_run_leaves_its_files() {
     let runs = tempfile::tempdir().unwrap();
     let outcome = run(runs.path(), &[], false, &mut Silent);
-    let Outcome::Finished(evaluations) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Finished(evaluations) = outcome else {
+        panic!("{outcome:?}")
+    };
     let phases: Vec<Phase> = evaluations.iter().map(|e| e.phase).collect();
     assert_eq!(phases, [Phase::Untrained, Phase::WarmStart, Phase::Final]);
     let rollouts = lines(runs.path(), "rollouts.jsonl");
@@ -146,18 +172,32 @@ fn a_run_leaves_its_files() {
 #[test]
 fn a_second_run_does_not_overwrite_the_first() {
     let runs = tempfile::tempdir().unwrap();
-    run(runs.path(), &["reinforcement.max_steps=1"], false, &mut Silent);
+    run(
+        runs.path(),
+        &["reinforcement.max_steps=1"],
+        false,
+        &mut Silent,
+    );
     let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
-    assert!(matches!(job.run(false, &mut Silent), Err(Error::RunExists { .. })));
+    assert!(matches!(
+        job.run(false, &mut Silent),
+        Err(Error::RunExists { .. })
+    ));
     let other = job.run(true, &mut Silent).unwrap_err().to_string();
-    assert!(other.contains("reinforcement.max_steps was 1, is 4"), "{other}");
+    assert!(
+        other.contains("reinforcement.max_steps was 1, is 4"),
+        "{other}"
+    );
 }
 
 #[test]
 fn nothing_to_resume_is_said() {
     let runs = tempfile::tempdir().unwrap();
     let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
-    assert!(matches!(job.run(true, &mut Silent), Err(Error::NoCheckpoint { .. })));
+    assert!(matches!(
+        job.run(true, &mut Silent),
+        Err(Error::NoCheckpoint { .. })
+    ));
 }
 
 #[test]
@@ -172,14 +212,29 @@ fn impossible_settings_name_key_value_and_range() {
         format!("{error}: {cause}")
     };
     for (given, expected) in [
-        ("reinforcement.samples=1", "reinforcement.samples must be at least 2, got 1"),
-        ("reinforcement.temperature=-1.0", "reinforcement.temperature must be above 0, got -1"),
+        (
+            "reinforcement.samples=1",
+            "reinforcement.samples must be at least 2, got 1",
+        ),
+        (
+            "reinforcement.temperature=-1.0",
+            "reinforcement.temperature must be above 0, got -1",
+        ),
         ("name=a/b", "name must be letters"),
         ("curriculum.seed=9", "curriculum.seed must be left out"),
         ("reinforcement.sampels=4", "unknown field `sampels`"),
-        ("model.heads=3", "num_attention_heads must be a divisor of hidden_size, got 3"),
-        ("tokenizer.vocab_size=100", "vocab_size must be at least 260, got 100"),
-        ("policy.micro_batch_tokens=0", "micro_batch_tokens must be at least 1, got 0"),
+        (
+            "model.heads=3",
+            "num_attention_heads must be a divisor of hidden_size, got 3",
+        ),
+        (
+            "tokenizer.vocab_size=100",
+            "vocab_size must be at least 260, got 100",
+        ),
+        (
+            "policy.micro_batch_tokens=0",
+            "micro_batch_tokens must be at least 1, got 0",
+        ),
     ] {
         let got = refusal(&[given]);
         assert!(got.contains(expected), "{given}: {got}");
@@ -211,7 +266,11 @@ fn guessing_game() -> Dataset {
     Dataset {
         catalogue,
         ratings: Vec::new(),
-        splits: Splits { train: queries.clone(), validation: queries.clone(), test: queries },
+        splits: Splits {
+            train: queries.clone(),
+            validation: queries.clone(),
+            test: queries,
+        },
         demonstrations,
         drills: Vec::new(),
     }
@@ -237,16 +296,35 @@ fn reinforcement_learns_what_only_the_reward_knows() {
     )
     .unwrap();
     let dataset = guessing_game();
-    let reward =
-        DualGraphReward::new(config.reward.clone(), dataset.catalogue.clone().into(), None, None).unwrap();
+    let reward = DualGraphReward::new(
+        config.reward.clone(),
+        dataset.catalogue.clone().into(),
+        None,
+        None,
+    )
+    .unwrap();
     let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus()).unwrap();
     let model = config.model.with_vocab(tokenizer.vocab_size());
     let mut policy =
         DecoderPolicy::from_scratch(&model, tokenizer, config.policy.clone(), config.seed).unwrap();
-    let task = Task { dataset: &dataset, reward: &reward, policy: &mut policy };
-    let outcome = Trainer::new(&config, task).unwrap().run(&mut Silent).unwrap();
-    let Outcome::Finished(evaluations) = outcome else { panic!("{outcome:?}") };
-    let [_, warm, last] = &evaluations[..] else { panic!("{evaluations:?}") };
-    assert!(warm.overall.right <= 3, "demonstrations say nothing of what is right: {warm:?}");
+    let task = Task {
+        dataset: &dataset,
+        reward: &reward,
+        policy: &mut policy,
+    };
+    let outcome = Trainer::new(&config, task)
+        .unwrap()
+        .run(&mut Silent)
+        .unwrap();
+    let Outcome::Finished(evaluations) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let [_, warm, last] = &evaluations[..] else {
+        panic!("{evaluations:?}")
+    };
+    assert!(
+        warm.overall.right <= 3,
+        "demonstrations say nothing of what is right: {warm:?}"
+    );
     assert_eq!(last.overall.right, 4, "{last:?}");
 }

@@ -10,6 +10,6 @@ mod optimizer;
 mod process;
 mod tokenizer;
 
-pub use process::{set_threads, tune_allocator};
 pub use decoder_policy::DecoderPolicy;
+pub use process::{set_threads, tune_allocator};
 pub use tokenizer::Tokenizer;

@@ -1,5 +1,10 @@
 //! The objective against reference losses and gradients (`data/policy_loss.json` says whence).
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails where an unwrap does; helpers here are part of tests"
+)]
+
 use approx::assert_relative_eq;
 use rerec_policy::{Error, KlEstimator, Objective, ObjectiveConfig};
 use serde_json::Value;

@@ -166,7 +166,7 @@ impl DecoderPolicy {
                 head,
                 targets,
                 &batch.temperatures,
-                &mut |range, log_probs| {
+                |range, log_probs| {
                     let token = |(at, &log_prob): (usize, &f32)| {
                         let (row, index) = places[at];
                         let reference = anchors.as_ref().map(|a| f64::from(a[at]));

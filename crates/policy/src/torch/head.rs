@@ -36,7 +36,7 @@ pub(super) fn backward(
     head: &Tensor,
     targets: &Tensor,
     temperatures: &Tensor,
-    slope: &mut dyn FnMut(Range<usize>, &[f32]) -> Vec<f32>,
+    mut slope: impl FnMut(Range<usize>, &[f32]) -> Vec<f32>,
 ) -> Result<()> {
     let (hidden_gradient, head_gradient) = no_grad(|| -> Result<_> {
         let hidden_gradient = hidden.f_empty_like()?;
@@ -144,7 +144,7 @@ mod tests {
 
         let (h, w) = leaf();
         let mut seen = Vec::new();
-        backward(&h, &w, &targets, &temperatures, &mut |range, log_probs| {
+        backward(&h, &w, &targets, &temperatures, |range, log_probs| {
             seen.extend_from_slice(log_probs);
             slopes[range].to_vec()
         })

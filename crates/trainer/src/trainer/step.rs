@@ -38,7 +38,11 @@ impl Trainer<'_> {
         metrics.epoch = epoch;
         metrics.queries = batch.len();
         metrics.learning_rate = learning_rate;
-        if self.state.steps % self.config.evaluation.every == 0 {
+        if self
+            .state
+            .steps
+            .is_multiple_of(self.config.evaluation.every)
+        {
             metrics.validation = by_class(&self.validate(observer)?);
         }
         self.keep(&metrics, &rollouts, &rewards, &credited, epoch)?;
@@ -47,7 +51,8 @@ impl Trainer<'_> {
             metrics: &metrics,
             steps_left,
         });
-        if self.state.steps % self.config.reinforcement.checkpoint_every == 0 {
+        let checkpoint_every = self.config.reinforcement.checkpoint_every;
+        if self.state.steps.is_multiple_of(checkpoint_every) {
             self.curves.draw(&self.folder)?;
             self.checkpoint(observer)?;
         }
