@@ -282,14 +282,17 @@ fn reinforcement_learns_what_only_the_reward_knows() {
     let config = config(
         runs.path(),
         &[
-            "warm_start.steps=60",
+            "model.hidden_size=32",
+            "model.intermediate_size=64",
+            "model.initializer_range=0.1",
+            "warm_start.steps=150",
             "warm_start.demonstrations=16",
             "warm_start.learning_rate=1e-2",
             "reinforcement.epochs=25",
             "reinforcement.max_steps=25",
             "reinforcement.samples=16",
             "reinforcement.max_new_tokens=40",
-            "reinforcement.learning_rate=1e-2",
+            "reinforcement.learning_rate=3e-3",
             "curriculum.too_few=all",
             "objective.kl_coefficient=0.001",
         ],
@@ -322,6 +325,10 @@ fn reinforcement_learns_what_only_the_reward_knows() {
     let [_, warm, last] = &evaluations[..] else {
         panic!("{evaluations:?}")
     };
+    assert_eq!(
+        warm.without_answer, 0,
+        "the warm start teaches to answer: {warm:?}"
+    );
     assert!(
         warm.overall.right <= 3,
         "demonstrations say nothing of what is right: {warm:?}"
