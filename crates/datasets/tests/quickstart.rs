@@ -121,7 +121,10 @@ fn candidates_are_distinct_hold_the_target_and_nothing_liked() {
             .iter()
             .map(|id| title(&world.catalogue, id))
             .collect();
-        let numbered = listed.iter().zip(1..).map(|(title, place)| format!("[{place}]{title}"));
+        let numbered = listed
+            .iter()
+            .zip(1..)
+            .map(|(title, place)| format!("[{place}]{title}"));
         let numbered: Vec<String> = numbered.collect();
         let end = format!("Options:\n{}\nAnswer:\n", numbered.join("\n"));
         assert!(query.prompt.ends_with(&end), "{}", query.prompt);
