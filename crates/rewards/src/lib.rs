@@ -20,7 +20,8 @@ pub use answer::{
 };
 pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
 pub use embeddings::{
-    ContrastReport, EmbeddingFormat, EmbeddingTable, ItemEmbeddings, MAX_CONTRAST, Similarity, SimilarityConfig,
+    ContrastReport, EmbeddingFormat, EmbeddingTable, ItemEmbeddings, MAX_CONTRAST, Similarity,
+    SimilarityConfig,
 };
 pub use error::{Error, Result};
 pub use fault::Place;
@@ -30,8 +31,8 @@ pub use graph::{
     RelationStatistics, Triple,
 };
 pub use lightgcn::{
-    EpochReport, FittedLightGcn, InteractionFormat, InteractionSplit, Interactions, LightGcn, LightGcnConfig,
-    RankingQuality,
+    EpochReport, FittedLightGcn, InteractionFormat, InteractionSplit, Interactions, LightGcn,
+    LightGcnConfig, RankingQuality,
 };
 pub use matcher::{TitleLookup, TitleMatch, TitleMatcher};
 pub use missing::MissingPolicy;
