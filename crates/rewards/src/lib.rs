@@ -45,3 +45,8 @@ pub use reward::{
     DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,
     RewardSummary, RewardTerm, RewardWeights, Sample, per_sample,
 };
+
+/// Compiles and runs the example in the workspace's README, which depends on this crate alone.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct WorkspaceReadme;
