@@ -46,13 +46,11 @@ impl Trainer<'_> {
         queries: &[Query],
         observer: &mut dyn Observer,
     ) -> Step<Evaluation> {
-        let group = |q: &'_ Query| (q.id.clone(), q.prompt.clone());
-        let prompts: Vec<(String, String)> = queries.iter().map(group).collect();
-        let groups: Vec<PromptGroup<'_>> = prompts
+        let groups: Vec<PromptGroup<'_>> = queries
             .iter()
-            .map(|(query, prompt)| PromptGroup {
-                query,
-                prompt,
+            .map(|query| PromptGroup {
+                query: &query.id,
+                prompt: &query.prompt,
                 samples: 1,
             })
             .collect();
