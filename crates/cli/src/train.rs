@@ -12,9 +12,8 @@ use std::{
 };
 
 use clap::Args as ClapArgs;
-use rerec_datasets::Dataset;
 use rerec_policy::tune_allocator;
-use rerec_trainer::{Evaluation, Job, Outcome, TrainConfig, accuracy_table};
+use rerec_trainer::{Job, Outcome, TrainConfig, accuracy_table};
 
 use self::progress::Bars;
 use crate::error::Failure;
@@ -48,7 +47,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     match outcome {
         Outcome::Finished(evaluations) => {
             let minutes = begun.elapsed().as_secs_f64() / 60.0;
-            eprintln!("\n{}", summary(&evaluations, job.dataset()));
+            let table = accuracy_table(&evaluations, &job.dataset().splits.test);
+            eprintln!("\nAccuracy on held-out queries, in percent:\n\n{table}");
             eprintln!(
                 "{minutes:.1} minutes. Learning curves, metrics, rollouts, checkpoint: {}",
                 folder.display()
@@ -89,14 +89,4 @@ fn overview(job: &Job) -> String {
         splits.test.len(),
         job.policy().parameters() as f64 / 1e6
     )
-}
-
-fn summary(evaluations: &[Evaluation], data: &Dataset) -> String {
-    let test = &data.splits.test;
-    let candidates = test.iter().map(|q| q.candidates.len()).sum::<usize>() as f64;
-    let table = accuracy_table(
-        &evaluations.iter().collect::<Vec<_>>(),
-        candidates / test.len().max(1) as f64,
-    );
-    format!("Accuracy on held-out queries, in percent:\n\n{table}")
 }

@@ -2,11 +2,15 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
+use rerec_datasets::Query;
+
 use crate::{Accuracy, Evaluation};
 
-/// A Markdown table of accuracies in percent: a row for each query class, a column for each evaluation, and
-/// what a guess among `candidates` items would reach.
-pub fn accuracy_table(evaluations: &[&Evaluation], candidates: f64) -> String {
+/// A Markdown table of accuracies in percent on `queries`: a row for each class, a column for each evaluation, and
+/// what a guess among the candidates would reach.
+pub fn accuracy_table(evaluations: &[Evaluation], queries: &[Query]) -> String {
+    let candidates: usize = queries.iter().map(|q| q.candidates.len()).sum();
+    let candidates = candidates as f64 / queries.len().max(1) as f64;
     let mut table = String::from("| query class | queries | guess |");
     for e in evaluations {
         let _ = write!(table, " {} |", e.phase.label());
@@ -55,8 +59,16 @@ mod tests {
             without_answer: 0,
             mean_tokens: 10.0,
         };
+        let query = Query {
+            id: "q".to_owned(),
+            class: QueryClass::Implicit,
+            prompt: String::new(),
+            targets: vec!["0".into()],
+            candidates: ["0", "1", "2", "3", "4"].map(Into::into).into(),
+            history: Vec::new(),
+        };
         let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\
                         | implicit | 4 | 20.0 | 75.0 |\n| all | 4 | 20.0 | 75.0 |\n";
-        assert_eq!(accuracy_table(&[&evaluation], 5.0), expected);
+        assert_eq!(accuracy_table(&[evaluation], &[query]), expected);
     }
 }

@@ -22,11 +22,8 @@ impl Trainer<'_> {
         let evaluation = self.evaluate(phase, &self.task.dataset.splits.test, observer)?;
         let _ = observer.event(&Event::Evaluated(&evaluation));
         self.state.evaluations.push(evaluation);
-        let candidates = mean_candidates(&self.task.dataset.splits.test);
-        let table = accuracy_table(
-            &self.state.evaluations.iter().collect::<Vec<_>>(),
-            candidates,
-        );
+        let queries = &self.task.dataset.splits.test;
+        let table = accuracy_table(&self.state.evaluations, queries);
         self.folder.write("accuracy.md", &table)?;
         Ok(())
     }
@@ -105,10 +102,6 @@ impl Trainer<'_> {
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0usize), |(sum, count), x| (sum + x, count + 1));
     sum / count.max(1) as f64
-}
-
-fn mean_candidates(queries: &[Query]) -> f64 {
-    mean(queries.iter().map(|q| q.candidates.len() as f64)).max(1.0)
 }
 
 /// Shares of right answers under the names of the classes, and `all`.
