@@ -118,7 +118,12 @@ fn one_seed_gives_one_run() {
     );
     let first = run(a.path(), &[], false, &mut Silent);
     assert_eq!(run(b.path(), &[], false, &mut Silent), first);
-    for name in ["metrics.jsonl", "rollouts.jsonl", "accuracy.md"] {
+    for name in [
+        "metrics.jsonl",
+        "rollouts.jsonl",
+        "epochs.jsonl",
+        "accuracy.md",
+    ] {
         assert_eq!(lines(a.path(), name), lines(b.path(), name));
     }
     run(c.path(), &["seed=6"], false, &mut Silent);
@@ -142,7 +147,7 @@ fn a_resumed_run_gives_the_same_numbers() {
     assert_eq!(stopped, Outcome::Stopped);
     assert_eq!(lines(parts.path(), "metrics.jsonl").lines().count(), 1);
     assert_eq!(run(parts.path(), &[], true, &mut Silent), expected);
-    for name in ["metrics.jsonl", "rollouts.jsonl"] {
+    for name in ["metrics.jsonl", "rollouts.jsonl", "epochs.jsonl"] {
         assert_eq!(lines(whole.path(), name), lines(parts.path(), name));
     }
 }
@@ -165,6 +170,12 @@ fn a_run_leaves_its_files() {
         let reward = record.reward.unwrap();
         assert_eq!(reward.answer.is_some(), reward.format > 0.0);
     }
+    let epochs = lines(runs.path(), "epochs.jsonl");
+    let [epoch] = epochs.lines().collect::<Vec<_>>()[..] else {
+        panic!("one epoch of three batches ended in four steps: {epochs}")
+    };
+    let epoch: rerec_trainer::EpochRecord = serde_json::from_str(epoch).unwrap();
+    assert_eq!((epoch.step, epoch.statistics.served), (3, 12));
     assert!(lines(runs.path(), "curves.svg").contains("</svg>"));
     assert!(lines(runs.path(), "accuracy.md").contains("| all | 5 |"));
 }

@@ -20,7 +20,9 @@ impl<'a> Line<'a> {
     }
 }
 
-const SIZE: (u32, u32) = (1040, 720);
+/// Width of the picture and height of a row of charts, in pixels.
+const WIDTH: u32 = 1040;
+const ROW: u32 = 350;
 /// Height of a legend's line as a share of the chart.
 const LEGEND_LINE: f64 = 0.08;
 const FONT: &str = "sans-serif";
@@ -43,11 +45,11 @@ const COLOURS: [RGBColor; 6] = [
 pub(crate) fn svg(panels: &[Panel<'_>]) -> Result<String, String> {
     let mut text = String::new();
     {
-        let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let rows = panels.len().div_ceil(2);
+        let size = (WIDTH, ROW * rows as u32 + 20);
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
         root.fill(&WHITE).map_err(|e| e.to_string())?;
-        let cells = root
-            .margin(10, 10, 10, 10)
-            .split_evenly((panels.len().div_ceil(2), 2));
+        let cells = root.margin(10, 10, 10, 10).split_evenly((rows, 2));
         for (cell, panel) in cells.iter().zip(panels) {
             draw(cell, panel).map_err(|e| e.to_string())?;
         }

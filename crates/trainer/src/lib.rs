@@ -32,6 +32,6 @@ pub use evaluation::{Accuracy, Evaluation, Phase};
 #[cfg(feature = "torch")]
 pub use job::Job;
 pub use observer::{Event, Observer, Silent};
-pub use record::{MetricsRecord, RolloutRecord, SegmentRecord};
+pub use record::{EpochRecord, MetricsRecord, RolloutRecord, SegmentRecord};
 pub use table::accuracy_table;
 pub use trainer::{Outcome, Task, Trainer};

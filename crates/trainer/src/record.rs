@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use rerec_curriculum::EpochStatistics;
 use rerec_policy::Finish;
 use rerec_rewards::{RewardBreakdown, RewardSummary};
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,16 @@ pub struct SegmentRecord {
     pub ratio: f64,
     /// Mean advantage of its tokens; none for a segment without a token.
     pub advantage: Option<f64>,
+}
+
+/// The pool of queries at the end of an epoch; a line of `epochs.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Steps of reinforcement done by then.
+    pub step: u64,
+    /// What the curriculum counted.
+    #[serde(flatten)]
+    pub statistics: EpochStatistics,
 }
 
 /// One step of reinforcement; a line of `metrics.jsonl`. Holds no timings, so that two runs from one seed

@@ -26,9 +26,10 @@ pub(crate) struct State {
     pub(crate) warm_validation: BTreeMap<String, f64>,
     /// Evaluations on test queries.
     pub(crate) evaluations: Vec<Evaluation>,
-    /// Bytes of `metrics.jsonl` and `rollouts.jsonl` that belong to finished steps.
+    /// Bytes of `metrics.jsonl`, `rollouts.jsonl` and `epochs.jsonl` that belong to finished steps.
     pub(crate) metrics_len: u64,
     pub(crate) rollouts_len: u64,
+    pub(crate) epochs_len: u64,
 }
 
 impl Default for State {
@@ -43,6 +44,7 @@ impl Default for State {
             evaluations: Vec::new(),
             metrics_len: 0,
             rollouts_len: 0,
+            epochs_len: 0,
         }
     }
 }

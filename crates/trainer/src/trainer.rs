@@ -13,7 +13,7 @@ use rerec_rewards::{ItemIndex, Reward};
 
 use self::evaluate::by_class;
 use crate::{
-    CurriculumMetric, Evaluation, Phase, TrainConfig,
+    CurriculumMetric, EpochRecord, Evaluation, Phase, TrainConfig,
     credit::Crediter,
     curves::Curves,
     error::{Error, Result},
@@ -63,6 +63,7 @@ pub struct Trainer<'a> {
     queries: HashMap<&'a str, PreparedQuery<'a>>,
     metrics: JsonLines,
     rollouts: JsonLines,
+    epochs: JsonLines,
     curves: Curves,
 }
 
@@ -207,8 +208,13 @@ impl<'a> Trainer<'a> {
                     self.state.pending = ids.iter().map(|id| id.as_str().to_owned()).collect()
                 }
                 None => {
-                    let statistics = self.curriculum.end_epoch();
-                    go_on(observer.event(&Event::Epoch(&statistics)))?;
+                    let ended = EpochRecord {
+                        step: self.state.steps,
+                        statistics: self.curriculum.end_epoch(),
+                    };
+                    self.epochs.push(&ended)?;
+                    self.curves.epoch(&ended);
+                    go_on(observer.event(&Event::Epoch(&ended.statistics)))?;
                 }
             }
         }
@@ -251,7 +257,8 @@ impl<'a> Parts<'a> {
     ) -> Result<Trainer<'a>> {
         let metrics = folder.lines("metrics.jsonl", state.metrics_len)?;
         let rollouts = folder.lines("rollouts.jsonl", state.rollouts_len)?;
-        let mut curves = Curves::default();
+        let epochs = folder.lines("epochs.jsonl", state.epochs_len)?;
+        let mut curves = Curves::of_pool(curriculum.queries().len());
         curves.validated(0, &state.warm_validation);
         curves.read(&folder)?;
         let Self {
@@ -270,6 +277,7 @@ impl<'a> Parts<'a> {
             queries,
             metrics,
             rollouts,
+            epochs,
             curves,
         })
     }

@@ -19,6 +19,7 @@ impl Trainer<'_> {
     pub(super) fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<()> {
         self.state.metrics_len = self.metrics.len();
         self.state.rollouts_len = self.rollouts.len();
+        self.state.epochs_len = self.epochs.len();
         checkpoint::save(self.folder.path(), |folder| {
             let policy = folder.join("policy");
             fs::create_dir(&policy).map_err(|source| Error::Io {
