@@ -137,7 +137,7 @@ impl Evaluator {
         &self,
         queries: &[RankedQuery<'_, T>],
     ) -> Result<Evaluation> {
-        const CHUNK: usize = 1024;
+        const CHUNK: usize = 512;
         let width = self.metrics.len();
         let mut values = vec![0.0; queries.len() * width];
         let mut outcomes = vec![QueryOutcome::Scored; queries.len()];
@@ -145,19 +145,22 @@ impl Evaluator {
             .par_chunks(CHUNK)
             .zip(outcomes.par_chunks_mut(CHUNK));
         let chunks = chunks.zip(values.par_chunks_mut(CHUNK * width)).enumerate();
-        chunks.try_for_each(|(chunk, ((queries, outcomes), values))| {
-            let mut judged = Judged::default();
-            let rows = values.chunks_mut(width);
-            for (at, ((query, outcome), row)) in queries.iter().zip(outcomes).zip(rows).enumerate()
-            {
-                let place = |source| Error::Query {
-                    query: chunk * CHUNK + at,
-                    source: Box::new(source),
-                };
-                *outcome = self.measure(query, &mut judged, row).map_err(place)?;
-            }
-            Ok(())
-        })?;
+        chunks
+            .with_max_len(1)
+            .try_for_each(|(chunk, ((queries, outcomes), values))| {
+                let mut judged = Judged::default();
+                let rows = values.chunks_mut(width);
+                for (at, ((query, outcome), row)) in
+                    queries.iter().zip(outcomes).zip(rows).enumerate()
+                {
+                    let place = |source| Error::Query {
+                        query: chunk * CHUNK + at,
+                        source: Box::new(source),
+                    };
+                    *outcome = self.measure(query, &mut judged, row).map_err(place)?;
+                }
+                Ok(())
+            })?;
         Ok(Evaluation::new(self.metrics.clone(), values, outcomes))
     }
 

@@ -1,12 +1,7 @@
 use std::hash::Hash;
 
-use rustc_hash::FxHashMap;
-
-use super::distinct::repetitions;
+use super::distinct::Distinct;
 use super::{Conventions, NegativeGrades, Pool, Relevance};
-
-/// Up to this many judged items a search beats a table.
-const FEW: usize = 8;
 
 /// A judged item at its rank.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +22,13 @@ pub(super) struct Judged {
     pub(super) relevant: usize,
     /// Judged items that are not relevant, N.
     pub(super) not_relevant: usize,
-    /// Length of the list without repetitions.
+    /// Length of the list without repetitions, if it was asked for.
     pub(super) listed: usize,
-    repeated: Vec<usize>,
+    distinct: Distinct,
 }
 
 impl Judged {
-    /// Reads one list; `whole` asks for repetitions behind the last judged item as well.
+    /// Reads one list, up to its last judged item unless the `whole` of it is asked for.
     pub(super) fn read<T: Eq + Hash>(
         &mut self,
         ranked: &[T],
@@ -41,67 +36,48 @@ impl Judged {
         whole: bool,
         conventions: &Conventions,
     ) {
-        self.clear();
-        if relevance.len() <= FEW {
-            self.search(ranked, relevance);
-        } else {
-            self.look_up(ranked, relevance);
+        let judged = relevance.len();
+        // Judged items have the first numbers, and once they are listed one behind those.
+        let item_of = |number: usize| match number.checked_sub(judged) {
+            None => relevance.get(number).0,
+            Some(at) => &ranked[at],
+        };
+        self.placed.clear();
+        self.pool.clear();
+        let mut numbers = self.distinct.begin(judged + ranked.len());
+        for number in 0..judged {
+            let (item, grade) = relevance.get(number);
+            match numbers.renumber(item, number, item_of) {
+                None => self.pool.push(grade),
+                // An item judged twice keeps its first grade.
+                Some(first) => _ = numbers.renumber(item, first, item_of),
+            }
         }
-        self.skip_repetitions(ranked, whole);
+        let up_to = if whole || !self.pool.is_empty() {
+            ranked.len()
+        } else {
+            0
+        };
+        let mut repetitions = 0;
+        for (at, item) in ranked[..up_to].iter().enumerate() {
+            match numbers.renumber(item, judged + at, item_of) {
+                None => {}
+                Some(earlier) if earlier >= judged => repetitions += 1,
+                Some(earlier) => {
+                    let (_, grade) = relevance.get(earlier);
+                    let position = at - repetitions;
+                    self.placed.push(Placed { position, grade });
+                    if self.placed.len() == self.pool.len() && !whole {
+                        break;
+                    }
+                }
+            }
+        }
+        self.listed = ranked.len() - repetitions;
         self.count(conventions);
     }
 
-    fn clear(&mut self) {
-        self.placed.clear();
-        self.pool.clear();
-        self.repeated.clear();
-    }
-
-    fn search<T: Eq>(&mut self, ranked: &[T], relevance: Relevance<'_, T>) {
-        for judged in 0..relevance.len() {
-            let (item, grade) = relevance.get(judged);
-            if (0..judged).any(|earlier| relevance.get(earlier).0 == item) {
-                continue;
-            }
-            self.pool.push(grade);
-            if let Some(position) = ranked.iter().position(|listed| listed == item) {
-                self.placed.push(Placed { position, grade });
-            }
-        }
-        if self.placed.len() > 1 {
-            self.placed.sort_unstable_by_key(|placed| placed.position);
-        }
-    }
-
-    fn look_up<T: Eq + Hash>(&mut self, ranked: &[T], relevance: Relevance<'_, T>) {
-        let mut grades = FxHashMap::default();
-        for (item, grade) in (0..relevance.len()).map(|judged| relevance.get(judged)) {
-            // An item judged twice keeps its first grade.
-            grades.entry(item).or_insert_with(|| {
-                self.pool.push(grade);
-                grade
-            });
-        }
-        for (position, item) in ranked.iter().enumerate() {
-            if let Some(grade) = grades.remove(item) {
-                self.placed.push(Placed { position, grade });
-            }
-        }
-    }
-
-    /// Moves every item up by the repetitions above it.
-    fn skip_repetitions<T: Eq + Hash>(&mut self, ranked: &[T], whole: bool) {
-        let last = self.placed.last().map_or(0, |last| last.position);
-        let looked_at = if whole { ranked.len() } else { last };
-        repetitions(&ranked[..looked_at], &mut self.repeated);
-        if !self.repeated.is_empty() {
-            for placed in &mut self.placed {
-                placed.position -= self.repeated.partition_point(|&at| at < placed.position);
-            }
-        }
-        self.listed = ranked.len() - self.repeated.len();
-    }
-
+    #[inline]
     fn count(&mut self, conventions: &Conventions) {
         if conventions.pool == Pool::Listed {
             self.pool.clear();
