@@ -17,7 +17,8 @@ pub struct TokenizerConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecoderPolicyConfig {
-    /// Padded tokens of one forward and backward pass; changes memory and speed, not the gradient.
+    /// Tokens of one forward and backward pass, a prompt that several responses share counted once; changes memory and
+    /// speed, not the gradient.
     /// Default 8192; at least 1.
     pub micro_batch_tokens: usize,
     /// Responses sampled side by side; bounds the KV cache. Default 256; at least 1.

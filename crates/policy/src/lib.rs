@@ -13,7 +13,7 @@
 //!
 //! let objective = Objective::new(ObjectiveConfig::default())?;
 //! // ratio = exp(-1.0 - -1.5) = 1.6487 is clipped to 1.2, so the gradient is cut.
-//! let term = objective.token(-1.0, -1.5, None, 2.0);
+//! let term = objective.token(-1.0, -1.0 - -1.5, None, 2.0);
 //! assert_eq!(term.loss, -2.4);
 //! assert_eq!(term.gradient, 0.0);
 //! assert!(term.clipped);
@@ -33,7 +33,7 @@ mod torch;
 pub use config::{DecoderPolicyConfig, OptimizerConfig, TokenizerConfig};
 pub use error::{Error, Result};
 pub use model_config::ModelConfig;
-pub use objective::{KlEstimator, Objective, ObjectiveConfig, TokenTerm};
+pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
     Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedExample, SupervisedStats,
     TrainingSequence, UpdateStats,

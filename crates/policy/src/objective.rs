@@ -1,4 +1,4 @@
-//! The clipped surrogate objective, one token at a time.
+//! The clipped surrogate objectives, one token at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,15 +19,74 @@ pub enum KlEstimator {
     K3,
 }
 
+/// How the ratio h of the policy to the one that sampled enters the loss; A is the advantage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surrogate {
+    /// `-min(h A, clip(h) A)` with the token's own ratio (PPO, arXiv 1707.06347; GRPO). Different clip ranges are
+    /// DAPO's clip-higher.
+    Clipped,
+    /// As `Clipped`, with the sequence's ratio `exp(mean log-ratio)` for each of its tokens (GSPO, arXiv 2507.18071).
+    /// There is no dual clip. Usual with [`Aggregation::SequenceMeanTokenMean`] and clip ranges of some 1e-4.
+    Gspo,
+    /// `-clip(h) A log pi`, the clipped ratio held constant: no token loses its gradient (CISPO, arXiv 2506.13585).
+    Cispo,
+}
+
+/// What the tokens' losses are added up to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregation {
+    /// The mean over all response tokens of the batch (DAPO).
+    TokenMean,
+    /// The mean over sequences of the mean over their tokens (GRPO as first written).
+    SequenceMeanTokenMean,
+    /// The mean over sequences of the sum over their tokens.
+    SequenceMeanTokenSum,
+    /// The mean over sequences of the sum over their tokens, divided by a constant, usually the token limit
+    /// (Dr.GRPO, arXiv 2503.20783). Range: above 0.
+    SequenceMeanTokenSumOver(f64),
+}
+
+impl Aggregation {
+    /// The weight of each sequence's tokens in a batch with the given numbers of response tokens; a sequence without
+    /// tokens does not count.
+    ///
+    /// ```
+    /// use rerec_policy::Aggregation;
+    ///
+    /// assert_eq!(Aggregation::TokenMean.weights(&[3, 1]), [0.25, 0.25]);
+    /// assert_eq!(Aggregation::SequenceMeanTokenMean.weights(&[4, 1]), [0.125, 0.5]);
+    /// assert_eq!(Aggregation::SequenceMeanTokenSumOver(10.0).weights(&[4, 1]), [0.05, 0.05]);
+    /// ```
+    pub fn weights(self, lens: &[usize]) -> Vec<f64> {
+        let tokens = lens.iter().sum::<usize>() as f64;
+        let sequences = lens.iter().filter(|&&len| len > 0).count() as f64;
+        let weight = |&len: &usize| match self {
+            _ if len == 0 => 0.0,
+            Self::TokenMean => 1.0 / tokens,
+            Self::SequenceMeanTokenMean => 1.0 / (sequences * len as f64),
+            Self::SequenceMeanTokenSum => 1.0 / sequences,
+            Self::SequenceMeanTokenSumOver(constant) => 1.0 / (sequences * constant),
+        };
+        lens.iter().map(weight).collect()
+    }
+}
+
 /// Settings of [`Objective`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObjectiveConfig {
-    /// Lower clip range, eps_low. Default 0.2; range `[0, 1)`.
+    /// How the ratio enters. Default clipped.
+    pub surrogate: Surrogate,
+    /// What the tokens' losses are added up to. Default token mean.
+    pub aggregation: Aggregation,
+    /// Lower clip range, eps_low. Default 0.2; range `[0, 1)`, for CISPO `[0, inf)`.
     pub clip_low: f64,
     /// Upper clip range, eps_high. Default 0.2; range `[0, inf)`.
     pub clip_high: f64,
-    /// Bound of the loss for negative advantages, in units of |A| (dual clip). Default none; range `(1, inf)`.
+    /// Bound of the loss for negative advantages, in units of |A| (dual clip), of the clipped surrogate alone. Default
+    /// none; range `(1, inf)`.
     pub dual_clip: Option<f64>,
     /// Estimator of the KL term. Default k3.
     pub kl: KlEstimator,
@@ -38,6 +97,8 @@ pub struct ObjectiveConfig {
 impl Default for ObjectiveConfig {
     fn default() -> Self {
         Self {
+            surrogate: Surrogate::Clipped,
+            aggregation: Aggregation::TokenMean,
             clip_low: 0.2,
             clip_high: 0.2,
             dual_clip: None,
@@ -48,7 +109,7 @@ impl Default for ObjectiveConfig {
 }
 
 /// The clipped objective: `-min(h A, clip(h, 1 - eps_low, 1 + eps_high) A) + beta KL` for each token,
-/// with h = exp(log-probability - log-probability at sampling time).
+/// with h = exp(log-probability - log-probability at sampling time), or another [`Surrogate`].
 ///
 /// Log-ratios are clamped to ±20, so that gradients stay finite.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +132,8 @@ pub struct TokenTerm {
 
 /// Bound on |log-ratio| before exponentiation.
 const MAX_LOG_RATIO: f64 = 20.0;
+/// Upper bound on the log-ratio of a sequence.
+const MAX_SEQUENCE_LOG_RATIO: f64 = 10.0;
 /// Bound on the k3 estimate.
 const MAX_K3: f64 = 10.0;
 
@@ -81,11 +144,15 @@ impl Objective {
     /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) names the setting, its value and its range.
     pub fn new(config: ObjectiveConfig) -> Result<Self> {
         let c = &config;
+        let (lowest, range) = match c.surrogate {
+            Surrogate::Cispo => (f64::INFINITY, "in [0, inf)"),
+            Surrogate::Clipped | Surrogate::Gspo => (1.0, "in [0, 1)"),
+        };
         check(
-            (0.0..1.0).contains(&c.clip_low),
+            (0.0..lowest).contains(&c.clip_low),
             "clip_low",
             c.clip_low,
-            "in [0, 1)",
+            range,
         )?;
         check(
             c.clip_high >= 0.0 && c.clip_high.is_finite(),
@@ -94,11 +161,21 @@ impl Objective {
             "in [0, inf)",
         )?;
         if let Some(bound) = c.dual_clip {
+            let is_used = c.surrogate == Surrogate::Clipped;
+            check(is_used, "dual_clip", bound, "left out for gspo and cispo")?;
             check(
                 bound > 1.0 && bound.is_finite(),
                 "dual_clip",
                 bound,
                 "in (1, inf)",
+            )?;
+        }
+        if let Aggregation::SequenceMeanTokenSumOver(constant) = c.aggregation {
+            check(
+                constant > 0.0 && constant.is_finite(),
+                "sequence_mean_token_sum_over",
+                constant,
+                "above 0",
             )?;
         }
         check(
@@ -115,16 +192,37 @@ impl Objective {
         self.config.kl_coefficient
     }
 
-    /// Loss and gradient of one token from its log-probability now, at sampling time, and under the
-    /// reference policy (none: no KL term), in nats.
+    /// The weight of each sequence's tokens, of a batch with the given numbers of response tokens.
+    pub fn weights(&self, lens: &[usize]) -> Vec<f64> {
+        self.config.aggregation.weights(lens)
+    }
+
+    /// Whether [`Objective::token`] wants the mean log-ratio of the token's sequence instead of its own.
+    pub fn is_sequence_level(&self) -> bool {
+        self.config.surrogate == Surrogate::Gspo
+    }
+
+    /// Loss and gradient of one token from its log-probability now, its log-ratio (log-probability now less that at
+    /// sampling time; see [`Objective::is_sequence_level`]), and its log-probability under the reference policy (none:
+    /// no KL term), in nats.
     pub fn token(
         &self,
         log_prob: f64,
-        old_log_prob: f64,
+        log_ratio: f64,
         reference_log_prob: Option<f64>,
         advantage: f64,
     ) -> TokenTerm {
-        let mut term = self.surrogate(log_prob - old_log_prob, advantage);
+        let mut term = match self.config.surrogate {
+            Surrogate::Clipped => {
+                let ratio = Ratio::new(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO);
+                self.bounded_below(self.clipped(&ratio, advantage), advantage)
+            }
+            Surrogate::Gspo => {
+                let ratio = Ratio::new(log_ratio, f64::NEG_INFINITY, MAX_SEQUENCE_LOG_RATIO);
+                self.clipped(&ratio, advantage)
+            }
+            Surrogate::Cispo => self.held(log_prob, log_ratio, advantage),
+        };
         if let Some(reference) = reference_log_prob {
             let (kl, slope) = self.kl(reference - log_prob);
             term.kl = kl;
@@ -134,42 +232,48 @@ impl Objective {
         term
     }
 
-    fn surrogate(&self, log_ratio: f64, advantage: f64) -> TokenTerm {
-        let ratio = log_ratio.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO).exp();
-        let bounded = ratio.clamp(1.0 - self.config.clip_low, 1.0 + self.config.clip_high);
-        let (free, cut) = (-advantage * ratio, -advantage * bounded);
-        let slope = if log_ratio.abs() < MAX_LOG_RATIO {
-            free
-        } else {
-            0.0
-        };
-        let mut term = if cut > free {
-            TokenTerm {
-                loss: cut,
-                gradient: 0.0,
-                kl: 0.0,
-                clipped: true,
-            }
+    /// `-min(h A, clip(h) A)`.
+    fn clipped(&self, ratio: &Ratio, advantage: f64) -> TokenTerm {
+        let (free, cut) = (
+            -advantage * ratio.value,
+            -advantage * self.clip(ratio.value),
+        );
+        if cut > free {
+            TokenTerm::flat(cut)
         } else {
             TokenTerm {
                 loss: free,
-                gradient: slope,
+                gradient: if ratio.is_clamped { 0.0 } else { free },
                 kl: 0.0,
                 clipped: false,
             }
-        };
-        if let Some(bound) = self.config.dual_clip
-            && advantage < 0.0
-            && term.loss > -advantage * bound
-        {
-            term = TokenTerm {
-                loss: -advantage * bound,
-                gradient: 0.0,
-                kl: 0.0,
-                clipped: true,
-            };
         }
-        term
+    }
+
+    /// The dual clip: what a negative advantage can cost.
+    fn bounded_below(&self, term: TokenTerm, advantage: f64) -> TokenTerm {
+        match self.config.dual_clip {
+            Some(bound) if advantage < 0.0 && term.loss > -advantage * bound => {
+                TokenTerm::flat(-advantage * bound)
+            }
+            _ => term,
+        }
+    }
+
+    /// `-clip(h) A log pi`, the clipped ratio held constant.
+    fn held(&self, log_prob: f64, log_ratio: f64, advantage: f64) -> TokenTerm {
+        let ratio = Ratio::new(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO).value;
+        let gradient = -advantage * self.clip(ratio);
+        TokenTerm {
+            loss: gradient * log_prob,
+            gradient,
+            kl: 0.0,
+            clipped: self.clip(ratio) != ratio,
+        }
+    }
+
+    fn clip(&self, ratio: f64) -> f64 {
+        ratio.clamp(1.0 - self.config.clip_low, 1.0 + self.config.clip_high)
     }
 
     /// The estimate and its derivative by the policy's log-probability.
@@ -187,6 +291,33 @@ impl Objective {
                     (estimate, 1.0 - clamped.exp())
                 }
             }
+        }
+    }
+}
+
+/// exp of a log-ratio that was kept within bounds.
+struct Ratio {
+    value: f64,
+    is_clamped: bool,
+}
+
+impl Ratio {
+    fn new(log_ratio: f64, low: f64, high: f64) -> Self {
+        Self {
+            value: log_ratio.clamp(low, high).exp(),
+            is_clamped: log_ratio <= low || log_ratio >= high,
+        }
+    }
+}
+
+impl TokenTerm {
+    /// Where clipping took the gradient away.
+    fn flat(loss: f64) -> Self {
+        Self {
+            loss,
+            gradient: 0.0,
+            kl: 0.0,
+            clipped: true,
         }
     }
 }

@@ -99,7 +99,7 @@ pub struct SupervisedStats {
     pub tokens: usize,
 }
 
-/// What a policy-gradient step did. Means are over the batch's response tokens.
+/// What a policy-gradient step did. Means are over the batch's response tokens, the loss as the objective adds it up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct UpdateStats {
     /// The objective to minimise, KL term included.
@@ -149,7 +149,7 @@ pub trait Policy {
         learning_rate: f64,
     ) -> Result<SupervisedStats>;
 
-    /// One optimiser step on the token-mean objective.
+    /// One optimiser step on the objective.
     fn update(
         &mut self,
         batch: &[TrainingSequence<'_>],

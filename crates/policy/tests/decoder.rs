@@ -8,9 +8,9 @@
 use std::ops::ControlFlow;
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Error, Finish, ModelConfig, Objective, ObjectiveConfig,
-    Policy, PromptGroup, Rollout, Sampling, SupervisedExample, Tokenizer, TokenizerConfig,
-    TrainingSequence,
+    Aggregation, DecoderPolicy, DecoderPolicyConfig, Error, Finish, ModelConfig, Objective,
+    ObjectiveConfig, Policy, PromptGroup, Rollout, Sampling, SupervisedExample, Surrogate,
+    Tokenizer, TokenizerConfig, TrainingSequence,
 };
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
@@ -112,7 +112,7 @@ fn rollouts_come_in_order_with_their_bytes() {
     }
 }
 
-/// The cached, batched, compacted decoding and the padded training pass are the same distribution.
+/// The cached, batched, compacted decoding and the packed training pass are the same distribution.
 #[test]
 fn sampling_and_training_see_the_same_log_probs() {
     for temperature in [1.0, 0.7, 0.0] {
@@ -148,9 +148,10 @@ fn a_sample_depends_on_its_query_not_on_its_batch() {
     assert_ne!(alone[0].token_ids, alone[1].token_ids);
 }
 
+/// One micro-batch, where each prompt is shared by its group, against a micro-batch for every response.
 #[test]
-fn micro_batches_leave_the_gradient_unchanged() {
-    let norm = |micro_batch_tokens: usize| {
+fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
+    let stats = |micro_batch_tokens: usize, config: &ObjectiveConfig| {
         let mut policy = policy_with(DecoderPolicyConfig {
             micro_batch_tokens,
             ..Default::default()
@@ -158,13 +159,34 @@ fn micro_batches_leave_the_gradient_unchanged() {
         let rollouts = sample(&mut policy, 1.0);
         let advantages = some_advantages(&rollouts);
         policy.anchor().unwrap();
-        let objective = Objective::new(ObjectiveConfig::default()).unwrap();
+        // Away from the policy that sampled, so that ratios and KL count.
+        let lesson = [SupervisedExample {
+            prompt: TEXTS[0],
+            response: TEXTS[1],
+        }];
+        policy.supervise(&lesson, 1e-2).unwrap();
+        let objective = Objective::new(config.clone()).unwrap();
         policy
             .update(&sequences(&rollouts, &advantages), &objective, 1e-3)
             .unwrap()
-            .grad_norm
     };
-    approx::assert_relative_eq!(norm(1), norm(10_000), max_relative = 1e-5);
+    for surrogate in [Surrogate::Clipped, Surrogate::Gspo, Surrogate::Cispo] {
+        for aggregation in [Aggregation::TokenMean, Aggregation::SequenceMeanTokenMean] {
+            let config = ObjectiveConfig {
+                surrogate,
+                aggregation,
+                ..Default::default()
+            };
+            let (apart, together) = (stats(1, &config), stats(10_000, &config));
+            for (a, b) in [
+                (apart.grad_norm, together.grad_norm),
+                (apart.loss, together.loss),
+                (apart.kl, together.kl),
+            ] {
+                approx::assert_relative_eq!(a, b, max_relative = 2e-5);
+            }
+        }
+    }
 }
 
 #[test]

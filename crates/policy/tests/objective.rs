@@ -6,7 +6,7 @@
 )]
 
 use approx::assert_relative_eq;
-use rerec_policy::{Error, KlEstimator, Objective, ObjectiveConfig};
+use rerec_policy::{Aggregation, Error, KlEstimator, Objective, ObjectiveConfig, Surrogate};
 use serde_json::Value;
 
 type Rows = Vec<Vec<f64>>;
@@ -51,86 +51,134 @@ fn valid(case: &Case) -> impl Iterator<Item = (usize, usize)> {
         .into_iter()
 }
 
-/// Token-mean loss and gradients.
-fn token_mean(case: &Case, objective: &Objective, anchored: bool) -> (f64, Rows) {
-    let count = valid(case).count() as f64;
+/// Loss and gradients of a whole batch.
+fn loss_of(case: &Case, objective: &Objective, anchored: bool) -> (f64, Rows) {
+    let lens: Vec<usize> = (0..case.mask.len())
+        .map(|row| valid(case).filter(|&(i, _)| i == row).count())
+        .collect();
+    let weights = objective.weights(&lens);
+    let log_ratio = |i: usize, t: usize| case.log_prob[i][t] - case.old[i][t];
+    let sequence_log_ratio = |row: usize| {
+        let own = valid(case).filter(|&(i, _)| i == row);
+        own.map(|(i, t)| log_ratio(i, t)).sum::<f64>() / lens[row] as f64
+    };
     let mut gradients: Rows = case.mask.iter().map(|row| vec![0.0; row.len()]).collect();
     let mut loss = 0.0;
     for (i, t) in valid(case) {
+        let log_ratio = match objective.is_sequence_level() {
+            true => sequence_log_ratio(i),
+            false => log_ratio(i, t),
+        };
         let reference = anchored.then_some(case.reference[i][t]);
         let term = objective.token(
             case.log_prob[i][t],
-            case.old[i][t],
+            log_ratio,
             reference,
             case.advantages[i][t],
         );
-        loss += term.loss / count;
-        gradients[i][t] = term.gradient / count;
+        loss += term.loss * weights[i];
+        gradients[i][t] = term.gradient * weights[i];
     }
     (loss, gradients)
 }
 
-fn objective(json: &Value, kl: KlEstimator, kl_coefficient: f64) -> Objective {
-    Objective::new(ObjectiveConfig {
-        clip_low: json["clip_low"].as_f64().or(json["clip"].as_f64()).unwrap(),
-        clip_high: json["clip_high"]
-            .as_f64()
-            .or(json["clip"].as_f64())
-            .unwrap(),
-        dual_clip: json["clip_c"].as_f64(),
-        kl,
-        kl_coefficient,
-    })
-    .unwrap()
+fn config(json: &Value, case: &Case) -> ObjectiveConfig {
+    let number = |name: &str| json[name].as_f64();
+    ObjectiveConfig {
+        clip_low: number("clip_low").or(number("clip")).unwrap(),
+        clip_high: number("clip_high").or(number("clip")).unwrap(),
+        dual_clip: number("clip_c"),
+        kl_coefficient: number("kl_coef").unwrap_or(0.0),
+        aggregation: match json["agg"].as_str() {
+            Some("seq-mean-token-sum") => Aggregation::SequenceMeanTokenSum,
+            Some("seq-mean-token-mean") => Aggregation::SequenceMeanTokenMean,
+            Some("seq-mean-token-sum-norm") => {
+                Aggregation::SequenceMeanTokenSumOver(case.mask[0].len() as f64)
+            }
+            Some("token-mean") => Aggregation::TokenMean,
+            other => panic!("unexpected aggregation {other:?}"),
+        },
+        ..Default::default()
+    }
 }
 
 #[track_caller]
 fn assert_matches(expected: &Value, loss: f64, gradients: &Rows, what: &str) {
+    // The reference adds 1e-8 to the length of each row that it takes the mean of.
+    let by_row = expected["agg"] == "seq-mean-token-mean";
+    let tolerance = if by_row { 1e-8 } else { 1e-9 };
     assert_relative_eq!(
         loss,
         expected["loss"].as_f64().unwrap(),
-        max_relative = 1e-9,
-        epsilon = 1e-9
+        max_relative = tolerance,
+        epsilon = tolerance
     );
     let Ok(golden) = serde_json::from_value::<Rows>(expected["grad_log_prob"].clone()) else {
         return;
     };
     for (a, b) in gradients.iter().flatten().zip(golden.iter().flatten()) {
         assert!(
-            (a - b).abs() <= 1e-9 * b.abs().max(1.0),
+            (a - b).abs() <= tolerance * b.abs().max(1.0),
             "{what}: gradient {a}, expected {b}"
         );
     }
 }
 
+#[track_caller]
+fn compare(case: &Case, expected: &Value, config: ObjectiveConfig, anchored: bool) {
+    let objective = Objective::new(config).unwrap();
+    let (loss, gradients) = loss_of(case, &objective, anchored);
+    assert_matches(expected, loss, &gradients, &case.json["id"].to_string());
+}
+
+/// Every aggregation but the plain sum, which knows no batch size.
 #[test]
 fn clipped_surrogates_match() {
     let mut seen = 0;
     for case in cases() {
         let listed = case.json["vanilla"].as_array().unwrap();
         for expected in listed.iter().chain([&case.json["ppo_no_dual_clip"]]) {
-            if expected["agg"] == "token-mean" {
-                let (loss, gradients) =
-                    token_mean(&case, &objective(expected, KlEstimator::K3, 0.0), false);
-                assert_matches(expected, loss, &gradients, &case.json["id"].to_string());
+            if expected["agg"] != "token-sum" {
+                compare(&case, expected, config(expected, &case), false);
                 seen += 1;
             }
         }
     }
-    assert!(seen >= 28 * 2, "only {seen} losses compared");
+    assert!(seen >= 14 * 10, "only {seen} losses compared");
+}
+
+#[test]
+fn sequence_ratios_match() {
+    for case in cases() {
+        for name in ["gspo", "gspo_tight"] {
+            let mut expected = case.json["others"][name].clone();
+            expected["agg"] = "seq-mean-token-mean".into();
+            let config = ObjectiveConfig {
+                surrogate: Surrogate::Gspo,
+                ..config(&expected, &case)
+            };
+            compare(&case, &expected, config, false);
+        }
+    }
+}
+
+#[test]
+fn held_ratios_match() {
+    for case in cases() {
+        let expected = &case.json["others"]["cispo"];
+        let config = ObjectiveConfig {
+            surrogate: Surrogate::Cispo,
+            ..config(expected, &case)
+        };
+        compare(&case, expected, config, false);
+    }
 }
 
 #[test]
 fn the_whole_objective_matches() {
     for case in cases() {
         let expected = &case.json["rerec_objective"];
-        let coefficient = expected["kl_coef"].as_f64().unwrap();
-        let (loss, gradients) = token_mean(
-            &case,
-            &objective(expected, KlEstimator::K3, coefficient),
-            true,
-        );
-        assert_matches(expected, loss, &gradients, &case.json["id"].to_string());
+        compare(&case, expected, config(expected, &case), true);
     }
 }
 
@@ -179,9 +227,9 @@ fn gradients_equal_finite_differences() {
         (-0.5, -2.0, -0.4, 1.0),
         (-3.0, -1.0, -3.3, -0.2),
     ] {
-        let at = |x: f64| objective.token(x, old, Some(reference), advantage).loss;
+        let at = |x: f64| objective.token(x, x - old, Some(reference), advantage).loss;
         let numeric = (at(log_prob + 1e-6) - at(log_prob - 1e-6)) / 2e-6;
-        let term = objective.token(log_prob, old, Some(reference), advantage);
+        let term = objective.token(log_prob, log_prob - old, Some(reference), advantage);
         assert_relative_eq!(term.gradient, numeric, epsilon = 1e-8);
     }
 }

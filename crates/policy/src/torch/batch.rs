@@ -1,6 +1,8 @@
-//! Sequences of unequal length as one padded batch.
+//! Sequences laid one behind the other, with a prompt that several responses share read once.
 
-use tch::Tensor;
+use std::ops::Range;
+
+use tch::{Device, Kind, Tensor};
 
 use crate::Result;
 
@@ -13,18 +15,96 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Ids the model reads: the last response token is only predicted.
+    /// Response tokens the model reads: the last one is only predicted.
+    fn read(&self) -> usize {
+        self.response.len() - 1
+    }
+
+    /// Ids the model reads.
     pub(super) fn input_len(&self) -> usize {
-        self.prompt.len() + self.response.len() - 1
+        self.prompt.len() + self.read()
     }
 }
 
-/// Right-padded rows; padding comes after every token that looks back, so it needs no mask.
+/// Tokens of several sequences in one row, without padding; what may look at what.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// Position of every token within its own sequence.
+    positions: Vec<i64>,
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// A prompt and what follows it.
 #[derive(Debug)]
-pub(super) struct PaddedBatch {
-    /// `[rows, tokens]`.
+pub(crate) struct Block {
+    /// Length of one causal sequence: the prompt, and its response where there is only one.
+    pub(crate) trunk: i64,
+    /// The responses of a shared prompt, each `[tokens, trunk + tokens]`: an additive mask, 0, or minus infinity for
+    /// what lies ahead. A response looks at the trunk and at itself.
+    pub(crate) branches: Vec<Tensor>,
+}
+
+impl Layout {
+    /// Whole sequences of the given lengths.
+    pub(crate) fn of_sequences(lens: &[usize]) -> Result<Self> {
+        let mut layout = Self::default();
+        lens.iter().try_for_each(|&len| layout.add(len, &[]))?;
+        Ok(layout)
+    }
+
+    /// Appends a prompt of `prompt` tokens with responses of the given lengths behind it.
+    fn add(&mut self, prompt: usize, responses: &[usize]) -> Result<()> {
+        let (alone, branches) = match responses {
+            [only] => (*only, [].as_slice()),
+            several => (0, several),
+        };
+        self.append(0, prompt + alone);
+        let branches = branches.iter().filter(|&&len| len > 0).map(|&len| {
+            self.append(prompt, len);
+            branch_mask(len as i64, prompt as i64)
+        });
+        let branches = branches.collect::<Result<_>>()?;
+        let trunk = (prompt + alone) as i64;
+        self.blocks.push(Block { trunk, branches });
+        Ok(())
+    }
+
+    /// Appends tokens at positions `first..first + len` of their sequence.
+    fn append(&mut self, first: usize, len: usize) {
+        self.positions
+            .extend((first..first + len).map(|p| p as i64));
+    }
+
+    /// Position of every token within its own sequence, `[tokens]`.
+    pub(crate) fn positions(&self) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(&self.positions)?)
+    }
+
+    /// Lengths of trunks and branches in order; they add up to the tokens.
+    pub(crate) fn sizes(&self) -> Result<Vec<i64>> {
+        let mut sizes = Vec::new();
+        for block in &self.blocks {
+            sizes.push(block.trunk);
+            for mask in &block.branches {
+                sizes.push(mask.size2()?.0);
+            }
+        }
+        Ok(sizes)
+    }
+}
+
+fn branch_mask(tokens: i64, trunk: i64) -> Result<Tensor> {
+    let all = [tokens, trunk + tokens];
+    Ok(Tensor::f_full(all, f64::NEG_INFINITY, (Kind::Float, Device::Cpu))?.f_triu(trunk + 1)?)
+}
+
+/// Rows of one micro-batch, laid out for the decoder.
+#[derive(Debug)]
+pub(super) struct PackedBatch {
+    /// `[tokens]`.
     pub(super) ids: Tensor,
-    /// Flat positions in `ids` whose hidden state predicts a response token, `[response tokens]`.
+    pub(super) layout: Layout,
+    /// Positions in `ids` whose hidden state predicts a response token, `[response tokens]`.
     pub(super) predictors: Tensor,
     /// The predicted ids, `[response tokens]`.
     pub(super) targets: Tensor,
@@ -32,24 +112,31 @@ pub(super) struct PaddedBatch {
     pub(super) temperatures: Tensor,
 }
 
-impl PaddedBatch {
-    /// Packs rows with at least one prompt and one response token each.
-    pub(super) fn new(rows: &[Row<'_>], pad: u32) -> Result<Self> {
-        let width = rows.iter().map(Row::input_len).max().unwrap_or(0);
-        let mut ids = vec![i64::from(pad); rows.len() * width];
-        let (mut predictors, mut targets, mut temperatures) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, row) in rows.iter().enumerate() {
-            let tokens = row.prompt.iter().chain(row.response).take(row.input_len());
-            for (slot, &id) in ids[i * width..].iter_mut().zip(tokens) {
-                *slot = i64::from(id);
+impl PackedBatch {
+    /// Packs rows with at least one prompt and one response token each. Neighbours with the same prompt share
+    /// it.
+    pub(super) fn new(rows: &[Row<'_>]) -> Result<Self> {
+        let mut layout = Layout::default();
+        let (mut ids, mut predictors) = (Vec::new(), Vec::new());
+        let (mut targets, mut temperatures) = (Vec::new(), Vec::new());
+        for group in sharing(rows) {
+            let prompt = group[0].prompt;
+            let lens: Vec<usize> = group.iter().map(Row::read).collect();
+            layout.add(prompt.len(), &lens)?;
+            ids.extend(prompt.iter().map(|&id| i64::from(id)));
+            let last_of_prompt = ids.len() as i64 - 1;
+            for row in group {
+                let first = ids.len() as i64;
+                predictors.push(last_of_prompt);
+                predictors.extend(first..first + row.read() as i64);
+                ids.extend(row.response[..row.read()].iter().map(|&id| i64::from(id)));
+                targets.extend(row.response.iter().map(|&id| i64::from(id)));
+                temperatures.extend(row.response.iter().map(|_| row.temperature as f32));
             }
-            let first = i * width + row.prompt.len() - 1;
-            predictors.extend((first..first + row.response.len()).map(|p| p as i64));
-            targets.extend(row.response.iter().map(|&id| i64::from(id)));
-            temperatures.extend(row.response.iter().map(|_| row.temperature as f32));
         }
         Ok(Self {
-            ids: Tensor::f_from_slice(&ids)?.f_view([rows.len() as i64, width as i64])?,
+            ids: Tensor::f_from_slice(&ids)?,
+            layout,
             predictors: Tensor::f_from_slice(&predictors)?,
             targets: Tensor::f_from_slice(&targets)?,
             temperatures: Tensor::f_from_slice(&temperatures)?.f_unsqueeze(1)?,
@@ -58,24 +145,32 @@ impl PaddedBatch {
 
     /// The hidden states that predict a response token, `[response tokens, hidden]`.
     pub(super) fn predicting(&self, hidden: &Tensor) -> Result<Tensor> {
-        let width = hidden.size().last().copied().unwrap_or(0);
-        Ok(hidden
-            .f_reshape([-1, width])?
-            .f_index_select(0, &self.predictors)?)
+        Ok(hidden.f_index_select(0, &self.predictors)?)
     }
 }
 
-/// Splits rows into micro-batches of at most `budget` padded tokens, longest first; a row longer than
-/// the budget gets a micro-batch of its own. Returns positions in `lengths`.
-pub(super) fn micro_batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..lengths.len()).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(lengths[i]));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    for i in order {
+/// Runs of neighbours with the same prompt.
+fn sharing<'r, 'a>(rows: &'r [Row<'a>]) -> impl Iterator<Item = &'r [Row<'a>]> {
+    rows.chunk_by(|a, b| a.prompt == b.prompt)
+}
+
+/// Cuts rows into micro-batches that read at most `budget` tokens, a shared prompt counted once; a row longer than the
+/// budget gets a micro-batch of its own. Returns ranges of `rows`.
+pub(super) fn micro_batches(rows: &[Row<'_>], budget: usize) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (i, row) in rows.iter().enumerate() {
+        let shares = i > 0 && rows[i - 1].prompt == row.prompt;
+        let more = if shares { row.read() } else { row.input_len() };
         match batches.last_mut() {
-            // The first row of a batch is its longest.
-            Some(batch) if (batch.len() + 1) * lengths[batch[0]] <= budget => batch.push(i),
-            _ => batches.push(vec![i]),
+            Some(batch) if tokens + more <= budget => {
+                batch.end = i + 1;
+                tokens += more;
+            }
+            _ => {
+                batches.push(i..i + 1);
+                tokens = row.input_len();
+            }
         }
     }
     batches
@@ -85,31 +180,70 @@ pub(super) fn micro_batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>>
 mod tests {
     use super::*;
 
-    #[test]
-    fn micro_batches_hold_every_row_once_within_the_budget() {
-        let lengths = [5, 9, 2, 9, 1, 30];
-        let batches = micro_batches(&lengths, 18);
-        assert_eq!(batches, [vec![5], vec![1, 3], vec![0, 2, 4]]);
+    fn row<'a>(prompt: &'a [u32], response: &'a [u32]) -> Row<'a> {
+        Row {
+            prompt,
+            response,
+            temperature: 1.0,
+        }
+    }
+
+    fn numbers(tensor: &Tensor) -> Vec<i64> {
+        Vec::try_from(tensor).unwrap()
     }
 
     #[test]
-    fn predictors_point_at_the_token_before_each_target() {
-        let row = Row {
-            prompt: &[7, 8],
-            response: &[9, 10],
-            temperature: 1.0,
-        };
-        let short = Row {
-            prompt: &[4],
-            response: &[5],
-            temperature: 1.0,
-        };
-        let batch = PaddedBatch::new(&[row, short], 0).unwrap();
+    fn a_shared_prompt_is_read_once_and_predicts_each_first_token() {
+        let rows = [
+            row(&[7, 8], &[9, 10, 11]),
+            row(&[7, 8], &[12]),
+            row(&[7, 8], &[13, 14]),
+            row(&[4], &[5, 6]),
+        ];
+        let batch = PackedBatch::new(&rows).unwrap();
+        assert_eq!(numbers(&batch.ids), [7, 8, 9, 10, 13, 4, 5]);
+        assert_eq!(batch.layout.positions, [0, 1, 2, 3, 2, 0, 1]);
+        assert_eq!(batch.layout.sizes().unwrap(), [2, 2, 1, 2]);
+        assert_eq!(numbers(&batch.targets), [9, 10, 11, 12, 13, 14, 5, 6]);
+        assert_eq!(numbers(&batch.predictors), [1, 2, 3, 1, 1, 4, 5, 6]);
+        let branches: Vec<usize> = batch
+            .layout
+            .blocks
+            .iter()
+            .map(|b| b.branches.len())
+            .collect();
         assert_eq!(
-            Vec::<Vec<i64>>::try_from(&batch.ids).unwrap(),
-            [[7, 8, 9], [4, 0, 0]]
+            branches,
+            [2, 0],
+            "a response of one token reads nothing; a lone one is no branch"
         );
-        assert_eq!(Vec::<i64>::try_from(&batch.predictors).unwrap(), [1, 2, 3]);
-        assert_eq!(Vec::<i64>::try_from(&batch.targets).unwrap(), [9, 10, 5]);
+    }
+
+    #[test]
+    fn a_branch_sees_the_trunk_and_its_own_past() {
+        let mask = branch_mask(2, 3).unwrap().isneginf();
+        assert_eq!(
+            numbers(&mask.to_kind(Kind::Int64).view([-1])),
+            [
+                0, 0, 0, 0, 1, //
+                0, 0, 0, 0, 0,
+            ]
+        );
+    }
+
+    #[test]
+    fn micro_batches_count_a_shared_prompt_once() {
+        let (p, q) = ([1; 5], [2; 3]);
+        // Reads 5+2, 2, 2 | 5+2, 1 | 3+8.
+        let rows = [
+            row(&p, &[0; 3]),
+            row(&p, &[0; 3]),
+            row(&p, &[0; 3]),
+            row(&p, &[0; 3]),
+            row(&q, &[0; 9]),
+        ];
+        assert_eq!(micro_batches(&rows, 11), [0..3, 3..4, 4..5]);
+        assert_eq!(micro_batches(&rows, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert_eq!(micro_batches(&rows, 1000), [0..5]);
     }
 }

@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::attention::Attention;
 pub(crate) use self::{cache::KvCache, rotary::Rotary, weights::Weights};
+use super::batch::Layout;
 use crate::{ModelConfig, Result};
 
 /// Weights and the sums over them. All tensors are f32 on the CPU.
@@ -66,27 +67,30 @@ impl Decoder {
         &self.head
     }
 
-    /// Hidden states after the last norm, `[batch, tokens, hidden]`, of right-padded ids
-    /// `[batch, tokens]` that start at position 0.
-    pub(crate) fn hidden(&self, ids: &Tensor) -> Result<Tensor> {
-        let (_, tokens) = ids.size2()?;
-        let rotary = self.rotary.prefix(tokens)?;
+    /// Hidden states after the last norm, `[tokens, hidden]`, of `ids` `[tokens]`.
+    pub(crate) fn hidden(&self, ids: &Tensor, layout: &Layout) -> Result<Tensor> {
+        let rotary = self.rotary.at(&layout.positions()?)?;
         let mut x = self.embed(ids)?;
         for layer in &self.layers {
-            x = layer.forward(&x, self.eps, |a, x| a.forward(x, &rotary))?;
+            x = layer.forward(&x, self.eps, |a, x| a.forward(x, &rotary, layout))?;
         }
         self.final_norm(&x)
     }
 
-    /// As [`Decoder::hidden`], and fills the cache's first `tokens` slots.
-    pub(crate) fn prefill(&self, ids: &Tensor, cache: &mut KvCache) -> Result<Tensor> {
-        let (_, tokens) = ids.size2()?;
-        let rotary = self.rotary.prefix(tokens)?;
+    /// As [`Decoder::hidden`], for whole prompts; fills the first `slots` slots of the cache, a prompt a row.
+    pub(crate) fn prefill(
+        &self,
+        ids: &Tensor,
+        layout: &Layout,
+        slots: i64,
+        cache: &mut KvCache,
+    ) -> Result<Tensor> {
+        let rotary = self.rotary.at(&layout.positions()?)?;
         let mut x = self.embed(ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.eps, |a, x| a.prefill(x, &rotary, cache, i))?;
+            x = layer.forward(&x, self.eps, |a, x| a.prefill(x, &rotary, layout, cache, i))?;
         }
-        cache.advance(tokens);
+        cache.advance(slots);
         self.final_norm(&x)
     }
 

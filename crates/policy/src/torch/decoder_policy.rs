@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::no_grad;
 
 use super::{
-    batch::{PaddedBatch, Row, micro_batches},
+    batch::{PackedBatch, Row, micro_batches},
     checkpoint,
     decoder::{Decoder, Weights},
     generation, head,
@@ -61,8 +61,8 @@ struct Token {
     reference: Option<f64>,
 }
 
-fn response_log_probs(decoder: &Decoder, batch: &PaddedBatch) -> Result<Vec<f32>> {
-    let hidden = batch.predicting(&decoder.hidden(&batch.ids)?)?;
+fn response_log_probs(decoder: &Decoder, batch: &PackedBatch) -> Result<Vec<f32>> {
+    let hidden = batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?)?;
     head::log_probs(&hidden, decoder.head(), &batch.targets, &batch.temperatures)
 }
 
@@ -148,18 +148,15 @@ impl DecoderPolicy {
         reference: Option<&Decoder>,
         slope: &mut dyn FnMut(Token) -> f64,
     ) -> Result<()> {
-        let lengths: Vec<usize> = rows.iter().map(Row::input_len).collect();
-        for picked in micro_batches(&lengths, self.config.micro_batch_tokens) {
-            let part: Vec<Row<'_>> = picked.iter().map(|&i| rows[i]).collect();
-            let batch = PaddedBatch::new(&part, self.tokenizer.pad())?;
+        for picked in micro_batches(rows, self.config.micro_batch_tokens) {
+            let batch = PackedBatch::new(&rows[picked.clone()])?;
             let anchors = reference
                 .map(|d| no_grad(|| response_log_probs(d, &batch)))
                 .transpose()?;
             let places: Vec<(usize, usize)> = picked
-                .iter()
-                .flat_map(|&i| (0..rows[i].response.len()).map(move |t| (i, t)))
+                .flat_map(|i| (0..rows[i].response.len()).map(move |t| (i, t)))
                 .collect();
-            let hidden = batch.predicting(&self.decoder.hidden(&batch.ids)?)?;
+            let hidden = batch.predicting(&self.decoder.hidden(&batch.ids, &batch.layout)?)?;
             let (head, targets) = (self.decoder.head(), &batch.targets);
             head::backward(
                 &hidden,
@@ -292,10 +289,7 @@ impl Policy for DecoderPolicy {
         learning_rate: f64,
     ) -> Result<UpdateStats> {
         check_sequences(batch)?;
-        let active: Vec<&TrainingSequence<'_>> = batch
-            .iter()
-            .filter(|s| s.advantages.iter().any(|&a| a != 0.0))
-            .collect();
+        let active: Vec<&TrainingSequence<'_>> = batch.iter().filter(|s| is_active(s)).collect();
         let rows: Vec<Row<'_>> = active
             .iter()
             .map(|s| Row {
@@ -306,8 +300,16 @@ impl Policy for DecoderPolicy {
             .collect();
         self.check_rows(&rows)?;
         let reference = self.reference_for(objective)?;
-        // The denominator counts every response token, trained on or skipped, before any micro-batch.
-        let tokens: usize = batch.iter().map(|s| s.token_ids.len()).sum();
+        // Denominators count every response, trained on or skipped, before any micro-batch.
+        let lens: Vec<usize> = batch.iter().map(|s| s.token_ids.len()).collect();
+        let tokens: usize = lens.iter().sum();
+        let weights: Vec<f64> = objective
+            .weights(&lens)
+            .into_iter()
+            .zip(batch)
+            .filter(|(_, s)| is_active(s))
+            .map(|(weight, _)| weight)
+            .collect();
         let mut stats = UpdateStats {
             loss: 0.0,
             kl: 0.0,
@@ -320,21 +322,25 @@ impl Policy for DecoderPolicy {
         if active.is_empty() {
             return Ok(stats);
         }
+        let sequence_log_ratios = objective
+            .is_sequence_level()
+            .then(|| self.mean_log_ratios(&active, &rows))
+            .transpose()?;
         let outcome = self.accumulate(&rows, reference, &mut |token| {
             let sequence = active[token.row];
-            let old = f64::from(sequence.old_log_probs[token.index]);
+            let own = token.log_prob - f64::from(sequence.old_log_probs[token.index]);
+            let log_ratio = sequence_log_ratios
+                .as_ref()
+                .map_or(own, |all| all[token.row]);
             let advantage = sequence.advantages[token.index];
-            let term = objective.token(token.log_prob, old, token.reference, advantage);
-            stats.loss += term.loss;
-            stats.kl += term.kl;
-            stats.clip_fraction += f64::from(u8::from(term.clipped));
-            stats.max_log_ratio = stats.max_log_ratio.max((token.log_prob - old).abs());
-            term.gradient / tokens as f64
+            let term = objective.token(token.log_prob, log_ratio, token.reference, advantage);
+            stats.loss += term.loss * weights[token.row];
+            stats.kl += term.kl / tokens as f64;
+            stats.clip_fraction += f64::from(u8::from(term.clipped)) / tokens as f64;
+            stats.max_log_ratio = stats.max_log_ratio.max(own.abs());
+            term.gradient * weights[token.row]
         });
         stats.grad_norm = self.finish_step(outcome, learning_rate)?;
-        for mean in [&mut stats.loss, &mut stats.kl, &mut stats.clip_fraction] {
-            *mean /= tokens as f64;
-        }
         Ok(stats)
     }
 
@@ -411,6 +417,28 @@ impl DecoderPolicy {
         }
     }
 
+    /// Mean log-ratio of each row to the policy that sampled it, by a forward pass of its own.
+    fn mean_log_ratios(
+        &self,
+        sequences: &[&TrainingSequence<'_>],
+        rows: &[Row<'_>],
+    ) -> Result<Vec<f64>> {
+        let mut log_probs = Vec::new();
+        for picked in micro_batches(rows, self.config.micro_batch_tokens) {
+            let batch = PackedBatch::new(&rows[picked])?;
+            log_probs.extend(no_grad(|| response_log_probs(&self.decoder, &batch))?);
+        }
+        let mut log_probs = log_probs.into_iter();
+        let mean = |sequence: &&TrainingSequence<'_>| {
+            let old = sequence.old_log_probs;
+            let gaps = old.iter().zip(&mut log_probs);
+            gaps.map(|(&old, now)| f64::from(now) - f64::from(old))
+                .sum::<f64>()
+                / old.len() as f64
+        };
+        Ok(sequences.iter().map(mean).collect())
+    }
+
     /// Steps along the gradients, or forgets them when gathering them failed.
     fn finish_step(&mut self, gathered: Result<()>, learning_rate: f64) -> Result<f64> {
         if let Err(error) = gathered {
@@ -419,6 +447,10 @@ impl DecoderPolicy {
         }
         self.optimizer.step(&self.weights, learning_rate)
     }
+}
+
+fn is_active(sequence: &TrainingSequence<'_>) -> bool {
+    sequence.advantages.iter().any(|&a| a != 0.0)
 }
 
 fn check_sequences(batch: &[TrainingSequence<'_>]) -> Result<()> {

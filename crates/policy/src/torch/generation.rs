@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Tensor, no_grad};
 
 use super::{
+    batch::Layout,
     decoder::{Decoder, KvCache},
     tokenizer::Tokenizer,
 };
@@ -146,26 +147,27 @@ impl<'a> Batch<'a> {
     fn prefill(&self) -> Result<(Tensor, KvCache)> {
         let lens: Vec<usize> = self.prompts.iter().map(Vec::len).collect();
         let width = lens.iter().copied().max().unwrap_or(0);
-        let mut ids = vec![i64::from(self.tokenizer.pad()); lens.len() * width];
-        for (row, prompt) in ids.chunks_mut(width).zip(&self.prompts) {
-            row.iter_mut()
-                .zip(prompt)
-                .for_each(|(slot, &id)| *slot = i64::from(id));
-        }
-        let ids = Tensor::f_from_slice(&ids)?.f_view([lens.len() as i64, width as i64])?;
+        let ids: Vec<i64> = self
+            .prompts
+            .iter()
+            .flatten()
+            .map(|&id| i64::from(id))
+            .collect();
         let slots = width + self.sampling.max_new_tokens;
         let mut cache = KvCache::new(self.decoder.config(), &lens, width, slots)?;
-        let hidden = self.decoder.prefill(&ids, &mut cache)?;
-        let last: Vec<i64> = lens
-            .iter()
-            .enumerate()
-            .map(|(i, len)| (i * width + len - 1) as i64)
-            .collect();
-        let hidden_size = self.decoder.config().hidden_size as i64;
-        let hidden = hidden
-            .f_view([-1, hidden_size])?
-            .f_index_select(0, &Tensor::f_from_slice(&last)?)?;
-        Ok((self.decoder.logits(&hidden)?, cache))
+        let (ids, layout) = (Tensor::f_from_slice(&ids)?, Layout::of_sequences(&lens)?);
+        let hidden = self
+            .decoder
+            .prefill(&ids, &layout, width as i64, &mut cache)?;
+        let ends = lens.iter().scan(0, |end, &len| {
+            *end += len as i64;
+            Some(*end - 1)
+        });
+        let last = Tensor::f_from_slice(&ends.collect::<Vec<_>>())?;
+        Ok((
+            self.decoder.logits(&hidden.f_index_select(0, &last)?)?,
+            cache,
+        ))
     }
 
     /// Draws one token for every row that is still open.

@@ -39,7 +39,6 @@ pub struct Tokenizer {
     inner: HfTokenizer,
     side_car: SideCar,
     eos: u32,
-    pad: u32,
     /// The bytes of every id; empty for special tokens.
     bytes: Vec<Vec<u8>>,
 }
@@ -123,13 +122,13 @@ impl Tokenizer {
                 what: format!("token {token:?} is missing"),
             })
         };
-        let (eos, pad) = (id(&side_car.eos_token)?, id(&side_car.pad_token)?);
+        let eos = id(&side_car.eos_token)?;
+        id(&side_car.pad_token)?;
         let bytes = token_bytes(&inner);
         Ok(Self {
             inner,
             side_car,
             eos,
-            pad,
             bytes,
         })
     }
@@ -142,11 +141,6 @@ impl Tokenizer {
     /// The id that ends a response.
     pub fn eos(&self) -> u32 {
         self.eos
-    }
-
-    /// The id that fills up rows of a batch.
-    pub(crate) fn pad(&self) -> u32 {
-        self.pad
     }
 
     /// Ids of a user's message with the chat template around it, up to where the answer begins.

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{KvCache, Rotary, Weights};
-use crate::{ModelConfig, Result};
+use crate::{ModelConfig, Result, torch::batch::Layout};
 
 #[derive(Debug)]
 pub(super) struct Attention {
@@ -57,23 +57,24 @@ impl Attention {
         })
     }
 
-    /// Causal self-attention over `x` `[batch, tokens, hidden]`.
-    pub(super) fn forward(&self, x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
+    /// Self-attention over `x` `[tokens, hidden]`, each token over its own sequence up to itself.
+    pub(super) fn forward(&self, x: &Tensor, rotary: &Rotary, layout: &Layout) -> Result<Tensor> {
         let (q, k, v) = self.project(x, rotary)?;
-        self.causal(x, &q, &k, &v)
+        self.attend(&q, &k, &v, layout)
     }
 
-    /// As [`Attention::forward`], and stores keys and values.
+    /// As [`Attention::forward`], and stores each sequence's keys and values in its row of the cache.
     pub(super) fn prefill(
         &self,
         x: &Tensor,
         rotary: &Rotary,
+        layout: &Layout,
         cache: &mut KvCache,
         layer: usize,
     ) -> Result<Tensor> {
         let (q, k, v) = self.project(x, rotary)?;
-        let _ = cache.extend(layer, &k, &v)?;
-        self.causal(x, &q, &k, &v)
+        cache.fill(layer, layout, &k, &v)?;
+        self.attend(&q, &k, &v, layout)
     }
 
     /// Attention of one new token a row, `x` `[batch, hidden]`, over the cache.
@@ -86,59 +87,62 @@ impl Attention {
         layer: usize,
     ) -> Result<Tensor> {
         let rows = x.size2()?.0;
-        let split = |y: Tensor, heads: i64| y.f_view([rows, heads, self.head]);
-        let q = rotary.turn(&split(self.q.forward(x)?, self.heads)?)?;
-        let k = rotary.turn(&split(self.k.forward(x)?, self.kv_heads)?)?;
-        let v = split(self.v.forward(x)?, self.kv_heads)?;
+        let (q, k, v) = self.project(x, rotary)?;
         let (k, v) = cache.extend(layer, &k.f_unsqueeze(2)?, &v.f_unsqueeze(2)?)?;
         // The query heads that share a key head stand in for its query tokens: nothing is repeated.
         let q = q.f_view([rows, self.kv_heads, self.heads / self.kv_heads, self.head])?;
-        let y = Tensor::f_scaled_dot_product_attention(
-            &q,
-            &k,
-            &v,
-            Some(mask),
-            0.0,
-            false,
-            None,
-            false,
-        )?;
+        let y = dot_product(&q, &k, &v, Some(mask))?;
         self.o
             .forward(&y.f_reshape([rows, self.heads * self.head])?)
     }
 
-    /// Queries, keys and values, `[batch, heads, tokens, head]`.
+    /// Queries, keys and values, `[tokens, heads, head]`.
     fn project(&self, x: &Tensor, rotary: &Rotary) -> Result<(Tensor, Tensor, Tensor)> {
-        let (batch, tokens, _) = x.size3()?;
-        let split = |y: Tensor, heads: i64| y.f_view([batch, tokens, heads, self.head]);
+        let tokens = x.size2()?.0;
+        let split = |y: Tensor, heads: i64| y.f_view([tokens, heads, self.head]);
         let q = rotary.turn(&split(self.q.forward(x)?, self.heads)?)?;
         let k = rotary.turn(&split(self.k.forward(x)?, self.kv_heads)?)?;
         let v = split(self.v.forward(x)?, self.kv_heads)?;
-        Ok((
-            q.f_transpose(1, 2)?,
-            k.f_transpose(1, 2)?,
-            v.f_transpose(1, 2)?,
-        ))
+        Ok((q, k, v))
     }
 
-    fn causal(&self, x: &Tensor, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-        let (batch, tokens, _) = x.size3()?;
+    /// Attention within each trunk, and of each branch over its trunk and itself; `[tokens, hidden]`.
+    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, layout: &Layout) -> Result<Tensor> {
+        let sizes = layout.sizes()?;
         let repeat = self.heads / self.kv_heads;
+        // Split as a whole: the gradients of all pieces are put together by one copy.
+        let pieces = |t: &Tensor| -> Result<Vec<Tensor>> {
+            let by_head = t.f_transpose(0, 1)?.f_unsqueeze(0)?;
+            Ok(by_head.f_split_with_sizes(sizes.as_slice(), 2)?)
+        };
         let expand = |t: &Tensor| t.f_repeat_interleave_self_int(repeat, 1, None);
-        let (k, v) = (expand(k)?, expand(v)?);
-        let y = Tensor::f_scaled_dot_product_attention(
-            q,
-            &k,
-            &v,
-            None::<&Tensor>,
-            0.0,
-            true,
-            None,
-            false,
-        )?;
-        let y = y
-            .f_transpose(1, 2)?
-            .f_reshape([batch, tokens, self.heads * self.head])?;
-        self.o.forward(&y)
+        let (q, k, v) = (pieces(q)?, pieces(&expand(k)?)?, pieces(&expand(v)?)?);
+        let mut outputs = Vec::with_capacity(sizes.len());
+        let mut next = 0;
+        for block in &layout.blocks {
+            let trunk = next;
+            outputs.push(dot_product(&q[trunk], &k[trunk], &v[trunk], None)?);
+            for mask in &block.branches {
+                next += 1;
+                let k = Tensor::f_cat(&[&k[trunk], &k[next]], 2)?;
+                let v = Tensor::f_cat(&[&v[trunk], &v[next]], 2)?;
+                outputs.push(dot_product(&q[next], &k, &v, Some(mask))?);
+            }
+            next += 1;
+        }
+        let y = Tensor::f_cat(&outputs, 2)?.f_squeeze_dim(0)?;
+        let tokens = sizes.iter().sum::<i64>();
+        self.o.forward(
+            &y.f_transpose(0, 1)?
+                .f_reshape([tokens, self.heads * self.head])?,
+        )
     }
+}
+
+/// Scaled dot-product attention `[1, heads, tokens, head]`; causal where there is no mask.
+fn dot_product(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    let causal = mask.is_none();
+    Ok(Tensor::f_scaled_dot_product_attention(
+        q, k, v, mask, 0.0, causal, None, false,
+    )?)
 }

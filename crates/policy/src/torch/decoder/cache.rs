@@ -3,11 +3,11 @@
 use tch::Tensor;
 
 use super::F32;
-use crate::{ModelConfig, Result};
+use crate::{ModelConfig, Result, torch::batch::Layout};
 
 /// Keys and values of every layer, `[rows, kv heads, slots, head]`, in memory set aside at the start.
 ///
-/// Prompts of one batch are right-padded to the same number of slots; `visible` hides the padding.
+/// Prompts of one batch are right-padded to the same number of slots; the mask hides the padding.
 #[derive(Debug)]
 pub(crate) struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
@@ -52,6 +52,30 @@ impl KvCache {
             mask,
             used: 0,
         })
+    }
+
+    /// Stores keys and values `[tokens, kv heads, head]` of the layout's sequences, each in the first slots of its
+    /// row.
+    pub(crate) fn fill(
+        &mut self,
+        layer: usize,
+        layout: &Layout,
+        k: &Tensor,
+        v: &Tensor,
+    ) -> Result<()> {
+        let (keys, values) = &self.layers[layer];
+        let mut start = 0;
+        for (row, block) in layout.blocks.iter().enumerate() {
+            for (cached, new) in [(keys, k), (values, v)] {
+                let new = new.f_narrow(0, start, block.trunk)?.f_transpose(0, 1)?;
+                cached
+                    .f_get(row as i64)?
+                    .f_narrow(1, 0, block.trunk)?
+                    .f_copy_(&new)?;
+            }
+            start += block.trunk;
+        }
+        Ok(())
     }
 
     /// Stores keys and values `[rows, kv heads, tokens, head]` behind those in use and returns all.

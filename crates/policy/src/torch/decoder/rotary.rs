@@ -29,16 +29,7 @@ impl Rotary {
         })
     }
 
-    /// Positions `0..tokens`, shaped to broadcast over `[batch, tokens, heads, head]`.
-    pub(crate) fn prefix(&self, tokens: i64) -> Result<Self> {
-        let part = |t: &Tensor| -> Result<Tensor> { Ok(t.f_narrow(0, 0, tokens)?.f_unsqueeze(1)?) };
-        Ok(Self {
-            cos: part(&self.cos)?,
-            sin: part(&self.sin)?,
-        })
-    }
-
-    /// One position a row, shaped to broadcast over `[batch, heads, head]`.
+    /// Those of the given positions `[tokens]`, shaped to broadcast over `[tokens, heads, head]`.
     pub(crate) fn at(&self, positions: &Tensor) -> Result<Self> {
         let part =
             |t: &Tensor| -> Result<Tensor> { Ok(t.f_index_select(0, positions)?.f_unsqueeze(1)?) };
