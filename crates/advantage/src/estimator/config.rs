@@ -126,6 +126,8 @@ impl EstimatorConfig {
 /// | verl 0.9.1 | n - 1 | 1e-6 | its reward | n - 1, `variance + 1e-8` |
 /// | TRL 1.16.0 | n - 1 | 1e-4 | refused | as verl (TRL has none) |
 /// | OpenRLHF 0.11 | n - 1 | 1e-9 | refused | n, `max(variance, 1e-8)` |
+///
+/// Whitening is over all valid tokens of the batch, and of [`ReinforcePp`], [`ReinforcePpBaseline`] and [`Gae`] alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
@@ -175,6 +177,7 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{AdvantageValues, Groups, RolloutBatch};
 
     #[test]
     fn verl_is_the_default() {
@@ -191,6 +194,59 @@ mod tests {
             assert_eq!(config.with_preset(Preset::Verl), config);
             assert_eq!(config.build().unwrap().name(), name);
         }
+    }
+
+    /// The advantage of each response of one group.
+    fn estimate(
+        config: EstimatorConfig,
+        preset: Preset,
+        rewards: &[f64],
+        lengths: &[usize],
+    ) -> Vec<f64> {
+        let estimator = config.with_preset(preset).build().unwrap();
+        let groups = Groups::from_sizes(&[rewards.len()]).unwrap();
+        let batch = RolloutBatch::from_outcomes(&groups, rewards, lengths).unwrap();
+        match estimator.estimate(&batch).unwrap().values() {
+            AdvantageValues::PerResponse(values) => values.clone(),
+            AdvantageValues::PerToken(_) => panic!("one number a response expected"),
+        }
+    }
+
+    #[test]
+    fn openrlhf_whitens_by_the_population_and_clamps() {
+        let baseline = || EstimatorConfig::ReinforcePpBaseline(Default::default());
+        // Deviations -1 and 1 on 1 and 3 tokens: mean 0.5, squares 1.5^2 + 3 * 0.5^2 = 3, variance 3 / 4: -1.5 and 0.5
+        // over sqrt(0.75) are -sqrt(3) and 1 / sqrt(3). verl's variance is 3 / 3.
+        let openrlhf = estimate(baseline(), Preset::OpenRlhf, &[0.0, 2.0], &[1, 3]);
+        approx::assert_abs_diff_eq!(
+            openrlhf[..],
+            [-3_f64.sqrt(), 3_f64.sqrt().recip()],
+            epsilon = 1e-12
+        );
+        let verl = estimate(baseline(), Preset::Verl, &[0.0, 2.0], &[1, 3]);
+        approx::assert_abs_diff_eq!(verl[..], [-1.5, 0.5], epsilon = 1e-7);
+        // The variance 1e-10 is below 1e-8: divided by 1e-4. verl: 2e-10 + 1e-8, so by 1.00995e-4.
+        let openrlhf = estimate(baseline(), Preset::OpenRlhf, &[0.0, 2e-5], &[1, 1]);
+        approx::assert_abs_diff_eq!(openrlhf[..], [-0.1, 0.1], epsilon = 1e-12);
+        let verl = estimate(baseline(), Preset::Verl, &[0.0, 2e-5], &[1, 1]);
+        approx::assert_abs_diff_eq!(verl[..], [-0.0990148, 0.0990148], epsilon = 1e-7);
+    }
+
+    #[test]
+    fn presets_divide_by_their_own_eps() {
+        // Deviations -0.001, 0, 0.001 and unbiased std 0.001.
+        let grpo = |preset| {
+            let config = EstimatorConfig::Grpo(Default::default());
+            estimate(config, preset, &[0.0, 0.001, 0.002], &[1, 1, 1])[2]
+        };
+        approx::assert_abs_diff_eq!(grpo(Preset::Verl), 0.001 / 0.001001, epsilon = 1e-12);
+        approx::assert_abs_diff_eq!(grpo(Preset::Trl), 0.001 / 0.0011, epsilon = 1e-12);
+        approx::assert_abs_diff_eq!(grpo(Preset::OpenRlhf), 0.001 / 0.001000001, epsilon = 1e-12);
+        let rloo = EstimatorConfig::Rloo(Default::default());
+        assert_eq!(
+            estimate(rloo, Preset::OpenRlhf, &[0.0, 2.0], &[1, 3]),
+            [-2.0, 2.0]
+        );
     }
 
     #[test]

@@ -7,8 +7,14 @@ use unicode_normalization::char::decompose_canonical;
 /// A folded text that knows where its bytes came from.
 pub(super) struct Folded {
     pub(super) text: String,
-    /// For each byte of the text and its end, the byte of the original that it stands for.
-    origin: Vec<usize>,
+    /// The characters that the folded text has not as they were, in order.
+    changes: Vec<Change>,
+}
+
+/// A character of the original and what stands for it.
+struct Change {
+    original: Range<usize>,
+    folded: Range<usize>,
 }
 
 /// Which differences are folded away.
@@ -24,39 +30,69 @@ impl Folded {
     pub(super) fn new(original: &str, fold: Fold) -> Self {
         let mut folded = Self {
             text: String::with_capacity(original.len()),
-            origin: Vec::with_capacity(original.len() + 1),
+            changes: Vec::new(),
         };
-        for (at, c) in original.char_indices() {
-            fold_char(c, fold, |part| folded.text.push(part));
-            folded.origin.resize(folded.text.len(), at);
+        let mut rest = original;
+        loop {
+            let (ascii, other) = rest.split_at(ascii_run(rest));
+            folded.text.push_str(ascii);
+            let mut chars = other.chars();
+            let Some(c) = chars.next() else { break };
+            folded.push(c, original.len() - other.len(), fold);
+            rest = chars.as_str();
         }
-        folded.origin.push(original.len());
+        // All ASCII at once: far quicker than letter by letter.
+        folded.text.make_ascii_lowercase();
         folded
     }
 
-    /// The original of a span of the folded text; `None` for a span that splits a character of the
-    /// original. Marks that were folded away belong to the letter before them.
-    pub(super) fn original(&self, span: Range<usize>) -> Option<Range<usize>> {
-        let origin = |at: usize| self.origin.get(at).copied();
-        let splits = |at: usize| at > 0 && origin(at - 1) == origin(at);
-        if splits(span.start) || splits(span.end) {
-            return None;
+    /// Appends what stands for the character `c` that begins at a byte of the original.
+    fn push(&mut self, c: char, at: usize, fold: Fold) {
+        let start = self.text.len();
+        fold_char(c, fold, |part| self.text.push(part));
+        if !self.text[start..].chars().eq([c]) {
+            self.changes.push(Change {
+                original: at..at + c.len_utf8(),
+                folded: start..self.text.len(),
+            });
         }
-        Some(origin(span.start)?..origin(span.end)?)
+    }
+
+    /// The original of a span of whole characters of the folded text; `None` for a span that splits
+    /// a character of the original. Marks that were folded away belong to the letter before them.
+    pub(super) fn original(&self, span: Range<usize>) -> Option<Range<usize>> {
+        Some(self.origin(span.start)?..self.origin(span.end)?)
+    }
+
+    fn origin(&self, at: usize) -> Option<usize> {
+        let before = self.changes.partition_point(|c| c.folded.end <= at);
+        let splits = self
+            .changes
+            .get(before)
+            .is_some_and(|c| c.folded.start < at);
+        let kept_since = |c: &Change| c.original.end + (at - c.folded.end);
+        let last = before
+            .checked_sub(1)
+            .and_then(|last| self.changes.get(last));
+        (!splits).then(|| last.map_or(at, kept_since))
     }
 }
 
-/// A text folded, for patterns.
-pub(super) fn fold(text: &str, fold: Fold) -> String {
-    let mut folded = String::with_capacity(text.len());
-    text.chars()
-        .for_each(|c| fold_char(c, fold, |part| folded.push(part)));
-    folded
+/// The number of bytes before the first character that is not ASCII.
+fn ascii_run(text: &str) -> usize {
+    const BLOCK: usize = 32;
+    let (blocks, bytes) = (text.as_bytes().chunks_exact(BLOCK), text.as_bytes());
+    let passed = BLOCK * blocks.take_while(|block| block.is_ascii()).count();
+    passed
+        + bytes[passed..]
+            .iter()
+            .take_while(|byte| byte.is_ascii())
+            .count()
 }
 
+/// What stands for a character that is not ASCII.
 fn fold_char(c: char, fold: Fold, mut push: impl FnMut(char)) {
     match (fold, c) {
-        (_, c) if c.is_ascii() => push(c.to_ascii_lowercase()),
         (Fold::Case, c) => c.to_lowercase().for_each(push),
         (_, '\u{300}'..='\u{36F}') => {}
         (_, '\u{2018}' | '\u{2019}' | '\u{2BC}') => push('\''),
@@ -79,6 +115,7 @@ mod tests {
 
     #[test]
     fn spelling() {
+        let fold = |text: &str, fold| Folded::new(text, fold).text;
         assert_eq!(
             fold("Amélie’s “Été” – ÎLE", Fold::Spelling),
             "amelie's \"ete\" - ile"
@@ -99,6 +136,10 @@ mod tests {
         assert_eq!(folded.original(1..5), Some(2..6));
         // The accent that was folded away belongs to the letter before it.
         assert_eq!(folded.original(5..6), Some(6..9));
-        assert_eq!(folded.original(2..6), None);
+        assert_eq!(folded.original(6..7), Some(9..10));
+        // One kana becomes two characters, of which the first alone is no part of the original.
+        let folded = Folded::new("Aが", Fold::Spelling);
+        assert_eq!((folded.text.len(), folded.original(1..4)), (7, None));
+        assert_eq!(folded.original(0..7), Some(0..4));
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::boundary::is_boundary;
-use super::fold::{Fold, Folded, fold};
+use super::fold::{Fold, Folded};
 use super::names::{ItemNames, leading_year, small_words, split_year};
 use super::{Mention, MentionMode};
 use crate::error::{AdvantageError, Result};
@@ -58,14 +58,19 @@ impl Lexicon {
         let mut patterns = Vec::new();
         for (item, known) in items.iter().enumerate() {
             for name in known.all() {
-                names.push(mode.normalise(name));
+                let normalised = mode.normalise(name);
+                // A name of nothing but accents would be found between any two letters.
+                if normalised.trim().is_empty() {
+                    continue;
+                }
+                names.push(normalised);
                 patterns.push(Pattern {
                     item,
                     yearless: yearless(name, &known.name),
                 });
             }
         }
-        let searcher = build(&names, mode).map_err(|source| AdvantageError::TooManyNames {
+        let searcher = build(&names).map_err(|source| AdvantageError::TooManyNames {
             items: items.len(),
             source,
         })?;
@@ -114,8 +119,7 @@ impl Lexicon {
         let Some(searcher) = &self.searcher else {
             return Vec::new();
         };
-        let as_it_is = text.is_ascii() || self.mode == MentionMode::Substring;
-        if as_it_is {
+        if self.mode == MentionMode::Substring {
             return self.accept(searcher, text, text, Some);
         }
         let folded = Folded::new(text, self.mode.fold());
@@ -174,8 +178,8 @@ impl MentionMode {
 
     fn normalise(self, name: &str) -> String {
         match self {
-            Self::Title => fold(name.trim(), Fold::Spelling),
-            Self::SubstringIgnoreCase => fold(name, Fold::Case),
+            Self::Title => Folded::new(name.trim(), Fold::Spelling).text,
+            Self::SubstringIgnoreCase => Folded::new(name, Fold::Case).text,
             Self::Substring => name.to_owned(),
         }
     }
@@ -251,20 +255,15 @@ fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
     Ok((merged, index))
 }
 
-fn build(
-    names: &[String],
-    mode: MentionMode,
-) -> Result<Option<AhoCorasick>, aho_corasick::BuildError> {
+fn build(names: &[String]) -> Result<Option<AhoCorasick>, aho_corasick::BuildError> {
     if names.is_empty() {
         return Ok(None);
     }
-    // Texts of ASCII are searched as they are, all others folded.
-    let any_case = mode != MentionMode::Substring;
-    // A DFA searches a third faster, but takes three times as long to build as a query can win back.
-    let kind = Some(AhoCorasickKind::ContiguousNFA);
+    // A DFA searches a third faster, but takes three times as long to build as a query can win back. A prefilter is of no
+    // use to a search for overlapping names.
     AhoCorasick::builder()
-        .ascii_case_insensitive(any_case)
-        .kind(kind)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .prefilter(false)
         .build(names)
         .map(Some)
 }
@@ -347,6 +346,11 @@ mod tests {
         let lexicon =
             Lexicon::new([ItemNames::new("É")], MentionMode::SubstringIgnoreCase).unwrap();
         assert_eq!(lexicon.find("été").len(), 2);
+    }
+
+    #[test]
+    fn a_name_of_nothing_but_accents_is_found_nowhere() {
+        assert!(named(&["\u{301}", "\u{301} \u{300}"], "caf\u{e9} e\u{301} x").is_empty());
     }
 
     #[test]
