@@ -3,6 +3,8 @@
 mod epoch;
 mod steps;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::{CurriculumConfig, PartialBatch};
@@ -16,8 +18,7 @@ use crate::{Error, QueryId, QuerySpec, Result};
 ///
 /// An epoch hands out batches of ids until [`next_batch`](Self::next_batch) returns `None`; metrics come back in any order
 /// under [`record`](Self::record); [`end_epoch`](Self::end_epoch) updates the difficulties and plans the next epoch.
-/// All state is keyed by query id: batches may be split, re-ordered or computed anywhere. To record from several threads,
-/// share it behind a `Mutex`: the order of records never matters.
+/// All state is keyed by query id: batches may be split, re-ordered or computed anywhere, and recorded from any thread.
 ///
 /// ```
 /// use rerec_curriculum::{Curriculum, CurriculumConfig};
@@ -50,7 +51,7 @@ pub struct Curriculum {
 }
 
 /// Where in the run the curriculum stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Progress {
     /// The epoch being served, counted from 1.
@@ -64,7 +65,19 @@ pub(crate) struct Progress {
     /// Batches served since the start.
     pub(crate) batches: u64,
     /// Rounds recorded in this epoch, in any order.
-    pub(crate) records: Vec<Round>,
+    pub(crate) records: Mutex<Vec<Round>>,
+}
+
+impl Progress {
+    /// The rounds recorded so far. A thread that panicked while it held them left them whole: it can only have pushed one.
+    pub(crate) fn records(&self) -> MutexGuard<'_, Vec<Round>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the rounds recorded so far.
+    pub(crate) fn take_records(&mut self) -> Vec<Round> {
+        std::mem::take(&mut *self.records())
+    }
 }
 
 impl Curriculum {
@@ -84,7 +97,7 @@ impl Curriculum {
             served: 0,
             epoch_batches: 0,
             batches: 0,
-            records: Vec::new(),
+            records: Mutex::default(),
         };
         let mut curriculum = Self::assemble(config, pool, progress)?;
         curriculum.plan_epoch(&[]);
@@ -185,18 +198,33 @@ impl Curriculum {
             .collect();
         progress.served = end;
         progress.epoch_batches += 1;
-        progress.batches += 1;
+        progress.batches = progress.batches.saturating_add(1);
         Some(ids)
     }
 
-    /// Records the metric of each rollout of a query in this epoch.
+    /// Records the metric of each rollout of a query in this epoch, from any thread.
     ///
     /// Several records of one query in one epoch count as one round of all their rollouts, in whatever order they arrive. A query that
     /// was served but never recorded keeps its estimate; one that was recorded without being served is updated too.
     ///
+    /// ```
+    /// use rerec_curriculum::{Curriculum, CurriculumConfig};
+    ///
+    /// let mut curriculum = Curriculum::new(CurriculumConfig::default(), ["a", "b"])?;
+    /// std::thread::scope(|threads| {
+    ///     for (id, metric) in [("b", 0.0), ("a", 1.0), ("b", 1.0)] {
+    ///         let curriculum = &curriculum;
+    ///         threads.spawn(move || curriculum.record(&id.into(), &[metric]));
+    ///     }
+    /// });
+    /// curriculum.end_epoch();
+    /// assert_eq!(curriculum.estimate(&"b".into())?.difficulty, 0.5);
+    /// # Ok::<(), rerec_curriculum::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// An unknown id, no rollouts, or a metric that is NaN or outside the configured range.
-    pub fn record(&mut self, query: &QueryId, metrics: &[f64]) -> Result<()> {
+    pub fn record(&self, query: &QueryId, metrics: &[f64]) -> Result<()> {
         let position = self.pool.position(query)?;
         let metric = self.config.metric;
         if let Some((rollout, &got)) = metrics
@@ -215,7 +243,7 @@ impl Curriculum {
         }
         let round = Round::new(position, metrics.iter().map(|&m| metric.difficulty(m)));
         let round = round.ok_or_else(|| Error::NoRollouts { id: query.clone() })?;
-        self.progress.records.push(round);
+        self.progress.records().push(round);
         Ok(())
     }
 

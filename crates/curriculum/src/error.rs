@@ -83,13 +83,23 @@ pub enum Error {
         /// What contradicts what.
         detail: String,
     },
-    /// A state file is cut short or is not a curriculum state.
+    /// A state file is not a curriculum state, or the first line of one is cut short.
     #[error("{} does not hold a curriculum state", path.display())]
     StateFormat {
         /// The file.
         path: PathBuf,
         /// Where and why parsing stopped.
         source: serde_json::Error,
+    },
+    /// A state file is cut short or was damaged since it was written.
+    #[error("{} is damaged: its checksum is {found}, it should be {expected}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// What its first line says.
+        expected: String,
+        /// What the rest of it sums up to.
+        found: String,
     },
     /// A state file cannot be read or written.
     #[error("cannot {action} {}", path.display())]

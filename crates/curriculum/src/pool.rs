@@ -56,13 +56,7 @@ impl Pool {
             index: HashTable::with_capacity(expected),
         };
         for spec in specs {
-            let QuerySpec {
-                id,
-                class,
-                revision,
-            } = spec.into();
-            let class = pool.class_position(class)?;
-            pool.insert(id, QueryState::new(class, revision))?;
+            pool.push(spec.into())?;
         }
         if pool.is_empty() {
             Err(Error::NoQueries)
@@ -71,7 +65,18 @@ impl Pool {
         }
     }
 
-    fn insert(&mut self, id: QueryId, query: QueryState) -> Result<()> {
+    /// Appends a query that was never tried, and tells its position.
+    pub(crate) fn push(&mut self, spec: QuerySpec) -> Result<u32> {
+        let QuerySpec {
+            id,
+            class,
+            revision,
+        } = spec;
+        let class = self.class_position(class)?;
+        self.insert(id, QueryState::new(class, revision))
+    }
+
+    fn insert(&mut self, id: QueryId, query: QueryState) -> Result<u32> {
         let allowed = u32::MAX as usize;
         let position = u32::try_from(self.ids.len()).map_err(|_| Error::TooMany {
             what: "queries",
@@ -88,7 +93,7 @@ impl Pool {
         };
         self.ids.push(id);
         self.queries.push(query);
-        Ok(())
+        Ok(position)
     }
 
     fn class_position(&mut self, class: Option<String>) -> Result<u16> {

@@ -1,5 +1,7 @@
 //! Moving a curriculum onto an edited data set.
 
+use std::sync::Mutex;
+
 use crate::difficulty::Round;
 use crate::pool::{Pool, QueryState};
 use crate::{Curriculum, QueryId, QuerySpec, Result};
@@ -99,6 +101,7 @@ impl Curriculum {
 
     /// Translates the current epoch to the positions of the new pool.
     fn move_epoch(&mut self, pool: &Pool, report: &Reconciliation, to_serve: Vec<u32>) {
+        let known = self.progress.take_records();
         let moved = |position: u32| pool.find(self.pool.id(position));
         let (served, waiting) = self.progress.plan.split_at(self.progress.served);
         let mut plan: Vec<u32> = served.iter().copied().filter_map(moved).collect();
@@ -118,12 +121,11 @@ impl Curriculum {
             .iter()
             .filter_map(|id| pool.find(id))
             .collect();
-        let records = self.progress.records.iter();
-        let records = records.filter_map(|round| {
+        let records = known.into_iter().filter_map(|round| {
             let query = moved(round.query).filter(|query| !edited.contains(query))?;
-            Some(Round { query, ..*round })
+            Some(Round { query, ..round })
         });
-        self.progress.records = records.collect();
+        self.progress.records = Mutex::new(records.collect());
         self.progress.plan = plan;
         self.progress.served = served;
     }

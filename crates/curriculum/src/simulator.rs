@@ -55,7 +55,8 @@ impl Schedule for Curriculum {
     }
 
     fn record(&mut self, query: &QueryId, metrics: &[f64]) -> Result<()> {
-        self.record(query, metrics)
+        // By name: the method of the trait, with `&mut self`, would call itself.
+        Curriculum::record(self, query, metrics)
     }
 
     fn end_epoch(&mut self) {

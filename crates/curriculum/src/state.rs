@@ -1,12 +1,13 @@
-//! The state of a curriculum as a file: versioned, written whole or not at all.
+//! The state of a curriculum as a value.
 
+mod file;
 mod v1;
 
-use std::fs;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::curriculum::Progress;
 use crate::difficulty::{Estimate, Round};
@@ -15,25 +16,34 @@ use crate::{Curriculum, CurriculumConfig, Error, QueryId, QuerySpec, Result};
 
 /// Version of the state that this build writes; earlier ones are read as well.
 ///
-/// 1: first. 2: queries have revisions.
-pub const STATE_VERSION: u32 = 2;
+/// 1: first. 2: queries have revisions. 3: a file begins with the checksum of the rest.
+pub const STATE_VERSION: u32 = 3;
 
 /// The serialised form. Positions index `queries` of the same document.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
+struct StateView<'a> {
+    version: u32,
+    config: &'a CurriculumConfig,
+    progress: &'a Progress,
+    queries: SavedQueries<'a>,
+}
+
+/// The same, read.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
     version: u32,
     config: CurriculumConfig,
     progress: Progress,
-    queries: Vec<SavedQuery>,
+    queries: SavedPool,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SavedQuery {
-    id: QueryId,
+struct SavedQuery<'a> {
+    id: Cow<'a, QueryId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    class: Option<String>,
+    class: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_unknown")]
     revision: u64,
     estimate: Estimate,
@@ -45,16 +55,13 @@ fn is_unknown(revision: &u64) -> bool {
     *revision == 0
 }
 
-/// Read first, whatever else the document holds.
-#[derive(Deserialize)]
-struct Header {
-    version: u32,
-}
+/// Writes queries one by one: a copy of ten million would not fit beside them.
+struct SavedQueries<'a>(&'a Pool);
 
-impl State {
-    fn of(curriculum: &Curriculum) -> Self {
-        let pool = &curriculum.pool;
-        let saved = |(position, id): (u32, &QueryId)| {
+impl Serialize for SavedQueries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pool = self.0;
+        serializer.collect_seq((0..).zip(pool.ids()).map(|(position, id)| {
             let &QueryState {
                 estimate,
                 revision,
@@ -62,89 +69,119 @@ impl State {
                 mastered,
                 ..
             } = pool.query(position);
-            let class = pool.class(position).map(str::to_owned);
             SavedQuery {
-                id: id.clone(),
-                class,
+                id: Cow::Borrowed(id),
+                class: pool.class(position).map(Cow::Borrowed),
                 revision,
                 estimate,
                 last_epoch,
                 mastered,
             }
-        };
-        Self {
-            version: STATE_VERSION,
-            config: curriculum.config.clone(),
-            progress: curriculum.progress.clone(),
-            queries: (0..).zip(pool.ids()).map(saved).collect(),
+        }))
+    }
+}
+
+/// The pool that saved queries make, or why they make none.
+struct SavedPool(Result<Pool>);
+
+impl SavedPool {
+    fn push(&mut self, query: SavedQuery<'_>) {
+        if let Ok(pool) = &mut self.0
+            && let Err(error) = query.push_to(pool)
+        {
+            self.0 = Err(error);
         }
     }
+}
 
+impl<'a> FromIterator<SavedQuery<'a>> for SavedPool {
+    fn from_iter<I: IntoIterator<Item = SavedQuery<'a>>>(queries: I) -> Self {
+        let mut pool = Self(Ok(Pool::default()));
+        queries.into_iter().for_each(|query| pool.push(query));
+        pool
+    }
+}
+
+impl SavedQuery<'_> {
+    fn push_to(self, pool: &mut Pool) -> Result<()> {
+        let position = pool.push(QuerySpec {
+            id: self.id.into_owned(),
+            class: self.class.map(Cow::into_owned),
+            revision: self.revision,
+        })?;
+        let query = pool.query_mut(position);
+        *query = QueryState {
+            estimate: self.estimate,
+            last_epoch: self.last_epoch,
+            mastered: self.mastered,
+            ..*query
+        };
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedPool {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Queries;
+
+        impl<'de> Visitor<'de> for Queries {
+            type Value = SavedPool;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of queries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut queries: A) -> Result<SavedPool, A::Error> {
+                let mut pool = SavedPool(Ok(Pool::default()));
+                while let Some(query) = queries.next_element()? {
+                    pool.push(query);
+                }
+                Ok(pool)
+            }
+        }
+
+        deserializer.deserialize_seq(Queries)
+    }
+}
+
+impl State {
     fn restore(self) -> Result<Curriculum> {
         check_version(self.version)?;
         self.config.validate()?;
-        self.check_positions()?;
-        let mut specs = Vec::with_capacity(self.queries.len());
-        let mut known = Vec::with_capacity(self.queries.len());
-        for query in self.queries {
-            specs.push(QuerySpec {
-                id: query.id,
-                class: query.class,
-                revision: query.revision,
-            });
-            known.push((query.estimate, query.last_epoch, query.mastered));
+        let pool = self.queries.0?;
+        if pool.is_empty() {
+            return Err(Error::NoQueries);
         }
-        let mut pool = Pool::new(specs)?;
-        for (query, (estimate, last_epoch, mastered)) in pool.queries_mut().iter_mut().zip(known) {
-            *query = QueryState {
-                estimate,
-                last_epoch,
-                mastered,
-                ..*query
-            };
-        }
+        check_positions(&self.progress, pool.len())?;
         Curriculum::assemble(self.config, pool, self.progress)
     }
+}
 
-    fn check_positions(&self) -> Result<()> {
-        let inconsistent = |detail: String| Err(Error::InconsistentState { detail });
-        let queries = self.queries.len();
-        let Progress {
-            plan,
-            served,
-            records,
-            ..
-        } = &self.progress;
-        let mut planned = vec![false; queries];
-        for &position in plan {
-            match planned.get_mut(position as usize) {
-                None => {
-                    return inconsistent(format!("the plan names query {position} of {queries}"));
-                }
-                Some(true) => {
-                    return inconsistent(format!("the plan names query {position} twice"));
-                }
-                Some(seen) => *seen = true,
-            }
+fn check_positions(progress: &Progress, queries: usize) -> Result<()> {
+    let inconsistent = |detail: String| Err(Error::InconsistentState { detail });
+    let mut planned = vec![false; queries];
+    for &position in &progress.plan {
+        match planned.get_mut(position as usize) {
+            None => return inconsistent(format!("the plan names query {position} of {queries}")),
+            Some(true) => return inconsistent(format!("the plan names query {position} twice")),
+            Some(seen) => *seen = true,
         }
-        if *served > plan.len() {
+    }
+    let (served, planned) = (progress.served, progress.plan.len());
+    if served > planned {
+        return inconsistent(format!("{served} of {planned} planned queries are served"));
+    }
+    for &Round {
+        query, rollouts, ..
+    } in progress.records().iter()
+    {
+        if query as usize >= queries || rollouts == 0 {
             return inconsistent(format!(
-                "{served} of {} planned queries are served",
-                plan.len()
+                "a record of query {query} of {queries} has {rollouts} rollouts"
             ));
         }
-        for &Round {
-            query, rollouts, ..
-        } in records
-        {
-            if query as usize >= queries || rollouts == 0 {
-                return inconsistent(format!(
-                    "a record of query {query} of {queries} has {rollouts} rollouts"
-                ));
-            }
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 fn check_version(found: u32) -> Result<()> {
@@ -157,71 +194,24 @@ fn check_version(found: u32) -> Result<()> {
     Ok(())
 }
 
-/// The state as one value; [`Curriculum::save`] writes the same as JSON.
+/// The state as one value; [`Curriculum::save`] writes the same as JSON, after a checksum.
 impl Serialize for Curriculum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        State::of(self).serialize(serializer)
+        let view = StateView {
+            version: STATE_VERSION,
+            config: &self.config,
+            progress: &self.progress,
+            queries: SavedQueries(&self.pool),
+        };
+        view.serialize(serializer)
     }
 }
 
-/// Reads the current version only; [`Curriculum::load`] reads earlier ones too.
+/// Reads values since version 2; [`Curriculum::load`] reads files of version 1 too.
 impl<'de> Deserialize<'de> for Curriculum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         State::deserialize(deserializer)?
             .restore()
             .map_err(de::Error::custom)
-    }
-}
-
-impl Curriculum {
-    /// Writes the state to a JSON file: whole, or not at all.
-    ///
-    /// # Errors
-    /// The file cannot be written; whatever it held before is still there.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        self.write_whole(path).map_err(|source| Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        })
-    }
-
-    fn write_whole(&self, path: &Path) -> std::io::Result<()> {
-        let parent = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = parent.unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        let mut writer = BufWriter::new(&mut file);
-        serde_json::to_writer(&mut writer, self)?;
-        writer.flush()?;
-        drop(writer);
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        fs::File::open(folder)?.sync_all()
-    }
-
-    /// Reads a state that [`save`](Self::save) wrote; it continues exactly where that one stood.
-    ///
-    /// # Errors
-    /// The file cannot be read, is cut short, contradicts itself, or comes from a later version.
-    pub fn load(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        };
-        let malformed = |source| Error::StateFormat {
-            path: path.to_owned(),
-            source,
-        };
-        let json = fs::read(path).map_err(failed)?;
-        let Header { version } = serde_json::from_slice(&json).map_err(malformed)?;
-        check_version(version)?;
-        let state = match version {
-            1 => serde_json::from_slice::<v1::State>(&json).map(State::from),
-            _ => serde_json::from_slice(&json),
-        };
-        state.map_err(malformed)?.restore()
     }
 }

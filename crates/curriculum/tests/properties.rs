@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use proptest::prelude::*;
 use rerec_curriculum::{
@@ -206,19 +205,31 @@ proptest! {
 fn records_from_several_threads() {
     let mut alone = curriculum(CurriculumConfig::default());
     let ids = served(&mut alone);
-    let shared = Mutex::new(curriculum(CurriculumConfig::default()));
-    served(&mut shared.lock().unwrap());
-    let metric = |id: &QueryId| [query(id) as f64 / QUERIES as f64];
+    let mut shared = curriculum(CurriculumConfig::default());
+    served(&mut shared);
+    // The rollouts of a query come one by one, from different threads.
+    let metrics =
+        |id: &QueryId| [0.1, 0.2, 0.7].map(|part| part * query(id) as f64 / QUERIES as f64);
     std::thread::scope(|scope| {
-        for ids in ids.chunks(7) {
-            let shared = &shared;
+        for thread in 0..4 {
+            let (shared, ids) = (&shared, &ids);
             scope.spawn(move || {
-                ids.iter()
-                    .for_each(|id| shared.lock().unwrap().record(id, &metric(id)).unwrap())
+                for (place, id) in ids.iter().enumerate() {
+                    for (rollout, metric) in metrics(id).into_iter().enumerate() {
+                        if (place + rollout) % 4 == thread {
+                            shared.record(id, &[metric]).unwrap();
+                        }
+                    }
+                }
             });
         }
     });
-    ids.iter()
-        .for_each(|id| alone.record(id, &metric(id)).unwrap());
-    assert_eq!(alone.end_epoch(), shared.into_inner().unwrap().end_epoch());
+    for id in ids.iter().rev() {
+        for metric in metrics(id) {
+            alone.record(id, &[metric]).unwrap();
+        }
+    }
+    assert_eq!(alone.end_epoch(), shared.end_epoch());
+    let json = |curriculum: &Curriculum| serde_json::to_string(curriculum).unwrap();
+    assert_eq!(json(&alone), json(&shared));
 }

@@ -9,6 +9,7 @@ use rerec_curriculum::{
 };
 
 const V1: &str = include_str!("data/state-v1.json");
+const V2: &str = include_str!("data/state-v2.json");
 
 fn config() -> CurriculumConfig {
     CurriculumConfig {
@@ -129,6 +130,71 @@ fn reads_version_1() {
     );
 }
 
+/// Written by the version of this crate that wrote version 2, at the same place of the same run.
+#[test]
+fn reads_version_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curriculum.json");
+    fs::write(&path, V2).unwrap();
+    let mut curriculum = Curriculum::load(&path).unwrap();
+    curriculum.save(&path).unwrap();
+    let mut again = Curriculum::load(&path).unwrap();
+    for curriculum in [&mut curriculum, &mut again] {
+        assert_eq!((curriculum.epoch(), curriculum.steps_taken()), (2, 3));
+        assert_eq!(
+            curriculum.next_batch(),
+            Some(vec!["m2".into(), "b2".into()])
+        );
+        curriculum.end_epoch();
+        let difficulty = |id: &str| curriculum.estimate(&id.into()).unwrap().difficulty;
+        assert_eq!(
+            ["m1", "m2", "b1", "b2", "m3"].map(difficulty),
+            [0.0, 0.625, 0.375, 1.0, 0.5]
+        );
+    }
+    let edited = QuerySpec {
+        revision: 22,
+        ..("b1", "book").into()
+    };
+    let report = curriculum
+        .reconcile([edited, ("m1", "movie").into()])
+        .unwrap();
+    assert_eq!((report.edited, report.kept), (vec!["b1".into()], 2));
+    // The same value without its file, as another program may have kept it.
+    let value: Curriculum = serde_json::from_str(V2).unwrap();
+    assert_eq!(value.epoch(), 2);
+}
+
+#[test]
+fn a_damaged_state_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curriculum.json");
+    let mut curriculum = Curriculum::new(config(), queries()).unwrap();
+    trace(&mut curriculum, 6);
+    curriculum.save(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let digit = whole.iter().rposition(u8::is_ascii_digit).unwrap();
+    for (place, bit) in (0..whole.len())
+        .step_by(11)
+        .flat_map(|place| [(place, 0x01), (place, 0x10)])
+        .chain([(digit, 0x01)])
+    {
+        let mut damaged = whole.clone();
+        damaged[place] ^= bit;
+        fs::write(&path, &damaged).unwrap();
+        assert!(Curriculum::load(&path).is_err(), "byte {place}");
+    }
+    // Any digit that becomes another is still JSON.
+    let error = Curriculum::load(&path).unwrap_err();
+    assert!(matches!(error, Error::Checksum { .. }), "{error}");
+    // What follows the state is damage too.
+    fs::write(&path, [&whole[..], b" "].concat()).unwrap();
+    assert!(matches!(
+        Curriculum::load(&path),
+        Err(Error::Checksum { .. })
+    ));
+}
+
 #[test]
 fn a_state_cut_short_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +206,10 @@ fn a_state_cut_short_is_refused() {
     for length in (0..whole.len()).step_by(23) {
         fs::write(&path, &whole[..length]).unwrap();
         assert!(
-            matches!(Curriculum::load(&path), Err(Error::StateFormat { .. })),
+            matches!(
+                Curriculum::load(&path),
+                Err(Error::StateFormat { .. } | Error::Checksum { .. })
+            ),
             "{length} bytes"
         );
     }
@@ -154,7 +223,7 @@ fn a_state_of_a_later_version_is_refused() {
     let error = Curriculum::load(&path).unwrap_err().to_string();
     assert_eq!(
         error,
-        "state version 99 is newer than 2, the newest this build reads"
+        "state version 99 is newer than 3, the newest this build reads"
     );
     let missing = Curriculum::load(&folder.path().join("none.json")).unwrap_err();
     assert!(matches!(missing, Error::Io { action: "read", .. }));

@@ -32,14 +32,14 @@ impl Curriculum {
             pool: pool_statistics(&self.pool),
             classes: class_statistics(&self.pool),
         };
-        self.progress.epoch += 1;
+        self.progress.epoch = self.progress.epoch.saturating_add(1);
         self.plan_epoch(&carried);
         statistics
     }
 
     /// Updates the estimates by the records of this epoch, whatever order they came in.
     fn absorb_records(&mut self) -> Movement {
-        let mut records = std::mem::take(&mut self.progress.records);
+        let mut records = self.progress.take_records();
         records.sort_unstable_by(Round::canonical_cmp);
         let mut movement = Movement::default();
         let mut recorded = vec![false; self.pool.len()];

@@ -1,5 +1,8 @@
 //! Version 1: everything flat, no revisions.
 
+use std::borrow::Cow;
+use std::sync::Mutex;
+
 use serde::Deserialize;
 
 use super::{Progress, STATE_VERSION, SavedQuery};
@@ -28,7 +31,7 @@ struct Query {
     mastered: bool,
 }
 
-impl From<Query> for SavedQuery {
+impl From<Query> for SavedQuery<'_> {
     fn from(old: Query) -> Self {
         let Query {
             id,
@@ -40,8 +43,8 @@ impl From<Query> for SavedQuery {
         } = old;
         let estimate = Estimate { difficulty, weight };
         Self {
-            id,
-            class,
+            id: Cow::Owned(id),
+            class: class.map(Cow::Owned),
             revision: 0,
             estimate,
             last_epoch,
@@ -76,14 +79,14 @@ impl From<State> for super::State {
             served: old.served,
             epoch_batches: old.epoch_batches,
             batches: old.steps_taken,
-            records: old.records.into_iter().map(Round::from).collect(),
+            records: Mutex::new(old.records.into_iter().map(Round::from).collect()),
         };
-        let queries = old.queries.into_iter().map(SavedQuery::from).collect();
+        let queries = old.queries.into_iter().map(SavedQuery::from);
         Self {
             version: STATE_VERSION,
             config: old.config,
             progress,
-            queries,
+            queries: queries.collect(),
         }
     }
 }
