@@ -30,7 +30,8 @@ pub enum TitleLookup {
 /// Finds the item that a written title means.
 ///
 /// A name stands for an item when it equals its title, an alias, or a title in the brackets behind it. A year that is
-/// given must agree; an English article may be lost. A name of several items is reported as ambiguous, never guessed,
+/// given must agree; without brackets, as in "Toy Story 1995", it is one only if no title ends in that number and the
+/// item found is of that year. An English article may be lost. A name of several items is reported as ambiguous, never guessed,
 /// unless the candidates leave only one.
 ///
 /// ```
@@ -89,7 +90,25 @@ impl TitleMatcher {
                 .names
                 .get(trim(name))
                 .map_or(TitleLookup::Unknown, |hits| choose(hits, candidates)),
-            TitleMatch::Title => self.lookup_title(&Title::read(name), candidates),
+            TitleMatch::Title => match self.lookup_title(&Title::read(name), candidates) {
+                TitleLookup::Unknown => self.lookup_bare_year(name, candidates),
+                found => found,
+            },
+        }
+    }
+
+    /// "Toy Story 1995", where no title ends in that number; only the item of that very year will do.
+    fn lookup_bare_year(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
+        let Some(title) = Title::read_with_bare_year(name) else {
+            return TitleLookup::Unknown;
+        };
+        let dated = |item: &ItemIndex| self.years.get(item.position()) == Some(&title.year);
+        match self.lookup_title(&title, candidates) {
+            TitleLookup::Found(item) if dated(&item) => TitleLookup::Found(item),
+            TitleLookup::Ambiguous(items) if items.iter().all(dated) => {
+                TitleLookup::Ambiguous(items)
+            }
+            _ => TitleLookup::Unknown,
         }
     }
 
@@ -257,6 +276,61 @@ mod tests {
             matcher.lookup("Dracula", Some(&items[2..])),
             TitleLookup::Ambiguous(items[..2].to_vec())
         );
+    }
+
+    #[test]
+    fn a_year_without_brackets_counts_where_no_title_ends_in_it() {
+        let (items, matcher) = matcher(
+            &[
+                "Toy Story (1995)",
+                "Blade Runner (1982)",
+                "Blade Runner 2049 (2017)",
+                "Death Race",
+                "Solaris (1972)",
+                "Solaris (2002)",
+            ],
+            TitleMatch::Title,
+        );
+        for (name, item) in [
+            ("Toy Story 1995", 0),
+            ("toy story, 1995", 0),
+            ("Blade Runner 2049", 2),
+            ("Blade Runner 1982", 1),
+            ("Blade Runner 2049 2017", 2),
+            ("Solaris 2002", 5),
+        ] {
+            let found = TitleLookup::Found(items[item]);
+            assert_eq!(matcher.lookup(name, None), found, "{name}");
+        }
+        for name in [
+            "Toy Story 1996",
+            "Death Race 2000",
+            "Solaris 2001",
+            "Blade Runner 2050",
+        ] {
+            assert_eq!(matcher.lookup(name, None), TitleLookup::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_article_may_stand_before_a_subtitle() {
+        let (items, matcher) = matcher(
+            &[
+                "Lord of the Rings: The Two Towers, The (2002)",
+                "Lord of the Rings: The Return of the King, The (2003)",
+            ],
+            TitleMatch::Title,
+        );
+        for name in [
+            "Lord of the Rings, The: The Two Towers",
+            "Lord of the Rings, The: The Two Towers (2002)",
+            "Lord of the Rings, The: The Two Towers 2002",
+            "The Lord of the Rings: The Two Towers",
+            "Lord of the Rings: The Two Towers",
+        ] {
+            let found = TitleLookup::Found(items[0]);
+            assert_eq!(matcher.lookup(name, None), found, "{name}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ const ARTICLES: [&str; 31] = [
     "uma", "det",
 ];
 
+/// In bytes, with an apostrophe or a full stop.
+const LONGEST_ARTICLE: usize = 5;
+
 /// What a title says once its spelling is set aside.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Title {
@@ -30,6 +33,22 @@ impl Title {
             text.nfkc().collect::<String>().into()
         };
         let (whole, year) = split_year(&text);
+        Self::of_parts(whole, year)
+    }
+
+    /// A title whose year stands behind it without brackets, as in "Toy Story 1995"; none if there is no such number,
+    /// or a year in brackets.
+    pub(crate) fn read_with_bare_year(text: &str) -> Option<Self> {
+        let text: String = text.nfkc().collect();
+        let end = text.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, ')' | ']'));
+        let (whole, year) = end.split_at_checked(end.len().checked_sub(4)?)?;
+        let apart = whole.ends_with(|c: char| !c.is_alphanumeric());
+        let named = whole.contains(char::is_alphanumeric);
+        let whole = whole.trim_end_matches([' ', ',', '-', '–']);
+        (is_year(year) && apart && named).then(|| Self::of_parts(whole, year.parse().ok()))
+    }
+
+    fn of_parts(whole: &str, year: Option<u16>) -> Self {
         let mut title = Self {
             names: vec![key(whole)],
             alternatives: Vec::new(),
@@ -107,13 +126,14 @@ fn without_also_known_as(key: String) -> String {
 fn key(name: &str) -> String {
     let mut key = String::with_capacity(name.len() + 4);
     match split_article(name) {
-        Some((rest, article)) => {
+        Some((before, article, behind)) => {
             fold(article, &mut key);
             // "Avventura, L'" is "L'Avventura".
             if !article.ends_with(['\'', '’']) {
                 key.push(' ');
             }
-            fold(rest, &mut key);
+            fold(before, &mut key);
+            fold(behind, &mut key);
         }
         None => fold(name, &mut key),
     }
@@ -124,17 +144,28 @@ fn key(name: &str) -> String {
     key
 }
 
-fn split_article(name: &str) -> Option<(&str, &str)> {
-    let (rest, article) = name.rsplit_once(',')?;
-    let article = article.trim();
+/// "Lord of the Rings, The: The Two Towers" -> ("Lord of the Rings", "The", ": The Two Towers").
+fn split_article(name: &str) -> Option<(&str, &str, &str)> {
+    name.match_indices(',').find_map(|(comma, _)| {
+        let (before, rest) = (&name[..comma], name[comma + 1..].trim_start());
+        let ends =
+            |&(_, c): &(usize, char)| c.is_whitespace() || matches!(c, ':' | '_' | '(' | '[');
+        // No further than an article reaches, so that the work is linear in the name.
+        let end = rest.char_indices().take(LONGEST_ARTICLE + 1).find(ends);
+        let (article, behind) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        let behind = behind.trim_start();
+        let closed = behind.is_empty() || behind.starts_with([':', '_', '(', '[', '-', '–']);
+        (closed && is_article(article) && !before.trim().is_empty())
+            .then_some((before, article, behind))
+    })
+}
+
+fn is_article(word: &str) -> bool {
     let mut folded = String::new();
-    if article.len() > 5 || rest.trim().is_empty() {
-        return None;
+    if word.len() <= LONGEST_ARTICLE {
+        fold(word, &mut folded);
     }
-    fold(article, &mut folded);
-    ARTICLES
-        .contains(&folded.as_str())
-        .then_some((rest, article))
+    ARTICLES.contains(&folded.as_str())
 }
 
 /// Appends the folded text to a key.
@@ -240,6 +271,22 @@ mod tests {
             ("Amélie", "AME\u{301}LIE"),
             ("Face/Off (1997)", "Face / Off"),
             ("Mission_ Impossible", "Mission: Impossible"),
+            (
+                "Lord of the Rings, The: The Two Towers",
+                "The Lord of the Rings: The Two Towers",
+            ),
+            (
+                "Lord of the Rings: The Two Towers, The (2002)",
+                "Lord of the Rings, The - The Two Towers",
+            ),
+            (
+                "Lord of the Rings, The_ The Two Towers",
+                "the lord of the rings the two towers",
+            ),
+            (
+                "Good, the Bad and the Ugly, The",
+                "The Good, the Bad and the Ugly",
+            ),
             ("The_Remains of the Day (1993)", "Remains of the Day, The"),
             ("Schindler's List", "schindlers list"),
             ("E.T. the Extra-Terrestrial", "ET the Extra Terrestrial"),
@@ -262,6 +309,8 @@ mod tests {
             ("C#", "C"),
             ("...", "!!!"),
             ("ガラス", "カラス"),
+            ("Good, the Bad", "The Good Bad"),
+            ("Cook, A-Team", "A Cook: Team"),
         ] {
             assert_ne!(name(left), name(right), "{left} and {right}");
         }
@@ -286,5 +335,37 @@ mod tests {
             }
         );
         assert_eq!(Title::read("(1995)").names, ["1995"]);
+    }
+
+    #[test]
+    fn a_year_without_brackets_stands_apart_behind_a_name() {
+        let read = |text| {
+            Title::read_with_bare_year(text).map(|title| (title.names[0].clone(), title.year))
+        };
+        let toy_story = Some(("toy story".to_owned(), Some(1995)));
+        for text in [
+            "Toy Story 1995",
+            "Toy Story, 1995.",
+            "Toy Story - 1995",
+            "Toy Story １９９５",
+        ] {
+            assert_eq!(read(text), toy_story, "{text}");
+        }
+        assert_eq!(
+            read("Breakfast Club, The 1985"),
+            Some(("the breakfast club".to_owned(), Some(1985)))
+        );
+        for text in [
+            "1984",
+            "...1984",
+            "Toy Story",
+            "Toy Story1995",
+            "Apollo 0013",
+            "Toy Story (1995)",
+            "é95",
+            "",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }
