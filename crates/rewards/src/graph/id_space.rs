@@ -24,6 +24,30 @@ const THRESHOLD: f64 = 3.0;
 /// A join by ids of another data set yields a graph that looks like data and is noise. If it is
 /// right, items that share a rare attribute have more in common in the catalogue itself, a word of
 /// the title or an attribute, than the same pairs after the items were shuffled.
+///
+/// ```
+/// # use rerec_rewards::{Attribute, AttributeGraph, Catalogue, Item, JoinBy, Triple};
+/// // Thirty films, each with a sequel by the same director.
+/// let film = |n: usize| Item::new(n.to_string(), format!("Saga{} Part{n}", n / 2));
+/// let catalogue = Catalogue::new((0..60).map(film).collect())?;
+/// let directed = |n: usize, id: usize| Triple {
+///     item: id.to_string(),
+///     attribute: Attribute { relation: "director".into(), value: format!("d{}", n / 2) },
+/// };
+/// // The file counts films in another order: its ids exist in the catalogue, but for other films.
+/// let foreign = |n: usize| n * 7 % 60;
+/// let raw: Vec<_> = (0..60).map(|n| directed(n, foreign(n))).collect();
+/// let joined = AttributeGraph::from_triples(&raw, &catalogue, JoinBy::Id)?;
+/// assert_eq!(joined.report.joined, 60);
+/// assert!(joined.report.id_space.looks_wrong());
+///
+/// let mended: Vec<_> = (0..60).map(|n| directed(n, n)).collect();
+/// let joined = AttributeGraph::from_triples(&mended, &catalogue, JoinBy::Id)?;
+/// assert!(!joined.report.id_space.looks_wrong());
+/// // Each of the 30 pairs of films shares the word of its saga, the only one that two titles have.
+/// assert_eq!(joined.report.id_space.title_words.map(|words| (words.pairs, words.joined)), Some((30, 1.0)));
+/// # Ok::<(), rerec_rewards::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct IdSpaceCheck {
@@ -286,6 +310,55 @@ mod tests {
         let wrong = check(&triples);
         assert!(wrong.looks_wrong(), "{wrong:?}");
         assert_eq!(wrong, check(&triples));
+    }
+
+    /// A link file with the ids of another edition of the data set, as the ml-100k one of RecBole has ml-1m's.
+    #[test]
+    fn a_mended_join_is_quiet_again() {
+        let (catalogue, triples) = series();
+        let foreign = |film: usize| (film * 77 + 31) % 180;
+        let with_ids = |id: &dyn Fn(usize) -> usize| -> Vec<Triple> {
+            let triples = triples.iter().enumerate();
+            let renamed = triples.map(|(film, triple)| Triple {
+                item: id(film).to_string(),
+                ..triple.clone()
+            });
+            renamed.collect()
+        };
+        let check = |triples: &[Triple]| {
+            let joined = AttributeGraph::from_triples(triples, &catalogue, JoinBy::Id);
+            joined.unwrap().report.id_space
+        };
+        let raw = with_ids(&foreign);
+        assert!(check(&raw).looks_wrong(), "{:?}", check(&raw));
+
+        // Mended through the title that both editions have in common.
+        let titles = raw.iter().zip(catalogue.items()).map(|(triple, item)| {
+            let attribute = triple.attribute.clone();
+            Triple {
+                item: item.title.clone(),
+                attribute,
+            }
+        });
+        let titles: Vec<Triple> = titles.collect();
+        let by_title = AttributeGraph::from_triples(&titles, &catalogue, JoinBy::Title).unwrap();
+        assert!(!by_title.report.id_space.looks_wrong());
+
+        // Or through a table from the foreign ids to the catalogue's; a tenth of it is wrong, and yet it is a join.
+        let table: FxHashMap<usize, usize> = (0..180)
+            .map(|film| {
+                (
+                    foreign(film),
+                    if film % 10 == 0 {
+                        (film + 90) % 180
+                    } else {
+                        film
+                    },
+                )
+            })
+            .collect();
+        let mended = with_ids(&|film| table[&foreign(film)]);
+        assert!(!check(&mended).looks_wrong(), "{:?}", check(&mended));
     }
 
     #[test]
