@@ -40,6 +40,9 @@ pub(crate) enum Failure {
     /// Segments or advantages refuse their settings.
     #[error(transparent)]
     Advantage(#[from] rerec_advantage::AdvantageError),
+    /// A decay rate for credit that does not decay.
+    #[error("--decay-rate needs --mode decrease")]
+    UnusedDecayRate,
     /// The estimator has no such setting.
     #[error("cannot set up the estimator")]
     Estimator(#[source] serde_json::Error),

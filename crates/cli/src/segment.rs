@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rerec_advantage::{
-    AdvantageError, Answer, CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, MentionMode,
-    RatioConfig, Rollout, RuleConfig, SegmentKind, Split,
+    AdvantageError, Answer, CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames,
+    MentionMode, RatioConfig, RejectionConfig, Rollout, RuleConfig, SegmentKind, Split,
 };
 use rerec_rewards::{AnswerChoice, AnswerReader, Catalogue, Item, TitleMatch, list_entries};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,8 @@ use crate::score::{Titles, named};
 /// Split responses into steps and give each token the part of the reward that its step earned
 ///
 /// An answer is right if the first item in its box is in the ground truth. Where it is wrong, a step that names an item of the box
-/// keeps only the least ratio of the reward.
+/// keeps only the least ratio of the reward. A line may list its "candidates": a name is then not taken for a shorter one inside
+/// it, and --reject-candidate knows what may be rejected. Rejections are read from English cue words; ratios of rules multiply.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf '%s\\n' '{\"id\":1,\"response\":\"Heat it is.\\n\\\\boxed{Heat}\",\"token_byte_lens\":[11,1,12],\"ground_truth\":[\"Up\"],\"reward\":0.5}' | rerec segment
@@ -32,6 +33,15 @@ pub(crate) struct Args {
     /// Punish steps that name the wrong answer, or decrease credit with the distance to a right item's name
     #[arg(long, value_enum, default_value = "rule")]
     mode: Mode,
+    /// With --mode decrease: credit falls with exp(-RATE * distance in tokens) instead of linearly; the released code's is 0.03
+    #[arg(long, value_name = "RATE")]
+    decay_rate: Option<f64>,
+    /// What a step keeps that rejects a wrong candidate, such as 1.1: credit for weighing it
+    #[arg(long, value_name = "RATIO")]
+    reject_candidate: Option<f64>,
+    /// What a step keeps that rejects an item of the ground truth, such as 0.8
+    #[arg(long, value_name = "RATIO")]
+    reject_target: Option<f64>,
     /// How a response is split: paragraph, sentence, step, think; several, from the outermost in, with commas
     #[arg(long, value_delimiter = ',', default_value = "paragraph", value_parser = named::<Split>)]
     split: Vec<Split>,
@@ -66,6 +76,8 @@ struct Line {
     response: String,
     token_byte_lens: Vec<u32>,
     ground_truth: Titles,
+    #[serde(default)]
+    candidates: Vec<String>,
     reward: f64,
 }
 
@@ -85,6 +97,9 @@ struct Span {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if args.decay_rate.is_some() && args.mode != Mode::Decrease {
+        return Err(Failure::UnusedDecayRate);
+    }
     let assigner = CreditAssigner::new(args.config())?;
     args.filter
         .answer("id", |line| args.segment(&assigner, line))
@@ -100,13 +115,22 @@ impl Args {
             Mode::Rule => RuleConfig::StepPenalty(ratios),
             Mode::Decrease => RuleConfig::Decrease(DecreaseConfig {
                 ratios,
-                ..DecreaseConfig::default()
+                decay: self.decay_rate.map_or(Decay::Linear, Decay::Exponential),
             }),
         };
+        let rejection = |rule: fn(RejectionConfig) -> RuleConfig| {
+            move |ratio| rule(RejectionConfig::english(ratio))
+        };
+        let candidate = self
+            .reject_candidate
+            .map(rejection(RuleConfig::RejectedCandidate));
+        let target = self
+            .reject_target
+            .map(rejection(RuleConfig::RejectedTarget));
         CreditConfig {
             split: self.split.clone(),
             mentions: self.mention_mode(),
-            rules: vec![rule],
+            rules: [rule].into_iter().chain(candidate).chain(target).collect(),
         }
     }
 
@@ -120,14 +144,16 @@ impl Args {
     }
 
     fn segment(&self, assigner: &CreditAssigner, line: Line) -> Result<Segmented, Rejection> {
-        let targets = distinct(line.ground_truth);
-        let reader = self.reader(&targets)?;
+        let mut titles = distinct(Vec::new(), entries(line.ground_truth));
+        let num_targets = titles.len();
+        titles = distinct(titles, line.candidates);
+        let reader = self.reader(&titles)?;
         let read = reader
             .read(&line.response, None)
             .filter(|answer| !answer.items.is_empty());
-        let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+        let targets: Vec<&str> = titles[..num_targets].iter().map(String::as_str).collect();
         let name = |item: &'_ rerec_rewards::AnswerItem| match item.index {
-            Some(index) => targets[index.position()].to_owned(),
+            Some(index) => titles[index.position()].clone(),
             None => item.text.clone(),
         };
         let names: Vec<String> = read
@@ -140,7 +166,8 @@ impl Args {
             is_right: answer
                 .items
                 .first()
-                .is_some_and(|item| item.index.is_some()),
+                .and_then(|item| item.index)
+                .is_some_and(|index| index.position() < num_targets),
             span: answer.span,
             items: &names,
         });
@@ -153,7 +180,7 @@ impl Args {
         };
         let refuse = |error: AdvantageError| Rejection::new(field(&error), error);
         let lexicon = assigner
-            .lexicon(targets.iter().map(|title| self.names(title)))
+            .lexicon(titles.iter().map(|title| self.names(title)))
             .map_err(refuse)?;
         let credit = assigner.assign(&rollout, &lexicon).map_err(refuse)?;
         let steps = credit.annotated.segments.iter().zip(&credit.steps);
@@ -170,7 +197,7 @@ impl Args {
         })
     }
 
-    /// A target's names: the released decrease mode knows titles with their year only.
+    /// An item's names: the released decrease mode knows titles with their year only.
     fn names(&self, title: &str) -> ItemNames {
         match self.mentions {
             Mentions::Title => ItemNames::from_title(title),
@@ -178,9 +205,9 @@ impl Args {
         }
     }
 
-    /// Reads answers in terms of the targets.
-    fn reader(&self, targets: &[String]) -> Result<AnswerReader, Rejection> {
-        let items = targets
+    /// Reads answers in terms of some titles.
+    fn reader(&self, titles: &[String]) -> Result<AnswerReader, Rejection> {
+        let items = titles
             .iter()
             .map(|title| Item::new(title.as_str(), title.as_str()));
         let catalogue = Catalogue::new(items.collect())
@@ -193,22 +220,25 @@ impl Args {
     }
 }
 
-/// The titles, each once, without blanks around them.
-fn distinct(titles: Titles) -> Vec<String> {
-    let all: Vec<String> = match titles {
-        Titles::Each(titles) => titles.iter().map(|title| title.trim().to_owned()).collect(),
+fn entries(titles: Titles) -> Vec<String> {
+    match titles {
+        Titles::Each(titles) => titles,
         Titles::Joined(text) => {
             let entries = list_entries(&text, 0..text.len()).into_iter();
             entries.map(|entry| entry.text.into_owned()).collect()
         }
-    };
-    let mut distinct: Vec<String> = Vec::with_capacity(all.len());
-    for title in all {
-        if !title.is_empty() && !distinct.contains(&title) {
-            distinct.push(title);
+    }
+}
+
+/// Known titles and the new ones after them, each once, without blanks around them.
+fn distinct(mut known: Vec<String>, titles: Vec<String>) -> Vec<String> {
+    for title in titles {
+        let title = title.trim();
+        if !title.is_empty() && !known.iter().any(|other| other == title) {
+            known.push(title.to_owned());
         }
     }
-    distinct
+    known
 }
 
 /// The field of the line that an error is about.

@@ -60,6 +60,50 @@ fn credit_decreases_with_the_distance_to_a_target() {
 }
 
 #[test]
+fn credit_decays_exponentially_at_a_given_rate() {
+    let line = r#"{"id":1,"response":"Up or on","token_byte_lens":[2,3,3],"ground_truth":["Up"],"reward":1}"#;
+    let halving = ["--min-ratio", "0.5", "--decay-rate", "0.6931471805599453"];
+    let (output, _, _) = run(
+        &[&["segment", "--mode", "decrease"], &halving[..]].concat(),
+        line,
+    );
+    // 0.5 + 0.5 * 2^-d at the distances 0, 1, 2.
+    assert!(
+        output.contains(r#""token_rewards":[1.0,0.75,0.625]"#),
+        "{output}"
+    );
+    let (_, messages, status) = run(&["segment", "--decay-rate", "0.03"], line);
+    let message = "rerec: --decay-rate needs --mode decrease\n";
+    assert_eq!((messages.as_str(), status), (message, 2));
+}
+
+#[test]
+fn rejections_earn_credit_or_a_penalty() {
+    let line = r#"{"id":1,"response":"Heat is not sad.\nUp is not, it fails.\n\\boxed{Up}","token_byte_lens":[17,21,10],"ground_truth":["Up (2009)"],"candidates":["Up (2009)","Heat (1995)"],"reward":1}"#;
+    let (output, _, _) = run(&["segment"], line);
+    assert!(
+        output.contains(r#""token_rewards":[1.0,1.0,1.0]"#),
+        "{output}"
+    );
+    let rejections = ["--reject-candidate", "1.5", "--reject-target", "0.5"];
+    let (output, _, _) = run(&[&["segment"], &rejections[..]].concat(), line);
+    assert!(
+        output.contains(r#""token_rewards":[1.5,0.5,1.0]"#),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_candidate_hides_the_shorter_name_inside_its_own() {
+    let line = r#"{"id":1,"response":"Toy Story 2 fits.\n\\boxed{Toy Story}","token_byte_lens":[18,17],"ground_truth":["Heat (1995)"],CANDIDATES"reward":1}"#;
+    let (output, _, _) = run(&["segment"], &line.replace("CANDIDATES", ""));
+    assert!(output.contains("[0.7,1.0]"), "{output}");
+    let candidates = r#""candidates":["Toy Story (1995)","Toy Story 2 (1999)"],"#;
+    let (output, _, _) = run(&["segment"], &line.replace("CANDIDATES", candidates));
+    assert!(output.contains("[1.0,1.0]"), "{output}");
+}
+
+#[test]
 fn splitters_nest() {
     let line = r#"{"id":1,"response":"<think>a\nb</think>c\nd","token_byte_lens":[21],"ground_truth":["Up"],"reward":1}"#;
     let (output, _, _) = run(&["segment", "--split", "think,paragraph"], line);

@@ -67,7 +67,7 @@ fn state_carries_over_and_survives_bad_input() {
     let (status, _, log) = curriculum(&args, second);
     assert_eq!(status, 2);
     assert!(
-        log.contains("does not hold a curriculum state: EOF while parsing"),
+        log.contains("state.json is damaged: its checksum is "),
         "{log}"
     );
 }
