@@ -92,12 +92,12 @@ impl Moments {
         }
     }
 
-    /// By what a deviation is multiplied: 1 / (std + eps), or 1 where `std` is none.
+    /// By what a deviation is multiplied: 1 / (std + eps), or 1 where `std` is none; 0 without spread.
     pub(super) fn scale(&self, std: Std, eps: f64) -> f64 {
         match std {
-            Std::None => 1.0,
             // Equal numbers have no deviation to scale, also where eps is 0.
-            _ if self.squares == 0.0 => 0.0,
+            _ if !self.is_spread() => 0.0,
+            Std::None => 1.0,
             // The smallest numbers have no finite inverse.
             _ => (1.0 / (self.variance(std).sqrt() + eps)).min(f64::MAX),
         }
@@ -146,6 +146,15 @@ mod tests {
             assert_eq!((moments.mean, moments.squares), (value, 0.0));
             let weighted = Moments::weighted(&[value; 3], &[7, 1, 45]);
             assert_eq!((weighted.mean, weighted.squares), (value, 0.0));
+        }
+    }
+
+    #[test]
+    fn what_is_no_spread_is_not_scaled_whatever_the_std() {
+        // The squares of these deviations are below the smallest number.
+        let moments = Moments::of([[0.0, 1e-200].as_slice()].into_iter());
+        for std in [Std::Unbiased, Std::Population, Std::None] {
+            assert_eq!((moments.is_spread(), moments.scale(std, 0.0)), (false, 0.0));
         }
     }
 
