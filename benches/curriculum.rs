@@ -1,4 +1,5 @@
-//! One epoch of the curriculum: serve every query, record its five rollouts, filter, sort and plan the next epoch.
+//! One epoch of the curriculum: serve every query, record its five rollouts, filter, sort and plan the next epoch; and its state
+//! as a file.
 //!
 //! The authors' Python takes 191 ms for the record and the sort of 10,000 x 5.
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -81,5 +82,26 @@ fn large(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, orders, large);
+/// A run of a million queries saved to a file, checksum and sync included, and loaded again.
+fn state(c: &mut Criterion) {
+    const QUERIES: u32 = 1_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curriculum.json");
+    let mut curriculum = curriculum(OrderConfig::EasyFirst, QUERIES);
+    epoch(&mut curriculum, &metrics());
+    let mut group = c.benchmark_group("curriculum_state");
+    group
+        .throughput(Throughput::Elements(u64::from(QUERIES)))
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(10);
+    group.bench_function(BenchmarkId::new("save", QUERIES), |b| {
+        b.iter(|| curriculum.save(&path).unwrap());
+    });
+    group.bench_function(BenchmarkId::new("load", QUERIES), |b| {
+        b.iter(|| Curriculum::load(&path).unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, orders, large, state);
 criterion_main!(benches);
