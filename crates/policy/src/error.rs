@@ -73,6 +73,11 @@ pub enum Error {
     #[cfg(feature = "torch")]
     #[error("tokenizer: {0}")]
     Tokenizer(#[source] tokenizers::Error),
+    /// The tokenizer's files hold no chat template.
+    #[error(
+        "the tokenizer has no chat template: tokenizer_config.json needs chat_template, or the folder chat_template.jinja"
+    )]
+    NoChatTemplate,
     /// The chat template failed.
     #[cfg(feature = "torch")]
     #[error("chat template: {0}")]

@@ -23,6 +23,7 @@
 
 mod config;
 mod error;
+mod gguf;
 mod model_config;
 mod objective;
 mod policy;
@@ -32,7 +33,8 @@ mod torch;
 
 pub use config::{DecoderPolicyConfig, OptimizerConfig, TokenizerConfig};
 pub use error::{Error, Result};
-pub use model_config::ModelConfig;
+pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
+pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
     Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedExample, SupervisedStats,

@@ -3,13 +3,15 @@
 use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, check};
 
-/// The shape of a Llama- or Qwen2-like decoder; field names are those of `config.json`.
+/// The shape of a Llama-, Qwen2- or Qwen3-like decoder; field names are those of `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// `llama` or `qwen2`; the latter has biases on query, key and value.
+    /// `llama` (SmolLM2 too), `qwen2` (2.5 too), with biases on query, key and value, or `qwen3`, which normalises each
+    /// head's query and key.
     pub model_type: String,
     /// Rows of the embedding.
     pub vocab_size: usize,
@@ -29,7 +31,11 @@ pub struct ModelConfig {
     /// Epsilon of RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
+    #[serde(default = "default_rope_theta")]
     pub rope_theta: f64,
+    /// How the rotary frequencies are stretched for long contexts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rope_scaling: Option<RopeScaling>,
     /// Whether the output head is the embedding.
     #[serde(default)]
     pub tie_word_embeddings: bool,
@@ -38,11 +44,52 @@ pub struct ModelConfig {
     /// Standard deviation of freshly drawn weights.
     #[serde(default = "default_initializer_range")]
     pub initializer_range: f64,
+    /// Whatever else `config.json` says; kept, so that it is written back.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// How rotary frequencies are stretched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rope_type", rename_all = "snake_case")]
+pub enum RopeScaling {
+    /// Not at all.
+    Default {},
+    /// All are divided by the factor.
+    Linear {
+        /// Above 0.
+        factor: f64,
+    },
+    /// Llama 3.1: wavelengths longer than `original_max_position_embeddings / low_freq_factor` are divided by the factor, those
+    /// shorter than `original_max_position_embeddings / high_freq_factor` stay, those between are interpolated.
+    Llama3 {
+        /// Above 0.
+        factor: f64,
+        /// Below `high_freq_factor`.
+        low_freq_factor: f64,
+        /// Above `low_freq_factor`.
+        high_freq_factor: f64,
+        /// Context that the model was first trained on, in tokens.
+        original_max_position_embeddings: f64,
+    },
 }
 
 fn default_initializer_range() -> f64 {
     0.02
 }
+
+/// What transformers assumes.
+fn default_rope_theta() -> f64 {
+    10_000.0
+}
+
+/// Keys of `config.json` that ask for something else than is computed here, with the one value they may have.
+const FIXED: [(&str, &str); 4] = [
+    ("hidden_act", "\"silu\""),
+    ("attention_bias", "false"),
+    ("mlp_bias", "false"),
+    ("use_sliding_window", "false"),
+];
 
 impl ModelConfig {
     /// Reads `config.json` of a model folder.
@@ -55,12 +102,40 @@ impl ModelConfig {
             path: path.clone(),
             source,
         })?;
-        let config: Self = serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-            path,
-            what: e.to_string(),
-        })?;
+        let fault = |what: String| Error::InvalidFile {
+            path: path.clone(),
+            what,
+        };
+        let mut json: Value = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
+        unify_rope(&mut json);
+        let config: Self = serde_json::from_value(json).map_err(|e| fault(e.to_string()))?;
+        for (name, allowed) in FIXED {
+            if let Some(value) = config.rest.get(name).filter(|v| v.to_string() != allowed) {
+                return Err(fault(format!("{name} must be {allowed}, got {value}")));
+            }
+        }
         config.validate()?;
         Ok(config)
+    }
+
+    /// The text of `config.json`, as transformers wants it.
+    #[cfg(feature = "torch")]
+    pub(crate) fn with_architecture(&self) -> Self {
+        let mut config = self.clone();
+        let name = match self.model_type.as_str() {
+            "qwen2" => "Qwen2ForCausalLM",
+            "qwen3" => "Qwen3ForCausalLM",
+            _ => "LlamaForCausalLM",
+        };
+        let mut add = |key: &str, value: Value| {
+            config.rest.entry(key).or_insert(value);
+        };
+        add("architectures", Value::from([name].as_slice()));
+        add("hidden_act", Value::from("silu"));
+        config
+            .rest
+            .insert("torch_dtype".to_owned(), Value::from("float32"));
+        config
     }
 
     /// Checks that the numbers fit together.
@@ -69,10 +144,10 @@ impl ModelConfig {
     /// [`Error::InvalidConfig`] names the field, its value and what it may be.
     pub fn validate(&self) -> Result<()> {
         check(
-            matches!(self.model_type.as_str(), "llama" | "qwen2"),
+            matches!(self.model_type.as_str(), "llama" | "qwen2" | "qwen3"),
             "model_type",
             &self.model_type,
-            "llama or qwen2",
+            "llama, qwen2 or qwen3",
         )?;
         for (name, value) in [
             ("vocab_size", self.vocab_size),
@@ -117,6 +192,9 @@ impl ModelConfig {
             self.rope_theta,
             "above 1",
         )?;
+        self.rope_scaling
+            .as_ref()
+            .map_or(Ok(()), RopeScaling::validate)?;
         check(
             self.initializer_range > 0.0 && self.initializer_range.is_finite(),
             "initializer_range",
@@ -134,5 +212,142 @@ impl ModelConfig {
     /// Whether query, key and value projections carry a bias.
     pub fn attention_bias(&self) -> bool {
         self.model_type == "qwen2"
+    }
+
+    /// Whether each head's query and key are normalised.
+    pub fn has_query_key_norm(&self) -> bool {
+        self.model_type == "qwen3"
+    }
+}
+
+impl RopeScaling {
+    fn validate(&self) -> Result<()> {
+        let above_0 = |name, value: f64| {
+            check(
+                value > 0.0 && value.is_finite(),
+                name,
+                value,
+                "above 0 and finite",
+            )
+        };
+        match *self {
+            Self::Default {} => Ok(()),
+            Self::Linear { factor } => above_0("rope_scaling.factor", factor),
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                original_max_position_embeddings: original,
+            } => {
+                above_0("rope_scaling.factor", factor)?;
+                above_0("rope_scaling.low_freq_factor", low)?;
+                above_0("rope_scaling.original_max_position_embeddings", original)?;
+                check(
+                    high > low && high.is_finite(),
+                    "rope_scaling.high_freq_factor",
+                    high,
+                    "above low_freq_factor",
+                )
+            }
+        }
+    }
+}
+
+/// Newer configurations keep base and scaling in `rope_parameters`, older ones call `rope_type` `type`.
+fn unify_rope(json: &mut Value) {
+    let Some(config) = json.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::Object(mut parameters)) = config.remove("rope_parameters") {
+        if let Some(theta) = parameters.remove("rope_theta") {
+            config.insert("rope_theta".to_owned(), theta);
+        }
+        config.insert("rope_scaling".to_owned(), Value::Object(parameters));
+    }
+    if let Some(scaling) = config
+        .get_mut("rope_scaling")
+        .and_then(Value::as_object_mut)
+        && let Some(kind) = scaling.remove("type")
+    {
+        scaling.entry("rope_type").or_insert(kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(changes: Value) -> Result<ModelConfig> {
+        let mut json = serde_json::json!({
+            "model_type": "llama", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-5, "max_position_embeddings": 64,
+            "bos_token_id": 1
+        });
+        let (json_map, changes) = (json.as_object_mut().unwrap(), changes);
+        json_map.extend(changes.as_object().unwrap().clone());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("config.json"), json.to_string()).unwrap();
+        ModelConfig::from_folder(folder.path())
+    }
+
+    #[test]
+    fn both_spellings_of_rope_are_read() {
+        let llama3 = serde_json::json!({
+            "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192
+        });
+        let old = read(serde_json::json!({ "rope_theta": 5e5, "rope_scaling": llama3 })).unwrap();
+        let mut parameters = llama3;
+        parameters["rope_theta"] = 5e5.into();
+        let new = read(serde_json::json!({ "rope_parameters": parameters })).unwrap();
+        assert_eq!(old, new);
+        assert!(matches!(
+            new.rope_scaling,
+            Some(RopeScaling::Llama3 { factor: 32.0, .. })
+        ));
+        let linear = serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 2.0 } });
+        let linear = read(linear).unwrap();
+        assert_eq!(
+            linear.rope_scaling,
+            Some(RopeScaling::Linear { factor: 2.0 })
+        );
+        assert_eq!(linear.rope_theta, 10_000.0);
+    }
+
+    #[test]
+    fn what_is_not_computed_here_is_refused() {
+        for (changes, expected) in [
+            (
+                serde_json::json!({ "mlp_bias": true }),
+                "mlp_bias must be false, got true",
+            ),
+            (
+                serde_json::json!({ "hidden_act": "gelu" }),
+                "hidden_act must be \"silu\", got \"gelu\"",
+            ),
+            (
+                serde_json::json!({ "rope_scaling": { "rope_type": "yarn" } }),
+                "yarn",
+            ),
+            (
+                serde_json::json!({ "model_type": "gpt2" }),
+                "model_type must be llama, qwen2 or qwen3, got gpt2",
+            ),
+            (
+                serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 0.0 } }),
+                "rope_scaling.factor must be above 0",
+            ),
+        ] {
+            let refused = read(changes).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_written_back() {
+        let config = read(serde_json::json!({ "eos_token_id": [7, 8] })).unwrap();
+        let json = serde_json::to_value(&config).unwrap();
+        assert_eq!(json["eos_token_id"], serde_json::json!([7, 8]));
+        assert_eq!(json["bos_token_id"], 1);
     }
 }

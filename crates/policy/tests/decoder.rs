@@ -27,9 +27,11 @@ fn model(model_type: &str, tied: bool) -> ModelConfig {
         head_dim: None,
         rms_norm_eps: 1e-6,
         rope_theta: 10_000.0,
+        rope_scaling: None,
         tie_word_embeddings: tied,
         max_position_embeddings: 64,
         initializer_range: 0.2,
+        rest: Default::default(),
     }
 }
 
@@ -128,6 +130,39 @@ fn sampling_and_training_see_the_same_log_probs() {
             stats.max_log_ratio
         );
         assert_eq!(stats.clip_fraction, 0.0);
+    }
+}
+
+/// Whether all responses run side by side or each takes the place of the one before.
+#[test]
+fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
+    let with_rows = |generation_rows: usize| {
+        let mut policy = policy_with(DecoderPolicyConfig {
+            generation_rows,
+            ..Default::default()
+        });
+        // Until it has an idea of when to end.
+        let lessons = TEXTS.map(|text| SupervisedExample {
+            prompt: text,
+            response: text,
+        });
+        for _ in 0..15 {
+            policy.supervise(&lessons, 1e-2).unwrap();
+        }
+        sample(&mut policy, 1.0)
+    };
+    let all = with_rows(100);
+    assert!(
+        all.iter().any(|r| r.finish == Finish::Stop) && all.iter().any(|r| r.finish == Finish::Length),
+        "responses of different lengths"
+    );
+    for rows in [1, 2, 4, 5] {
+        for (a, b) in with_rows(rows).iter().zip(&all) {
+            assert_eq!(a.token_ids, b.token_ids, "{rows} rows, {}", a.sample);
+            for (x, y) in a.log_probs.iter().zip(&b.log_probs) {
+                approx::assert_abs_diff_eq!(x, y, epsilon = 1e-5);
+            }
+        }
     }
 }
 

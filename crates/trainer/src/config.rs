@@ -133,9 +133,11 @@ impl ModelShape {
             head_dim: None,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
+            rope_scaling: None,
             tie_word_embeddings: true,
             max_position_embeddings: self.max_positions,
             initializer_range: self.initializer_range,
+            rest: Default::default(),
         }
     }
 }

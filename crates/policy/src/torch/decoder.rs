@@ -8,7 +8,11 @@ mod weights;
 use tch::{Device, Kind, Tensor};
 
 use self::attention::Attention;
-pub(crate) use self::{cache::KvCache, rotary::Rotary, weights::Weights};
+pub(crate) use self::{
+    cache::{KvCache, PromptCache},
+    rotary::Rotary,
+    weights::Weights,
+};
 use super::batch::Layout;
 use crate::{ModelConfig, Result};
 
@@ -77,20 +81,18 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// As [`Decoder::hidden`], for whole prompts; fills the first `slots` slots of the cache, a prompt a row.
+    /// As [`Decoder::hidden`], for whole prompts, whose keys and values the cache takes.
     pub(crate) fn prefill(
         &self,
         ids: &Tensor,
         layout: &Layout,
-        slots: i64,
-        cache: &mut KvCache,
+        cache: &mut PromptCache,
     ) -> Result<Tensor> {
         let rotary = self.rotary.at(&layout.positions()?)?;
         let mut x = self.embed(ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, self.eps, |a, x| a.prefill(x, &rotary, layout, cache, i))?;
         }
-        cache.advance(slots);
         self.final_norm(&x)
     }
 
@@ -102,12 +104,12 @@ impl Decoder {
         cache: &mut KvCache,
     ) -> Result<Tensor> {
         let rotary = self.rotary.at(positions)?;
-        let mask = cache.mask_with_next()?;
+        let mask = cache.make_room()?;
         let mut x = self.embed(ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, self.eps, |a, x| a.decode(x, &rotary, &mask, cache, i))?;
         }
-        cache.advance(1);
+        cache.advance();
         self.final_norm(&x)
     }
 

@@ -1,6 +1,6 @@
 //! The policy: a decoder with its tokenizer, optimiser and reference.
 
-use std::{collections::BTreeMap, fs, ops::ControlFlow, path::Path};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use serde::{Deserialize, Serialize};
 use tch::no_grad;
@@ -9,13 +9,14 @@ use super::{
     batch::{PackedBatch, Row, micro_batches},
     checkpoint,
     decoder::{Decoder, Weights},
-    generation, head,
+    files::{read_json, write_json},
+    generation, gguf_model, head,
     optimizer::{AdamW, clear_gradients},
     tokenizer::Tokenizer,
 };
 use crate::{
-    DecoderPolicyConfig, ModelConfig, Objective, Policy, Progress, PromptGroup, Rollout, Sampling,
-    SupervisedExample, SupervisedStats, TrainingSequence, UpdateStats,
+    DecoderPolicyConfig, GgufFile, ModelConfig, Objective, Policy, Progress, PromptGroup, Rollout,
+    Sampling, SupervisedExample, SupervisedStats, TrainingSequence, UpdateStats,
     error::{Error, Result, check},
 };
 
@@ -87,7 +88,7 @@ impl DecoderPolicy {
         Self::assemble(model, Weights::draw(model, seed)?, tokenizer, config)
     }
 
-    /// Loads a model folder: `config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`.
+    /// Loads a Hugging Face folder: `config.json`, `model.safetensors` or its shards, `tokenizer.json`, `tokenizer_config.json`.
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
@@ -95,8 +96,20 @@ impl DecoderPolicy {
         let model = ModelConfig::from_folder(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
         let shapes = Weights::shapes(&model);
-        let tensors = checkpoint::read(&folder.join("model.safetensors"), &shapes)?;
+        let tensors = checkpoint::read_model(folder, &shapes)?;
         Self::assemble(&model, Weights::from_map(tensors), tokenizer, config)
+    }
+
+    /// Loads a GGUF file, its weights dequantised to f32; Llama, Qwen2 or Qwen3 with a byte-level BPE.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn from_gguf(path: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        let file = GgufFile::open(path)?;
+        let model = gguf_model::config(&file)?;
+        let tokenizer = gguf_model::tokenizer(&file)?;
+        let weights = gguf_model::weights(&file, &model)?;
+        Self::assemble(&model, weights, tokenizer, config)
     }
 
     fn assemble(
@@ -353,7 +366,10 @@ impl Policy for DecoderPolicy {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        write_json(&folder.join("config.json"), self.decoder.config())?;
+        write_json(
+            &folder.join("config.json"),
+            &self.decoder.config().with_architecture(),
+        )?;
         self.tokenizer.save(folder)?;
         checkpoint::write(&folder.join("model.safetensors"), self.weights.iter())?;
         if let Some((weights, _)) = &self.reference {
@@ -472,26 +488,4 @@ fn check_sequences(batch: &[TrainingSequence<'_>]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Error::InvalidFile {
-        path: path.to_owned(),
-        what: e.to_string(),
-    })?;
-    fs::write(path, text).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-        path: path.to_owned(),
-        what: e.to_string(),
-    })
 }

@@ -8,17 +8,17 @@ use tch::{Tensor, no_grad};
 
 use super::{
     batch::Layout,
-    decoder::{Decoder, KvCache},
+    decoder::{Decoder, KvCache, PromptCache},
     tokenizer::Tokenizer,
 };
 use crate::{
     Error, Finish, Progress, PromptGroup, Result, Rollout, Sampling, random::random_stream,
 };
 
-/// Rows are moved together once this share of them has finished.
+/// With nothing waiting, rows are moved together once this share of them has finished.
 const COMPACT_AT: f64 = 0.2;
 
-/// Samples all groups, `max_rows` responses at a time.
+/// Samples all groups, at most `max_rows` responses side by side; as soon as one has finished, the next one takes its place.
 pub(super) fn generate(
     decoder: &Decoder,
     tokenizer: &Tokenizer,
@@ -27,45 +27,32 @@ pub(super) fn generate(
     max_rows: usize,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<Rollout>> {
-    let total = groups.iter().map(|g| g.samples).sum();
-    let mut rollouts = Vec::with_capacity(total);
-    for part in split(groups, max_rows) {
-        let done = rollouts.len();
-        let mut report = |finished: usize| {
-            progress(Progress {
-                done: done + finished,
-                total,
-            })
-        };
-        let batch = Batch::new(decoder, tokenizer, part, sampling)?;
-        rollouts.extend(no_grad(|| batch.run(&mut report))?);
-    }
-    Ok(rollouts)
+    let generator = Generator::new(decoder, tokenizer, groups, sampling)?;
+    no_grad(|| generator.run(max_rows, progress))
 }
 
-/// Cuts the groups into runs of at most `max_rows` responses; a larger group stays whole.
-fn split<'g, 'a>(groups: &'g [PromptGroup<'a>], max_rows: usize) -> Vec<&'g [PromptGroup<'a>]> {
-    let (mut parts, mut start, mut rows) = (Vec::new(), 0, 0);
-    for (i, group) in groups.iter().enumerate() {
-        if i > start && rows + group.samples > max_rows {
-            parts.push(&groups[start..i]);
-            (start, rows) = (i, 0);
-        }
-        rows += group.samples;
-    }
-    if start < groups.len() {
-        parts.push(&groups[start..]);
-    }
-    parts
-}
-
-/// Responses sampled side by side.
-struct Batch<'a> {
+/// Responses of which some are finished, some being sampled, and the rest waiting.
+struct Generator<'a> {
     decoder: &'a Decoder,
     tokenizer: &'a Tokenizer,
     sampling: &'a Sampling,
     prompts: Vec<Vec<u32>>,
     responses: Vec<Response>,
+    /// The first response that has not begun.
+    next: usize,
+}
+
+/// What is being sampled.
+struct Active {
+    cache: KvCache,
+    /// Response of each row.
+    rows: Vec<usize>,
+    /// Prompt at each place of the cache.
+    prompts: Vec<usize>,
+    /// Next-token logits behind each prompt, `[prompts, vocab]`.
+    prompt_logits: Tensor,
+    /// Next-token logits of each row, `[rows, vocab]`.
+    logits: Tensor,
 }
 
 struct Response {
@@ -78,7 +65,7 @@ struct Response {
     finish: Option<Finish>,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> Generator<'a> {
     fn new(
         decoder: &'a Decoder,
         tokenizer: &'a Tokenizer,
@@ -90,13 +77,8 @@ impl<'a> Batch<'a> {
         let mut responses = Vec::new();
         for (prompt, group) in groups.iter().enumerate() {
             let ids = tokenizer.encode_prompt(group.prompt)?;
-            check_length(
-                prompt,
-                group.query,
-                ids.len(),
-                sampling.max_new_tokens,
-                limit,
-            )?;
+            let new = sampling.max_new_tokens;
+            check_length(prompt, group.query, ids.len(), new, limit)?;
             prompts.push(ids);
             responses.extend((0..group.samples).map(|sample| Response {
                 query: group.query.to_owned(),
@@ -114,64 +96,132 @@ impl<'a> Batch<'a> {
             sampling,
             prompts,
             responses,
+            next: 0,
         })
     }
 
-    fn run(mut self, report: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Vec<Rollout>> {
-        let (logits, prefix) = self.prefill()?;
-        // Each prompt was read once; its cache row is copied for every response.
-        let mut alive: Vec<usize> = (0..self.responses.len()).collect();
-        let rows: Vec<i64> = self.responses.iter().map(|r| r.prompt as i64).collect();
-        let mut cache = prefix.select(&rows)?;
-        let mut logits = logits.f_index_select(0, &Tensor::f_from_slice(&rows)?)?;
+    fn run(
+        mut self,
+        max_rows: usize,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Vec<Rollout>> {
+        let total = self.responses.len();
+        let mut active: Option<Active> = None;
         loop {
-            self.sample(&logits, &alive)?;
-            let open: Vec<usize> = (0..alive.len())
-                .filter(|&row| self.responses[alive[row]].finish.is_none())
+            let free = max_rows - active.as_ref().map_or(0, |a| a.rows.len());
+            if free > 0 && self.next < total {
+                active = Some(self.admit(active, free)?);
+            }
+            let Some(now) = &mut active else {
+                return Ok(self.finish());
+            };
+            self.sample(now)?;
+            let open: Vec<usize> = (0..now.rows.len())
+                .filter(|&row| self.responses[now.rows[row]].finish.is_none())
                 .collect();
-            if report(self.responses.len() - open.len()).is_break() {
+            let done = self.next - open.len();
+            if progress(Progress { done, total }).is_break() {
                 return Err(Error::Cancelled);
             }
             if open.is_empty() {
-                return Ok(self.finish());
+                active = None;
+                continue;
             }
-            if open.len() as f64 <= alive.len() as f64 * (1.0 - COMPACT_AT) {
-                cache = cache.select(&open.iter().map(|&row| row as i64).collect::<Vec<_>>())?;
-                alive = open.iter().map(|&row| alive[row]).collect();
+            let few = open.len() as f64 <= now.rows.len() as f64 * (1.0 - COMPACT_AT);
+            let refill = self.next < total && open.len() < now.rows.len();
+            if few || refill {
+                self.retire(now, &open)?;
             }
-            logits = self.advance(&alive, &mut cache)?;
+            self.advance(now)?;
         }
     }
 
-    /// Next-token logits `[prompts, vocab]` and the cache of the prompts.
-    fn prefill(&self) -> Result<(Tensor, KvCache)> {
-        let lens: Vec<usize> = self.prompts.iter().map(Vec::len).collect();
-        let width = lens.iter().copied().max().unwrap_or(0);
-        let ids: Vec<i64> = self
-            .prompts
-            .iter()
-            .flatten()
-            .map(|&id| i64::from(id))
+    /// Begins up to `free` waiting responses. Prompts that are not in the cache are read, each once.
+    fn admit(&mut self, active: Option<Active>, free: usize) -> Result<Active> {
+        let first = self.next;
+        self.next = self.responses.len().min(first + free);
+        let rows: Vec<usize> = (first..self.next).collect();
+        let mut prompts = active.as_ref().map_or(Vec::new(), |a| a.prompts.clone());
+        let resident = prompts.len();
+        let mut places = Vec::with_capacity(rows.len());
+        for &row in &rows {
+            let prompt = self.responses[row].prompt;
+            let place = prompts.iter().rposition(|&p| p == prompt);
+            places.push(place.unwrap_or_else(|| {
+                prompts.push(prompt);
+                prompts.len() - 1
+            }));
+        }
+        let fresh = match &prompts[resident..] {
+            [] => None,
+            new => Some(self.prefill(new)?),
+        };
+        let index = Tensor::f_from_slice(&places.iter().map(|&p| p as i64).collect::<Vec<_>>())?;
+        let Some(mut active) = active else {
+            let (prompt_logits, cache) = match fresh {
+                Some(fresh) => fresh,
+                None => self.prefill(&[])?,
+            };
+            return Ok(Active {
+                logits: prompt_logits.f_index_select(0, &index)?,
+                cache: KvCache::new(self.decoder.config(), cache, places)?,
+                rows,
+                prompts,
+                prompt_logits,
+            });
+        };
+        let (new_logits, new_cache) = fresh.unzip();
+        if let Some(new) = new_logits {
+            active.prompt_logits = Tensor::f_cat(&[&active.prompt_logits, &new], 0)?;
+        }
+        active.cache.admit(new_cache, &places)?;
+        let logits = active.prompt_logits.f_index_select(0, &index)?;
+        active.logits = Tensor::f_cat(&[&active.logits, &logits], 0)?;
+        active.rows.extend(rows);
+        active.prompts = prompts;
+        Ok(active)
+    }
+
+    /// Keeps the rows at `open` and the prompts that they or the next waiting response need.
+    fn retire(&self, active: &mut Active, open: &[usize]) -> Result<()> {
+        let rows: Vec<usize> = open.iter().map(|&row| active.rows[row]).collect();
+        let waiting = self.responses.get(self.next).map(|r| r.prompt);
+        let is_needed = |prompt: usize| {
+            waiting == Some(prompt) || rows.iter().any(|&row| self.responses[row].prompt == prompt)
+        };
+        let places: Vec<usize> = (0..active.prompts.len())
+            .filter(|&place| is_needed(active.prompts[place]))
             .collect();
-        let slots = width + self.sampling.max_new_tokens;
-        let mut cache = KvCache::new(self.decoder.config(), &lens, width, slots)?;
+        active.cache.keep(open, &places)?;
+        let index = places.iter().map(|&p| p as i64).collect::<Vec<_>>();
+        active.prompt_logits = active
+            .prompt_logits
+            .f_index_select(0, &Tensor::f_from_slice(&index)?)?;
+        active.prompts = places.iter().map(|&place| active.prompts[place]).collect();
+        active.rows = rows;
+        Ok(())
+    }
+
+    /// Next-token logits `[prompts, vocab]` behind the given prompts, and their keys and values.
+    fn prefill(&self, prompts: &[usize]) -> Result<(Tensor, PromptCache)> {
+        let prompts = || prompts.iter().map(|&prompt| &self.prompts[prompt]);
+        let lens: Vec<usize> = prompts().map(Vec::len).collect();
+        let ids: Vec<i64> = prompts().flatten().map(|&id| i64::from(id)).collect();
+        let mut cache = PromptCache::new(self.decoder.config(), &lens)?;
         let (ids, layout) = (Tensor::f_from_slice(&ids)?, Layout::of_sequences(&lens)?);
-        let hidden = self
-            .decoder
-            .prefill(&ids, &layout, width as i64, &mut cache)?;
+        let hidden = self.decoder.prefill(&ids, &layout, &mut cache)?;
         let ends = lens.iter().scan(0, |end, &len| {
             *end += len as i64;
             Some(*end - 1)
         });
         let last = Tensor::f_from_slice(&ends.collect::<Vec<_>>())?;
-        Ok((
-            self.decoder.logits(&hidden.f_index_select(0, &last)?)?,
-            cache,
-        ))
+        let logits = self.decoder.logits(&hidden.f_index_select(0, &last)?)?;
+        Ok((logits, cache))
     }
 
     /// Draws one token for every row that is still open.
-    fn sample(&mut self, logits: &Tensor, alive: &[usize]) -> Result<()> {
+    fn sample(&mut self, active: &Active) -> Result<()> {
+        let (logits, alive) = (&active.logits, &active.rows);
         let log_probs = if self.sampling.temperature > 0.0 {
             logits
                 .f_div_scalar(self.sampling.temperature)?
@@ -187,9 +237,9 @@ impl<'a> Batch<'a> {
         let ids = Vec::<i64>::try_from(&chosen.f_view([-1])?)?;
         let log_probs =
             Vec::<f32>::try_from(&log_probs.f_gather(-1, &chosen, false)?.f_view([-1])?)?;
-        let (eos, limit) = (self.tokenizer.eos(), self.sampling.max_new_tokens);
+        let (stops, limit) = (self.tokenizer.stops(), self.sampling.max_new_tokens);
         for ((&row, id), log_prob) in alive.iter().zip(ids).zip(log_probs) {
-            self.responses[row].push(id as u32, log_prob, eos, limit);
+            self.responses[row].push(id as u32, log_prob, stops, limit);
         }
         Ok(())
     }
@@ -213,20 +263,23 @@ impl<'a> Batch<'a> {
         Ok(below.f_clamp_max(last)?)
     }
 
-    fn advance(&self, alive: &[usize], cache: &mut KvCache) -> Result<Tensor> {
+    /// Reads each row's newest token.
+    fn advance(&self, active: &mut Active) -> Result<()> {
         let newest = |&row: &usize| {
             let response = &self.responses[row];
             i64::from(response.ids.last().copied().unwrap_or_default())
         };
         let position = |&row: &usize| {
             let response = &self.responses[row];
-            // A finished row keeps its place until it is compacted away; what it computes is not read.
+            // A finished row keeps its place until it is retired; what it computes is not read.
             (self.prompts[response.prompt].len() + response.ids.len()) as i64 - 1
         };
-        let ids = Tensor::f_from_slice(&alive.iter().map(newest).collect::<Vec<_>>())?;
-        let positions = Tensor::f_from_slice(&alive.iter().map(position).collect::<Vec<_>>())?;
-        self.decoder
-            .logits(&self.decoder.decode(&ids, &positions, cache)?)
+        let ids = Tensor::f_from_slice(&active.rows.iter().map(newest).collect::<Vec<_>>())?;
+        let positions =
+            Tensor::f_from_slice(&active.rows.iter().map(position).collect::<Vec<_>>())?;
+        let hidden = self.decoder.decode(&ids, &positions, &mut active.cache)?;
+        active.logits = self.decoder.logits(&hidden)?;
+        Ok(())
     }
 
     fn finish(self) -> Vec<Rollout> {
@@ -256,13 +309,13 @@ impl<'a> Batch<'a> {
 }
 
 impl Response {
-    fn push(&mut self, id: u32, log_prob: f32, eos: u32, limit: usize) {
+    fn push(&mut self, id: u32, log_prob: f32, stops: &[u32], limit: usize) {
         if self.finish.is_some() {
             return;
         }
         self.ids.push(id);
         self.log_probs.push(log_prob);
-        if id == eos {
+        if stops.contains(&id) {
             self.finish = Some(Finish::Stop);
         } else if self.ids.len() == limit {
             self.finish = Some(Finish::Length);

@@ -1,7 +1,12 @@
 //! Text to ids and back, with the bytes of every id known.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::Path,
+};
 
+use minijinja::Environment;
 use serde::{Deserialize, Serialize};
 use tokenizers::{
     AddedToken, Tokenizer as HfTokenizer,
@@ -12,12 +17,13 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel,
 };
 
+use super::files::{read_json, write_json};
 use crate::{
     TokenizerConfig,
     error::{Error, Result, check},
 };
 
-/// Ends a turn; the only id generation stops at.
+/// Ends a turn.
 const END: &str = "<|end|>";
 const PAD: &str = "<|pad|>";
 const ROLES: [&str; 2] = ["<|user|>", "<|assistant|>"];
@@ -25,12 +31,79 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}<|{{ message.role }}|>
 {% if message.role == 'assistant' %}<|end|>{% endif %}{% endfor %}\
 {% if add_generation_prompt %}<|assistant|>{% endif %}";
 
-/// `tokenizer_config.json`, as far as it is used here.
+/// `tokenizer_config.json`, as far as it is used here; the rest is kept, so that it is written back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct SideCar {
-    chat_template: String,
-    eos_token: String,
-    pad_token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chat_template: Option<ChatTemplate>,
+    eos_token: SpecialToken,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bos_token: Option<SpecialToken>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A special token: its text, or an object that describes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SpecialToken {
+    Text(String),
+    Described {
+        content: String,
+        #[serde(flatten)]
+        rest: serde_json::Map<String, serde_json::Value>,
+    },
+}
+
+impl SpecialToken {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Described { content: text, .. } => text,
+        }
+    }
+}
+
+/// One chat template, or several by name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum ChatTemplate {
+    One(String),
+    Named(Vec<NamedTemplate>),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct NamedTemplate {
+    name: String,
+    template: String,
+}
+
+impl ChatTemplate {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::Named(all) => {
+                let default = all.iter().find(|one| one.name == "default");
+                default.map(|one| one.template.as_str())
+            }
+        }
+    }
+}
+
+/// Where a folder says which further ids end a response.
+#[derive(Debug, Default, Deserialize)]
+struct GenerationConfig {
+    #[serde(default)]
+    eos_token_id: StopIds,
+}
+
+/// One id, several, or none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum StopIds {
+    One(u32),
+    Several(Vec<u32>),
+    #[default]
+    None,
 }
 
 /// A byte-level BPE tokenizer with a chat template.
@@ -38,7 +111,11 @@ struct SideCar {
 pub struct Tokenizer {
     inner: HfTokenizer,
     side_car: SideCar,
+    /// The chat template, ready to be filled in.
+    chat: Environment<'static>,
     eos: u32,
+    /// Ids that end a response, `eos` first.
+    stops: Vec<u32>,
     /// The bytes of every id; empty for special tokens.
     bytes: Vec<Vec<u8>>,
 }
@@ -75,60 +152,92 @@ impl Tokenizer {
             .train(&mut trainer, corpus)
             .map_err(Error::Tokenizer)?;
         let side_car = SideCar {
-            chat_template: CHAT_TEMPLATE.to_owned(),
-            eos_token: END.to_owned(),
-            pad_token: PAD.to_owned(),
+            chat_template: Some(ChatTemplate::One(CHAT_TEMPLATE.to_owned())),
+            eos_token: SpecialToken::Text(END.to_owned()),
+            bos_token: None,
+            rest: serde_json::Map::from_iter([
+                ("pad_token".to_owned(), PAD.into()),
+                (
+                    "tokenizer_class".to_owned(),
+                    "PreTrainedTokenizerFast".into(),
+                ),
+            ]),
         };
-        Self::assemble(inner, side_car, Path::new("tokenizer.json"))
+        Self::assemble(inner, side_car, StopIds::None, Path::new("tokenizer.json"))
     }
 
-    /// Reads `tokenizer.json` and `tokenizer_config.json` of a model folder.
+    /// Reads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder and, where they are, `chat_template.jinja` and
+    /// the end tokens of `generation_config.json`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::InvalidFile`] or [`Error::Tokenizer`].
+    /// [`Error::Io`], [`Error::InvalidFile`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
-        let path = folder.join("tokenizer_config.json");
-        let text = fs::read_to_string(&path).map_err(|source| Error::Io {
-            path: path.clone(),
-            source,
-        })?;
-        let side_car = serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-            path,
-            what: e.to_string(),
-        })?;
+        let mut side_car: SideCar = read_json(&folder.join("tokenizer_config.json"))?;
+        let path = folder.join("chat_template.jinja");
+        if path.exists() {
+            let text = fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
+            side_car.chat_template = Some(ChatTemplate::One(text));
+        }
+        let path = folder.join("generation_config.json");
+        let generation = match path.exists() {
+            true => read_json(&path)?,
+            false => GenerationConfig::default(),
+        };
         let path = folder.join("tokenizer.json");
         let inner = HfTokenizer::from_file(&path).map_err(Error::Tokenizer)?;
-        Self::assemble(inner, side_car, &path)
+        Self::assemble(inner, side_car, generation.eos_token_id, &path)
     }
 
-    /// Writes `tokenizer.json` and `tokenizer_config.json`.
+    /// A tokenizer with the content of its `tokenizer_config.json`, both made from the file at `path`.
+    pub(super) fn from_parts(
+        inner: HfTokenizer,
+        side_car: serde_json::Value,
+        path: &Path,
+    ) -> Result<Self> {
+        let side_car = serde_json::from_value(side_car).map_err(|e| Error::InvalidFile {
+            path: path.to_owned(),
+            what: e.to_string(),
+        })?;
+        Self::assemble(inner, side_car, StopIds::None, path)
+    }
+
+    /// Writes `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         self.inner
             .save(folder.join("tokenizer.json"), false)
             .map_err(Error::Tokenizer)?;
-        let path = folder.join("tokenizer_config.json");
-        let text =
-            serde_json::to_string_pretty(&self.side_car).map_err(|e| Error::InvalidFile {
-                path: path.clone(),
-                what: e.to_string(),
-            })?;
-        fs::write(&path, text).map_err(|source| Error::Io { path, source })
+        write_json(&folder.join("tokenizer_config.json"), &self.side_car)?;
+        let stops = serde_json::json!({ "eos_token_id": self.stops });
+        write_json(&folder.join("generation_config.json"), &stops)
     }
 
-    fn assemble(inner: HfTokenizer, side_car: SideCar, path: &Path) -> Result<Self> {
-        let id = |token: &str| {
-            inner.token_to_id(token).ok_or_else(|| Error::InvalidFile {
-                path: path.to_owned(),
-                what: format!("token {token:?} is missing"),
-            })
-        };
-        let eos = id(&side_car.eos_token)?;
-        id(&side_car.pad_token)?;
+    fn assemble(
+        inner: HfTokenizer,
+        side_car: SideCar,
+        further_stops: StopIds,
+        path: &Path,
+    ) -> Result<Self> {
+        let end = side_car.eos_token.text();
+        let eos = inner.token_to_id(end).ok_or_else(|| Error::InvalidFile {
+            path: path.to_owned(),
+            what: format!("token {end:?} is missing"),
+        })?;
+        let mut stops = vec![eos];
+        stops.extend(match further_stops {
+            StopIds::None => Vec::new(),
+            StopIds::One(id) => vec![id],
+            StopIds::Several(ids) => ids,
+        });
+        let mut seen = HashSet::new();
+        stops.retain(|&id| seen.insert(id));
         let bytes = token_bytes(&inner);
+        let chat = chat_environment(side_car.chat_template.as_ref())?;
         Ok(Self {
             inner,
             side_car,
+            chat,
             eos,
+            stops,
             bytes,
         })
     }
@@ -138,9 +247,14 @@ impl Tokenizer {
         self.bytes.len()
     }
 
-    /// The id that ends a response.
+    /// The id that ends a response to learn from.
     pub fn eos(&self) -> u32 {
         self.eos
+    }
+
+    /// The ids that end a response when it is sampled.
+    pub fn stops(&self) -> &[u32] {
+        &self.stops
     }
 
     /// Ids of a user's message with the chat template around it, up to where the answer begins.
@@ -148,13 +262,16 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        let mut templates = minijinja::Environment::new();
-        templates.add_template("chat", &self.side_car.chat_template)?;
-        let text = templates
-            .get_template("chat")?
+        let token = |token: Option<&SpecialToken>| token.map(|t| t.text().to_owned());
+        let text = self
+            .chat
+            .get_template(CHAT)
+            .map_err(|_| Error::NoChatTemplate)?
             .render(minijinja::context! {
                 messages => [minijinja::context! { role => "user", content => prompt }],
                 add_generation_prompt => true,
+                bos_token => token(self.side_car.bos_token.as_ref()),
+                eos_token => token(Some(&self.side_car.eos_token)),
             })?;
         self.encode(&text)
     }
@@ -199,6 +316,27 @@ impl Tokenizer {
     }
 }
 
+/// Name of the template within its environment.
+const CHAT: &str = "chat";
+
+/// Templates lean on Python's string methods and may refuse a conversation.
+fn chat_environment(template: Option<&ChatTemplate>) -> Result<Environment<'static>> {
+    let mut chat = Environment::new();
+    chat.set_trim_blocks(true);
+    chat.set_lstrip_blocks(true);
+    chat.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    chat.add_function("raise_exception", |what: String| -> Result<String, _> {
+        Err::<String, _>(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            what,
+        ))
+    });
+    if let Some(text) = template.and_then(ChatTemplate::text) {
+        chat.add_template_owned(CHAT, text.to_owned())?;
+    }
+    Ok(chat)
+}
+
 /// The text and, for each input byte, the bytes of text it gave.
 fn decode_lossily(bytes: &[u8]) -> (String, Vec<u32>) {
     let (mut text, mut widths) = (
@@ -217,16 +355,22 @@ fn decode_lossily(bytes: &[u8]) -> (String, Vec<u32>) {
     (text, widths)
 }
 
+/// The bytes of every id: none for special tokens, the text itself for other added ones.
 fn token_bytes(inner: &HfTokenizer) -> Vec<Vec<u8>> {
     let alphabet = byte_level_alphabet();
-    let special = inner.get_added_tokens_decoder();
-    (0..inner.get_vocab_size(true) as u32)
-        .map(|id| match inner.id_to_token(id) {
-            Some(token) if !special.contains_key(&id) => token
-                .chars()
-                .filter_map(|c| alphabet.get(&c).copied())
-                .collect(),
-            _ => Vec::new(),
+    let added = inner.get_added_tokens_decoder();
+    let of_vocabulary = |id| {
+        let token = inner.id_to_token(id).unwrap_or_default();
+        let bytes = token.chars().filter_map(|c| alphabet.get(&c).copied());
+        bytes.collect()
+    };
+    let last = added.keys().copied().max().unwrap_or(0) as usize;
+    let ids = inner.get_vocab_size(true).max(last + 1) as u32;
+    (0..ids)
+        .map(|id| match added.get(&id) {
+            Some(token) if token.special => Vec::new(),
+            Some(token) => token.content.clone().into_bytes(),
+            None => of_vocabulary(id),
         })
         .collect()
 }

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use super::{KvCache, Rotary, Weights};
-use crate::{ModelConfig, Result, torch::batch::Layout};
+use super::{KvCache, PromptCache, Rotary, Weights, cache::Sharing, rms_norm};
+use crate::{Error, ModelConfig, Result, torch::batch::Layout};
 
 #[derive(Debug)]
 pub(super) struct Attention {
@@ -11,6 +11,8 @@ pub(super) struct Attention {
     k: Linear,
     v: Linear,
     o: Linear,
+    /// Norms of each head's query and key, with their epsilon.
+    norms: Option<(Tensor, Tensor, f64)>,
     heads: i64,
     kv_heads: i64,
     head: i64,
@@ -46,11 +48,21 @@ impl Attention {
             )
         };
         let bias = config.attention_bias();
+        let norm = |name: &str| {
+            weights.get(&format!(
+                "model.layers.{layer}.self_attn.{name}_norm.weight"
+            ))
+        };
+        let norms = config
+            .has_query_key_norm()
+            .then(|| Ok::<_, Error>((norm("q")?, norm("k")?, config.rms_norm_eps)))
+            .transpose()?;
         Ok(Self {
             q: linear("q", bias)?,
             k: linear("k", bias)?,
             v: linear("v", bias)?,
             o: linear("o", false)?,
+            norms,
             heads: config.num_attention_heads as i64,
             kv_heads: config.num_key_value_heads as i64,
             head: config.head_width() as i64,
@@ -63,13 +75,13 @@ impl Attention {
         self.attend(&q, &k, &v, layout)
     }
 
-    /// As [`Attention::forward`], and stores each sequence's keys and values in its row of the cache.
+    /// As [`Attention::forward`], and stores each sequence's keys and values as a prompt.
     pub(super) fn prefill(
         &self,
         x: &Tensor,
         rotary: &Rotary,
         layout: &Layout,
-        cache: &mut KvCache,
+        cache: &mut PromptCache,
         layer: usize,
     ) -> Result<Tensor> {
         let (q, k, v) = self.project(x, rotary)?;
@@ -77,7 +89,7 @@ impl Attention {
         self.attend(&q, &k, &v, layout)
     }
 
-    /// Attention of one new token a row, `x` `[batch, hidden]`, over the cache.
+    /// Attention of one new token a row, `x` `[rows, hidden]`, over its prompt and its response.
     pub(super) fn decode(
         &self,
         x: &Tensor,
@@ -86,24 +98,66 @@ impl Attention {
         cache: &mut KvCache,
         layer: usize,
     ) -> Result<Tensor> {
-        let rows = x.size2()?.0;
         let (q, k, v) = self.project(x, rotary)?;
-        let (k, v) = cache.extend(layer, &k.f_unsqueeze(2)?, &v.f_unsqueeze(2)?)?;
-        // The query heads that share a key head stand in for its query tokens: nothing is repeated.
-        let q = q.f_view([rows, self.kv_heads, self.heads / self.kv_heads, self.head])?;
-        let y = dot_product(&q, &k, &v, Some(mask))?;
+        let past = cache.extend(layer, &k, &v)?;
+        let rows = x.size2()?.0;
+        // The query heads that share a key head stand together: no key is repeated.
+        let q = q.f_mul_scalar((self.head as f64).powf(-0.5))?.f_view([
+            rows,
+            self.kv_heads,
+            self.heads / self.kv_heads,
+            self.head,
+        ])?;
+        let (prompt_keys, prompt_values, prompt_mask) = past.prompt;
+        let (keys, values) = past.own;
+        let over_prompt = self
+            .by_prompt(&q, past.sharing)?
+            .f_matmul(&prompt_keys.f_transpose(2, 3)?)?
+            .f_add(prompt_mask)?;
+        let over_prompt = self.by_row(&over_prompt, past.sharing)?;
+        let over_own = q.f_matmul(&keys.f_transpose(2, 3)?)?.f_add(mask)?;
+        let (slots, tokens) = (prompt_keys.size4()?.2, keys.size4()?.2);
+        let weights = Tensor::f_cat(&[&over_prompt, &over_own], -1)?.f_softmax(-1, None)?;
+        let prompt_weights = self.by_prompt(&weights.f_narrow(-1, 0, slots)?, past.sharing)?;
+        let from_prompt = self.by_row(&prompt_weights.f_matmul(prompt_values)?, past.sharing)?;
+        let from_own = weights.f_narrow(-1, slots, tokens)?.f_matmul(&values)?;
+        let y = from_prompt.f_add(&from_own)?;
         self.o
             .forward(&y.f_reshape([rows, self.heads * self.head])?)
+    }
+
+    /// `[rows, kv heads, queries, n]` gathered by prompt: `[prompts, kv heads, width * queries, n]`.
+    fn by_prompt(&self, x: &Tensor, sharing: &Sharing) -> Result<Tensor> {
+        let (_, heads, queries, n) = x.size4()?;
+        let (prompts, width) = (sharing.prompts, sharing.width);
+        Ok(x.f_index_select(0, &sharing.members)?
+            .f_view([prompts, width, heads, queries, n])?
+            .f_transpose(1, 2)?
+            .f_reshape([prompts, heads, width * queries, n])?)
+    }
+
+    /// The way back from [`Attention::by_prompt`].
+    fn by_row(&self, x: &Tensor, sharing: &Sharing) -> Result<Tensor> {
+        let (prompts, heads, together, n) = x.size4()?;
+        let queries = self.heads / self.kv_heads;
+        Ok(x.f_view([prompts, heads, together / queries, queries, n])?
+            .f_transpose(1, 2)?
+            .f_reshape([-1, heads, queries, n])?
+            .f_index_select(0, &sharing.places)?)
     }
 
     /// Queries, keys and values, `[tokens, heads, head]`.
     fn project(&self, x: &Tensor, rotary: &Rotary) -> Result<(Tensor, Tensor, Tensor)> {
         let tokens = x.size2()?.0;
         let split = |y: Tensor, heads: i64| y.f_view([tokens, heads, self.head]);
-        let q = rotary.turn(&split(self.q.forward(x)?, self.heads)?)?;
-        let k = rotary.turn(&split(self.k.forward(x)?, self.kv_heads)?)?;
+        let mut q = split(self.q.forward(x)?, self.heads)?;
+        let mut k = split(self.k.forward(x)?, self.kv_heads)?;
         let v = split(self.v.forward(x)?, self.kv_heads)?;
-        Ok((q, k, v))
+        if let Some((q_norm, k_norm, eps)) = &self.norms {
+            q = rms_norm(&q, q_norm, *eps)?;
+            k = rms_norm(&k, k_norm, *eps)?;
+        }
+        Ok((rotary.turn(&q)?, rotary.turn(&k)?, v))
     }
 
     /// Attention within each trunk, and of each branch over its trunk and itself; `[tokens, hidden]`.

@@ -1,32 +1,27 @@
-//! Keys and values of the tokens seen so far.
+//! Keys and values of the tokens seen so far: those of each prompt once, those of each response in its own row.
 
 use tch::Tensor;
 
 use super::F32;
 use crate::{ModelConfig, Result, torch::batch::Layout};
 
-/// Keys and values of every layer, `[rows, kv heads, slots, head]`, in memory set aside at the start.
-///
-/// Prompts of one batch are right-padded to the same number of slots; the mask hides the padding.
+/// Slots that a row's memory grows by.
+const GROWTH: i64 = 64;
+
+/// Keys and values of prompts, for every layer `[prompts, kv heads, slots, head]`.
 #[derive(Debug)]
-pub(crate) struct KvCache {
+pub(crate) struct PromptCache {
     layers: Vec<(Tensor, Tensor)>,
-    /// Additive attention mask `[rows, 1, 1, slots]`: 0 or minus infinity.
+    /// Additive attention mask `[prompts, 1, 1, slots]`: minus infinity behind the end of a prompt.
     mask: Tensor,
-    used: i64,
 }
 
-impl KvCache {
-    /// An empty cache. `prompt_lens` are the true lengths of prompts padded to `prompt_slots`.
-    pub(crate) fn new(
-        config: &ModelConfig,
-        prompt_lens: &[usize],
-        prompt_slots: usize,
-        slots: usize,
-    ) -> Result<Self> {
-        let rows = prompt_lens.len() as i64;
+impl PromptCache {
+    /// Memory for prompts of the given lengths.
+    pub(crate) fn new(config: &ModelConfig, lens: &[usize]) -> Result<Self> {
+        let slots = lens.iter().copied().max().unwrap_or(0);
         let size = [
-            rows,
+            lens.len() as i64,
             config.num_key_value_heads as i64,
             slots as i64,
             config.head_width() as i64,
@@ -34,28 +29,14 @@ impl KvCache {
         let layers = (0..config.num_hidden_layers)
             .map(|_| Ok((Tensor::f_zeros(size, F32)?, Tensor::f_zeros(size, F32)?)))
             .collect::<Result<_>>()?;
-        let mask: Vec<f32> = prompt_lens
-            .iter()
-            .flat_map(|&len| {
-                (0..slots).map(move |s| {
-                    if s < len || s >= prompt_slots {
-                        0.0
-                    } else {
-                        f32::NEG_INFINITY
-                    }
-                })
-            })
-            .collect();
-        let mask = Tensor::f_from_slice(&mask)?.f_view([rows, 1, 1, slots as i64])?;
+        let lens: Vec<i64> = lens.iter().map(|&len| len as i64).collect();
         Ok(Self {
             layers,
-            mask,
-            used: 0,
+            mask: mask_behind(&lens, slots as i64)?,
         })
     }
 
-    /// Stores keys and values `[tokens, kv heads, head]` of the layout's sequences, each in the first slots of its
-    /// row.
+    /// Stores keys and values `[tokens, kv heads, head]` of the layout's sequences, one prompt each.
     pub(crate) fn fill(
         &mut self,
         layer: usize,
@@ -65,11 +46,11 @@ impl KvCache {
     ) -> Result<()> {
         let (keys, values) = &self.layers[layer];
         let mut start = 0;
-        for (row, block) in layout.blocks.iter().enumerate() {
+        for (prompt, block) in layout.blocks.iter().enumerate() {
             for (cached, new) in [(keys, k), (values, v)] {
                 let new = new.f_narrow(0, start, block.trunk)?.f_transpose(0, 1)?;
                 cached
-                    .f_get(row as i64)?
+                    .f_get(prompt as i64)?
                     .f_narrow(1, 0, block.trunk)?
                     .f_copy_(&new)?;
             }
@@ -78,44 +59,219 @@ impl KvCache {
         Ok(())
     }
 
-    /// Stores keys and values `[rows, kv heads, tokens, head]` behind those in use and returns all.
-    pub(crate) fn extend(
-        &mut self,
-        layer: usize,
-        k: &Tensor,
-        v: &Tensor,
-    ) -> Result<(Tensor, Tensor)> {
-        let (keys, values) = &self.layers[layer];
-        let tokens = k.size4()?.2;
-        keys.f_narrow(2, self.used, tokens)?.f_copy_(k)?;
-        values.f_narrow(2, self.used, tokens)?.f_copy_(v)?;
-        let seen = self.used + tokens;
-        Ok((keys.f_narrow(2, 0, seen)?, values.f_narrow(2, 0, seen)?))
+    fn slots(&self) -> i64 {
+        self.mask.size().last().copied().unwrap_or(0)
     }
 
-    /// The mask over all used slots and one more.
-    pub(crate) fn mask_with_next(&self) -> Result<Tensor> {
-        Ok(self.mask.f_narrow(3, 0, self.used + 1)?)
-    }
-
-    /// Counts `tokens` more slots as used.
-    pub(crate) fn advance(&mut self, tokens: i64) {
-        self.used += tokens;
-    }
-
-    /// A cache of the given rows, each taken as often as it is named.
-    pub(crate) fn select(&self, rows: &[i64]) -> Result<Self> {
-        let rows = Tensor::f_from_slice(rows)?;
-        let pick = |t: &Tensor| t.f_index_select(0, &rows);
-        let layers = self
-            .layers
-            .iter()
-            .map(|(k, v)| Ok((pick(k)?, pick(v)?)))
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            layers,
+    /// The prompts at `kept`, and all of `more` behind them.
+    fn rearranged(&self, kept: &[i64], more: Option<Self>) -> Result<Self> {
+        let kept = Tensor::f_from_slice(kept)?;
+        let pick = |t: &Tensor| t.f_index_select(0, &kept);
+        let layers = self.layers.iter().map(|(k, v)| Ok((pick(k)?, pick(v)?)));
+        let picked = Self {
+            layers: layers.collect::<Result<_>>()?,
             mask: pick(&self.mask)?,
-            used: self.used,
+        };
+        let Some(more) = more else { return Ok(picked) };
+        let slots = picked.slots().max(more.slots());
+        let (a, b) = (picked.widened(slots)?, more.widened(slots)?);
+        let join = |a: &Tensor, b: &Tensor| Tensor::f_cat(&[a, b], 0);
+        let layers = a.layers.iter().zip(&b.layers);
+        Ok(Self {
+            layers: layers
+                .map(|((k, v), (k2, v2))| Ok((join(k, k2)?, join(v, v2)?)))
+                .collect::<Result<_>>()?,
+            mask: join(&a.mask, &b.mask)?,
         })
     }
+
+    fn widened(self, slots: i64) -> Result<Self> {
+        let more = slots - self.slots();
+        if more == 0 {
+            return Ok(self);
+        }
+        let wide = |t: &Tensor| t.f_constant_pad_nd([0, 0, 0, more]);
+        let layers = self.layers.iter().map(|(k, v)| Ok((wide(k)?, wide(v)?)));
+        let layers = layers.collect::<Result<_>>()?;
+        // Minus infinity is no constant that padding takes.
+        let rows = self.mask.size4()?.0;
+        let hidden = Tensor::f_full([rows, 1, 1, more], f64::NEG_INFINITY, F32)?;
+        let mask = Tensor::f_cat(&[&self.mask, &hidden], 3)?;
+        Ok(Self { layers, mask })
+    }
+}
+
+/// What decoding reads and extends: the prompts, and the responses behind them.
+#[derive(Debug)]
+pub(crate) struct KvCache {
+    prompts: PromptCache,
+    /// Keys and values of the responses, `[rows, kv heads, slots, head]`.
+    layers: Vec<(Tensor, Tensor)>,
+    /// Tokens of each response so far.
+    lens: Vec<i64>,
+    /// Place of each row's prompt.
+    prompt_of: Vec<usize>,
+    sharing: Sharing,
+}
+
+/// How rows stand together by prompt, so that a prompt's keys are read once for all of its rows.
+#[derive(Debug)]
+pub(crate) struct Sharing {
+    /// Row at each place of `[prompts, width]`, with row 0 where a prompt has fewer rows than others.
+    pub(crate) members: Tensor,
+    /// Place of each row.
+    pub(crate) places: Tensor,
+    pub(crate) prompts: i64,
+    pub(crate) width: i64,
+}
+
+impl Sharing {
+    fn new(prompt_of: &[usize], prompts: usize) -> Result<Self> {
+        let mut counts = vec![0; prompts];
+        let slots: Vec<(usize, usize)> = prompt_of
+            .iter()
+            .map(|&prompt| {
+                counts[prompt] += 1;
+                (prompt, counts[prompt] - 1)
+            })
+            .collect();
+        let width = counts.into_iter().max().unwrap_or(0);
+        let mut members = vec![0; prompts * width];
+        let mut places = Vec::with_capacity(slots.len());
+        for (row, (prompt, slot)) in slots.into_iter().enumerate() {
+            let place = prompt * width + slot;
+            members[place] = row as i64;
+            places.push(place as i64);
+        }
+        Ok(Self {
+            members: Tensor::f_from_slice(&members)?,
+            places: Tensor::f_from_slice(&places)?,
+            prompts: prompts as i64,
+            width: width as i64,
+        })
+    }
+}
+
+/// What one layer's attention of the newest tokens looks at.
+pub(crate) struct Past<'c> {
+    /// `[prompts, kv heads, slots, head]` with an additive mask `[prompts, 1, 1, slots]`.
+    pub(crate) prompt: (&'c Tensor, &'c Tensor, &'c Tensor),
+    /// `[rows, kv heads, tokens, head]`.
+    pub(crate) own: (Tensor, Tensor),
+    pub(crate) sharing: &'c Sharing,
+}
+
+impl KvCache {
+    /// Rows without any token yet behind their prompts; `prompt_of` is the place of each row's prompt.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        prompts: PromptCache,
+        prompt_of: Vec<usize>,
+    ) -> Result<Self> {
+        let size = [
+            prompt_of.len() as i64,
+            config.num_key_value_heads as i64,
+            0,
+            config.head_width() as i64,
+        ];
+        let layers = (0..config.num_hidden_layers)
+            .map(|_| Ok((Tensor::f_zeros(size, F32)?, Tensor::f_zeros(size, F32)?)))
+            .collect::<Result<_>>()?;
+        let count = prompts.mask.size4()?.0 as usize;
+        Ok(Self {
+            prompts,
+            layers,
+            lens: vec![0; prompt_of.len()],
+            sharing: Sharing::new(&prompt_of, count)?,
+            prompt_of,
+        })
+    }
+
+    /// Makes room for one more token a row, and gives the additive mask `[rows, 1, 1, tokens]` over the responses with it.
+    pub(crate) fn make_room(&mut self) -> Result<Tensor> {
+        let needed = self.lens.iter().copied().max().unwrap_or(0) + 1;
+        let slots = self.layers.first().map_or(0, |(k, _)| k.size()[2]);
+        if needed > slots {
+            let more = GROWTH.max(slots / 2);
+            for (k, v) in &mut self.layers {
+                *k = k.f_constant_pad_nd([0, 0, 0, more])?;
+                *v = v.f_constant_pad_nd([0, 0, 0, more])?;
+            }
+        }
+        let lens: Vec<i64> = self.lens.iter().map(|len| len + 1).collect();
+        mask_behind(&lens, needed)
+    }
+
+    /// Stores keys and values `[rows, kv heads, head]` of one more token a row, and gives all there is to look at.
+    pub(crate) fn extend(&mut self, layer: usize, k: &Tensor, v: &Tensor) -> Result<Past<'_>> {
+        let rows = Tensor::f_arange(self.lens.len() as i64, (tch::Kind::Int64, F32.1))?;
+        let slots = Tensor::f_from_slice(&self.lens)?;
+        let seen = self.lens.iter().copied().max().unwrap_or(0) + 1;
+        let (keys, values) = &mut self.layers[layer];
+        for (cached, new) in [(&mut *keys, k), (&mut *values, v)] {
+            // Rows and slots lead, so that one indexed write stores every row's token in its slot.
+            let mut by_slot = cached.f_transpose(1, 2)?;
+            let _ = by_slot.f_index_put_(&[Some(&rows), Some(&slots)], new, false)?;
+        }
+        let (prompt_keys, prompt_values) = &self.prompts.layers[layer];
+        Ok(Past {
+            prompt: (prompt_keys, prompt_values, &self.prompts.mask),
+            own: (keys.f_narrow(2, 0, seen)?, values.f_narrow(2, 0, seen)?),
+            sharing: &self.sharing,
+        })
+    }
+
+    /// Counts one more token in every row.
+    pub(crate) fn advance(&mut self) {
+        self.lens.iter_mut().for_each(|len| *len += 1);
+    }
+
+    /// Keeps the given rows and the given prompts. Each row's prompt is among those kept.
+    pub(crate) fn keep(&mut self, rows: &[usize], prompts: &[usize]) -> Result<()> {
+        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let index = Tensor::f_from_slice(&index)?;
+        for (k, v) in &mut self.layers {
+            *k = k.f_index_select(0, &index)?;
+            *v = v.f_index_select(0, &index)?;
+        }
+        self.lens = rows.iter().map(|&row| self.lens[row]).collect();
+        let place = |row: &usize| {
+            let old = self.prompt_of[*row];
+            prompts.iter().position(|&p| p == old).unwrap_or(0)
+        };
+        self.prompt_of = rows.iter().map(place).collect();
+        if prompts.len() < self.sharing.prompts as usize {
+            let kept: Vec<i64> = prompts.iter().map(|&p| p as i64).collect();
+            self.prompts = self.prompts.rearranged(&kept, None)?;
+        }
+        self.sharing = Sharing::new(&self.prompt_of, prompts.len())?;
+        Ok(())
+    }
+
+    /// Adds prompts behind those there are, and empty rows; `prompt_of` is the place of each new row's prompt.
+    pub(crate) fn admit(&mut self, more: Option<PromptCache>, prompt_of: &[usize]) -> Result<()> {
+        if let Some(more) = more {
+            let all: Vec<i64> = (0..self.sharing.prompts).collect();
+            self.prompts = self.prompts.rearranged(&all, Some(more))?;
+        }
+        let new = prompt_of.len() as i64;
+        for (k, v) in &mut self.layers {
+            *k = k.f_constant_pad_nd([0, 0, 0, 0, 0, 0, 0, new])?;
+            *v = v.f_constant_pad_nd([0, 0, 0, 0, 0, 0, 0, new])?;
+        }
+        self.lens.extend(prompt_of.iter().map(|_| 0));
+        self.prompt_of.extend(prompt_of);
+        let prompts = self.prompts.mask.size4()?.0 as usize;
+        self.sharing = Sharing::new(&self.prompt_of, prompts)?;
+        Ok(())
+    }
+}
+
+/// `[rows, 1, 1, slots]`: 0 for the first `lens` slots of each row, minus infinity behind them.
+fn mask_behind(lens: &[i64], slots: i64) -> Result<Tensor> {
+    let lens = Tensor::f_from_slice(lens)?.f_view([-1, 1, 1, 1])?;
+    let at = Tensor::f_arange(slots, (tch::Kind::Int64, F32.1))?;
+    let hidden = at.f_ge_tensor(&lens)?;
+    let size = hidden.size();
+    Ok(Tensor::f_zeros(size.as_slice(), F32)?.f_masked_fill(&hidden, f64::NEG_INFINITY)?)
 }

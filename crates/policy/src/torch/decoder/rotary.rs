@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{ModelConfig, Result};
+use crate::{ModelConfig, Result, RopeScaling};
 
 /// Cosines and sines of every position, `[positions, head]`.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ impl Rotary {
         let frequencies = Tensor::f_scalar_tensor(config.rope_theta, options)?
             .f_pow(&exponents)?
             .f_reciprocal()?;
+        let frequencies = stretch(&frequencies, config.rope_scaling.as_ref())?;
         let positions = Tensor::f_arange(config.max_position_embeddings as i64, options)?;
         let angles = positions.f_outer(&frequencies)?;
         let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
@@ -45,5 +46,31 @@ impl Rotary {
         let (low, high) = (x.f_narrow(-1, 0, half)?, x.f_narrow(-1, half, half)?);
         let turned = Tensor::f_cat(&[&high.f_neg()?, &low], -1)?;
         Ok(x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?)
+    }
+}
+
+/// Frequencies for contexts longer than those first trained on.
+fn stretch(frequencies: &Tensor, scaling: Option<&RopeScaling>) -> Result<Tensor> {
+    match scaling {
+        None | Some(RopeScaling::Default {}) => Ok(frequencies.shallow_clone()),
+        Some(RopeScaling::Linear { factor }) => Ok(frequencies.f_div_scalar(*factor)?),
+        Some(&RopeScaling::Llama3 {
+            factor,
+            low_freq_factor: low,
+            high_freq_factor: high,
+            original_max_position_embeddings: context,
+        }) => {
+            let stretched = frequencies.f_div_scalar(factor)?;
+            // Turns of each frequency within the original context decide: few are stretched, many are kept.
+            let wavelengths = frequencies
+                .f_reciprocal()?
+                .f_mul_scalar(2.0 * std::f64::consts::PI)?;
+            let turns = wavelengths.f_reciprocal()?.f_mul_scalar(context)?;
+            let share = turns.f_sub_scalar(low)?.f_div_scalar(high - low)?;
+            let share = share.f_clamp(0.0, 1.0)?;
+            let kept = frequencies.f_mul(&share)?;
+            let rest = share.f_neg()?.f_add_scalar(1.0)?;
+            Ok(stretched.f_mul(&rest)?.f_add(&kept)?)
+        }
     }
 }

@@ -40,6 +40,11 @@ impl Weights {
             add("mlp.up_proj.weight", &[wide, hidden]);
             add("mlp.down_proj.weight", &[hidden, wide]);
             add("self_attn.o_proj.weight", &[hidden, q]);
+            if config.has_query_key_norm() {
+                let head = config.head_width() as i64;
+                add("self_attn.q_norm.weight", &[head]);
+                add("self_attn.k_norm.weight", &[head]);
+            }
             for (name, rows) in [("q", q), ("k", kv), ("v", kv)] {
                 add(&format!("self_attn.{name}_proj.weight"), &[rows, hidden]);
                 if config.attention_bias() {
