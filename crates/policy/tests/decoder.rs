@@ -153,7 +153,8 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
     };
     let all = with_rows(100);
     assert!(
-        all.iter().any(|r| r.finish == Finish::Stop) && all.iter().any(|r| r.finish == Finish::Length),
+        all.iter().any(|r| r.finish == Finish::Stop)
+            && all.iter().any(|r| r.finish == Finish::Length),
         "responses of different lengths"
     );
     for rows in [1, 2, 4, 5] {

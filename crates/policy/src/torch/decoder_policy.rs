@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use serde::{Deserialize, Serialize};
-use tch::no_grad;
+use tch::{Tensor, no_grad};
 
 use super::{
-    batch::{PackedBatch, Row, micro_batches},
+    batch::{Layout, PackedBatch, Row, micro_batches},
     checkpoint,
     decoder::{Decoder, Weights},
     files::{read_json, write_json},
@@ -151,6 +151,28 @@ impl DecoderPolicy {
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// Next-token logits behind each of `ids`, `[tokens, vocab]` row by row: to look at, or to compare with another
+    /// implementation. Training and sampling never hold so many.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSequence`] for no ids, too many, or one outside the vocabulary.
+    pub fn logits(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let row = Row {
+            prompt: ids,
+            response: &[0],
+            temperature: 1.0,
+        };
+        self.check_rows(&[row])?;
+        let numbers: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
+        let layout = Layout::of_sequences(&[ids.len()])?;
+        no_grad(|| {
+            let hidden = self
+                .decoder
+                .hidden(&Tensor::f_from_slice(&numbers)?, &layout)?;
+            Ok(Vec::try_from(self.decoder.logits(&hidden)?.f_view([-1])?)?)
+        })
     }
 
     /// Runs forward and backward over the rows in micro-batches; `slope` gives d(loss)/d(log-probability)

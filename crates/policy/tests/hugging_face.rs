@@ -1,0 +1,163 @@
+//! Checkpoints that transformers wrote give the logits and the text that transformers gives (`make_checkpoints.py` made them).
+#![cfg(feature = "torch")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails where an unwrap does; helpers here are part of tests"
+)]
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Error, Policy, PromptGroup, Sampling};
+use serde::Deserialize;
+
+const NAMES: [&str; 4] = ["llama-tied", "llama3-sharded", "qwen2", "qwen3"];
+
+#[derive(Deserialize)]
+struct Expected {
+    ids: Vec<u32>,
+    logits: Vec<Vec<f32>>,
+    chat: String,
+    chat_ids: Vec<u32>,
+    greedy_text: String,
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/checkpoints")
+        .join(name)
+}
+
+fn load(folder: &Path) -> DecoderPolicy {
+    DecoderPolicy::from_folder(folder, DecoderPolicyConfig::default()).unwrap()
+}
+
+fn expected(name: &str) -> Expected {
+    let text = fs::read_to_string(folder(name).join("expected.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[track_caller]
+fn assert_logits(policy: &DecoderPolicy, expected: &Expected, what: &str) {
+    let logits = policy.logits(&expected.ids).unwrap();
+    let gaps = logits
+        .iter()
+        .zip(expected.logits.iter().flatten())
+        .map(|(a, b)| (a - b).abs());
+    assert_eq!(
+        logits.len(),
+        expected.logits.len() * expected.logits[0].len()
+    );
+    let gap = gaps.fold(0.0, f32::max);
+    assert!(gap < 1e-4, "{what}: logits differ by {gap}");
+}
+
+#[test]
+fn logits_are_those_of_transformers() {
+    for name in NAMES {
+        assert_logits(&load(&folder(name)), &expected(name), name);
+    }
+}
+
+#[test]
+fn chat_and_greedy_text_are_those_of_transformers() {
+    for name in NAMES {
+        let (mut policy, expected) = (load(&folder(name)), expected(name));
+        let ids = policy.tokenizer().encode_prompt(&expected.chat).unwrap();
+        assert_eq!(ids, expected.chat_ids, "{name}");
+        let group = PromptGroup {
+            query: "q",
+            prompt: &expected.chat,
+            samples: 1,
+        };
+        let greedy = Sampling {
+            temperature: 0.0,
+            max_new_tokens: 12,
+            seed: 0,
+            purpose: String::new(),
+        };
+        let rollouts = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()));
+        assert_eq!(rollouts.unwrap()[0].text, expected.greedy_text, "{name}");
+    }
+}
+
+#[test]
+fn what_is_saved_again_gives_the_same_logits() {
+    for name in NAMES {
+        let copy = tempfile::tempdir().unwrap();
+        load(&folder(name)).save(copy.path()).unwrap();
+        assert_logits(&load(copy.path()), &expected(name), name);
+    }
+}
+
+/// A copy of a checkpoint in which one file was changed.
+fn damaged(name: &str, file: &str, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder(name)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let path = copy.path().join(file);
+    fs::write(&path, damage(fs::read(&path).unwrap())).unwrap();
+    let refused = DecoderPolicy::from_folder(copy.path(), DecoderPolicyConfig::default());
+    let error = refused.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::InvalidFile { .. } | Error::InvalidTensor { .. } | Error::Tokenizer(_)
+        ),
+        "{error:?}"
+    );
+    error.to_string()
+}
+
+fn replaced(from: &'static str, to: &'static str) -> impl FnOnce(Vec<u8>) -> Vec<u8> {
+    move |bytes| {
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(from), "nothing to replace");
+        text.replace(from, to).into_bytes()
+    }
+}
+
+#[test]
+fn damaged_files_are_named_with_what_is_wrong() {
+    let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    let cut = damaged("llama-tied", "model.safetensors", half);
+    assert!(cut.contains("but its header describes"), "{cut}");
+    let lying = damaged("llama-tied", "model.safetensors", |mut bytes| {
+        bytes[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        bytes
+    });
+    assert!(lying.contains("claims a header of"), "{lying}");
+    let index = "model.safetensors.index.json";
+    let away = damaged(
+        "llama3-sharded",
+        index,
+        replaced("model-00001-of-00002", "../model-00001-of-00002"),
+    );
+    assert!(away.contains("outside the folder"), "{away}");
+    let gone = damaged(
+        "llama3-sharded",
+        index,
+        replaced("model.norm.weight", "model.norm.wait"),
+    );
+    assert!(
+        gone.contains("tensor model.norm.weight is missing"),
+        "{gone}"
+    );
+    let narrow = damaged(
+        "qwen2",
+        "config.json",
+        replaced("\"intermediate_size\": 40", "\"intermediate_size\": 48"),
+    );
+    assert!(
+        narrow.contains("model.layers.0.mlp.down_proj.weight is F32 [24, 40]"),
+        "{narrow}"
+    );
+    damaged("qwen2", "config.json", half);
+    damaged("qwen3", "tokenizer.json", half);
+    damaged("qwen3", "tokenizer_config.json", half);
+}
