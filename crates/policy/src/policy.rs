@@ -18,24 +18,56 @@ pub struct PromptGroup<'a> {
 }
 
 /// How responses are sampled.
+///
+/// Training compares log-probabilities under the whole softmax at this temperature with those of the distribution sampled from.
+/// For reinforcement leave the cuts and the penalty out, or the two differ before the first step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Sampling {
-    /// Softmax temperature; 0 takes the most probable token. Range: `[0, inf)`.
+    /// Softmax temperature; 0 takes the most probable token. Default 1; range `[0, inf)`.
     pub temperature: f64,
-    /// Longest response in tokens, the end token included. Range: `[1, inf)`.
+    /// Longest response in tokens, the end token included. Default 256; range `[1, inf)`.
     pub max_new_tokens: usize,
+    /// Draws from the k most probable tokens only. Default none; at least 1.
+    pub top_k: Option<usize>,
+    /// Draws from the most probable tokens that together reach this probability (nucleus sampling, arXiv 1904.09751).
+    /// Default none; range `(0, 1]`.
+    pub top_p: Option<f64>,
+    /// Draws from tokens with at least this share of the most probable one's probability (arXiv 2407.01082). Default none; range
+    /// `(0, 1]`.
+    pub min_p: Option<f64>,
+    /// Divides positive logits of tokens in prompt or response, and multiplies negative ones (arXiv 1909.05858). Default 1, which
+    /// does nothing; above 0.
+    pub repetition_penalty: f64,
+    /// Texts that end a response; the one that was met stays in it. Default none.
+    pub stop: Vec<String>,
     /// First part of every random stream's name.
     pub seed: u64,
     /// Second part: what the samples are for (`"epoch 3"`, `"evaluation"`).
     pub purpose: String,
 }
 
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            max_new_tokens: 256,
+            top_k: None,
+            top_p: None,
+            min_p: None,
+            repetition_penalty: 1.0,
+            stop: Vec::new(),
+            seed: 0,
+            purpose: String::new(),
+        }
+    }
+}
+
 /// Why a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
-    /// The model wrote its end token.
+    /// The model wrote its end token or a stop text.
     Stop,
     /// The token limit was reached.
     Length,

@@ -10,6 +10,7 @@ mod gguf_model;
 mod head;
 mod optimizer;
 mod process;
+mod sampler;
 mod tokenizer;
 
 pub use decoder_policy::DecoderPolicy;

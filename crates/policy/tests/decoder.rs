@@ -51,6 +51,7 @@ fn sampling(temperature: f64) -> Sampling {
         max_new_tokens: 12,
         seed: 5,
         purpose: "test".to_owned(),
+        ..Default::default()
     }
 }
 
@@ -385,4 +386,70 @@ fn breaking_off_is_an_error_of_its_own() {
     };
     let refused = policy().generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Break(()));
     assert!(matches!(refused, Err(Error::Cancelled)));
+}
+
+#[test]
+fn a_stop_text_ends_a_response_and_stays_in_it() {
+    let mut policy = policy();
+    let unstopped = sample(&mut policy, 1.0);
+    let longest = unstopped.iter().max_by_key(|r| r.text.len()).unwrap();
+    let middle = longest.text.len() / 2;
+    let (begin, end) = (
+        longest.text.floor_char_boundary(middle - 2),
+        longest.text.ceil_char_boundary(middle),
+    );
+    let stop = longest.text[begin..end].to_owned();
+    let group = PromptGroup {
+        query: &longest.query,
+        prompt: &longest.query,
+        samples: longest.sample + 1,
+    };
+    let sampling = Sampling {
+        stop: vec![stop.clone()],
+        ..sampling(1.0)
+    };
+    let stopped = policy
+        .generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))
+        .unwrap()
+        .remove(longest.sample);
+    assert_eq!(stopped.finish, Finish::Stop);
+    assert!(stopped.token_ids.len() < longest.token_ids.len());
+    assert_eq!(
+        stopped.token_ids,
+        longest.token_ids[..stopped.token_ids.len()]
+    );
+    assert!(
+        stopped.text.contains(&stop),
+        "{:?} in {:?}",
+        stop,
+        stopped.text
+    );
+}
+
+#[test]
+fn impossible_sampling_is_named() {
+    let refuse = |change: fn(&mut Sampling)| {
+        let mut sampling = sampling(1.0);
+        change(&mut sampling);
+        let refused = policy().generate(&[], &sampling, &mut |_| ControlFlow::Continue(()));
+        refused.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refuse(|s| s.temperature = -1.0),
+        "temperature must be in [0, inf), got -1"
+    );
+    assert_eq!(
+        refuse(|s| s.top_k = Some(0)),
+        "top_k must be at least 1, got 0"
+    );
+    assert_eq!(
+        refuse(|s| s.top_p = Some(1.5)),
+        "top_p must be in (0, 1], got 1.5"
+    );
+    assert_eq!(
+        refuse(|s| s.min_p = Some(0.0)),
+        "min_p must be in (0, 1], got 0"
+    );
+    assert!(refuse(|s| s.repetition_penalty = 0.0).contains("repetition_penalty"));
+    assert!(refuse(|s| s.stop = vec!["a".into(), String::new()]).contains("stop"));
 }

@@ -76,8 +76,7 @@ fn chat_and_greedy_text_are_those_of_transformers() {
         let greedy = Sampling {
             temperature: 0.0,
             max_new_tokens: 12,
-            seed: 0,
-            purpose: String::new(),
+            ..Default::default()
         };
         let rollouts = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()));
         assert_eq!(rollouts.unwrap()[0].text, expected.greedy_text, "{name}");

@@ -27,8 +27,7 @@ use crate::{
 ///
 /// let mut policy = DecoderPolicy::from_folder("model".as_ref(), DecoderPolicyConfig::default())?;
 /// let group = PromptGroup { query: "q1", prompt: "A western from the 1980s?", samples: 4 };
-/// let sampling =
-///     Sampling { temperature: 1.0, max_new_tokens: 128, seed: 7, purpose: "demo".to_owned() };
+/// let sampling = Sampling { max_new_tokens: 128, seed: 7, ..Default::default() };
 /// let go_on = &mut |_| std::ops::ControlFlow::Continue(());
 /// for rollout in policy.generate(&[group], &sampling, go_on)? {
 ///     println!("{}", rollout.text);
@@ -258,19 +257,7 @@ impl Policy for DecoderPolicy {
         sampling: &Sampling,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<Rollout>> {
-        let temperature = sampling.temperature;
-        check(
-            temperature >= 0.0 && temperature.is_finite(),
-            "temperature",
-            temperature,
-            "in [0, inf)",
-        )?;
-        check(
-            sampling.max_new_tokens >= 1,
-            "max_new_tokens",
-            sampling.max_new_tokens,
-            "at least 1",
-        )?;
+        sampling.validate()?;
         let rows = self.config.generation_rows;
         generation::generate(
             &self.decoder,

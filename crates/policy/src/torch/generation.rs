@@ -9,6 +9,7 @@ use tch::{Tensor, no_grad};
 use super::{
     batch::Layout,
     decoder::{Decoder, KvCache, PromptCache},
+    sampler::draw,
     tokenizer::Tokenizer,
 };
 use crate::{
@@ -222,45 +223,64 @@ impl<'a> Generator<'a> {
     /// Draws one token for every row that is still open.
     fn sample(&mut self, active: &Active) -> Result<()> {
         let (logits, alive) = (&active.logits, &active.rows);
-        let log_probs = if self.sampling.temperature > 0.0 {
-            logits
-                .f_div_scalar(self.sampling.temperature)?
-                .f_log_softmax(-1, None)?
-        } else {
-            logits.f_log_softmax(-1, None)?
-        };
+        let log_probs = self.sampling.distribution(logits, |row| {
+            let response = &self.responses[alive[row]];
+            let prompt = self.prompts[response.prompt].iter();
+            prompt
+                .chain(&response.ids)
+                .map(|&id| i64::from(id))
+                .collect()
+        })?;
         let chosen = if self.sampling.temperature > 0.0 {
-            self.draw(&log_probs, alive)?
+            let uniform = |&row: &usize| self.responses[row].random.random();
+            draw(&log_probs, &alive.iter().map(uniform).collect::<Vec<_>>())?
         } else {
             log_probs.f_argmax(-1, true)?
         };
         let ids = Vec::<i64>::try_from(&chosen.f_view([-1])?)?;
         let log_probs =
             Vec::<f32>::try_from(&log_probs.f_gather(-1, &chosen, false)?.f_view([-1])?)?;
-        let (stops, limit) = (self.tokenizer.stops(), self.sampling.max_new_tokens);
         for ((&row, id), log_prob) in alive.iter().zip(ids).zip(log_probs) {
-            self.responses[row].push(id as u32, log_prob, stops, limit);
+            let response = &mut self.responses[row];
+            if response.finish.is_none() {
+                response.ids.push(id as u32);
+                response.log_probs.push(log_prob);
+                self.responses[row].finish = self.ending(&self.responses[row]);
+            }
         }
         Ok(())
     }
 
-    /// Inverse-transform sampling, one uniform number from each row's own stream. `[rows, 1]`.
-    fn draw(&mut self, log_probs: &Tensor, alive: &[usize]) -> Result<Tensor> {
-        let uniform: Vec<f32> = alive
-            .iter()
-            .map(|&row| self.responses[row].random.random())
-            .collect();
-        let uniform = Tensor::f_from_slice(&uniform)?.f_unsqueeze(1)?;
-        let cumulative = log_probs.f_exp()?.f_cumsum(-1, None)?;
-        let last = cumulative.size2()?.1 - 1;
-        // Scaled by the true sum, which rounding leaves a little off 1.
-        let level = uniform.f_mul(&cumulative.f_narrow(1, last, 1)?)?;
-        let below = cumulative.f_le_tensor(&level)?.f_sum_dim_intlist(
-            [-1i64].as_slice(),
-            true,
-            tch::Kind::Int64,
-        )?;
-        Ok(below.f_clamp_max(last)?)
+    /// Whether a response ends with its newest token.
+    fn ending(&self, response: &Response) -> Option<Finish> {
+        let newest = response.ids.last().copied()?;
+        if self.tokenizer.stops().contains(&newest) || self.ends_in_stop_text(&response.ids) {
+            Some(Finish::Stop)
+        } else if response.ids.len() == self.sampling.max_new_tokens {
+            Some(Finish::Length)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the newest token completed a stop text.
+    fn ends_in_stop_text(&self, ids: &[u32]) -> bool {
+        let longest = self.sampling.stop.iter().map(String::len).max();
+        let (Some(longest), Some((newest, before))) = (longest, ids.split_last()) else {
+            return false;
+        };
+        let newest = self.tokenizer.token_bytes(*newest);
+        let mut tail = newest.to_vec();
+        for &id in before.iter().rev() {
+            // A stop text that the newest token completes begins no further back.
+            if tail.len() >= longest + newest.len() {
+                break;
+            }
+            tail.splice(0..0, self.tokenizer.token_bytes(id).iter().copied());
+        }
+        let stops = self.sampling.stop.iter().map(String::as_bytes);
+        let mut found = stops.map(|stop| tail.windows(stop.len()).any(|window| window == stop));
+        found.any(|found| found)
     }
 
     /// Reads each row's newest token.
@@ -305,21 +325,6 @@ impl<'a> Generator<'a> {
                 }
             })
             .collect()
-    }
-}
-
-impl Response {
-    fn push(&mut self, id: u32, log_prob: f32, stops: &[u32], limit: usize) {
-        if self.finish.is_some() {
-            return;
-        }
-        self.ids.push(id);
-        self.log_probs.push(log_prob);
-        if stops.contains(&id) {
-            self.finish = Some(Finish::Stop);
-        } else if self.ids.len() == limit {
-            self.finish = Some(Finish::Length);
-        }
     }
 }
 

@@ -257,6 +257,11 @@ impl Tokenizer {
         &self.stops
     }
 
+    /// The bytes an id stands for; none for special tokens and unknown ids.
+    pub fn token_bytes(&self, id: u32) -> &[u8] {
+        self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// Ids of a user's message with the chat template around it, up to where the answer begins.
     ///
     /// # Errors
@@ -299,10 +304,7 @@ impl Tokenizer {
     /// Bytes that are not UTF-8 become U+FFFD, counted for the id that holds the first of them, so the
     /// lengths add up to the text's length whatever was sampled.
     pub fn decode_with_lengths(&self, ids: &[u32]) -> (String, Vec<u32>) {
-        let empty = Vec::new();
-        let tokens = ids
-            .iter()
-            .map(|&id| self.bytes.get(id as usize).unwrap_or(&empty));
+        let tokens = ids.iter().map(|&id| self.token_bytes(id));
         let bytes: Vec<u8> = tokens.clone().flatten().copied().collect();
         let (text, widths) = decode_lossily(&bytes);
         let mut at = 0;

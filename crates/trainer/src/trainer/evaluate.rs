@@ -56,6 +56,7 @@ impl Trainer<'_> {
             max_new_tokens: self.config.reinforcement.max_new_tokens,
             seed: self.config.seed,
             purpose: "evaluation".to_owned(),
+            ..Default::default()
         };
         let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
         let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;

@@ -88,6 +88,7 @@ impl Trainer<'_> {
             max_new_tokens: config.max_new_tokens,
             seed: self.config.seed,
             purpose: format!("rollouts of epoch {epoch}"),
+            ..Default::default()
         };
         let watch = &mut |progress| observer.event(&Event::Sampling(progress));
         Ok(self.task.policy.generate(&groups, &sampling, watch)?)

@@ -1,0 +1,92 @@
+//! A policy update in a loop of one's own: `cargo run --release -p rerec-examples --example grpo_step`.
+//!
+//! Nothing of the trainer is used: the loop samples groups, scores them with a function of its own, takes GRPO's advantages from
+//! `rerec-advantage`, and hands tokens, log-probabilities and advantages back. The reward is the share of vowels in the answer,
+//! which a model with random weights can raise at once.
+#![allow(clippy::print_stdout)]
+
+use std::ops::ControlFlow;
+
+use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
+use rerec_policy::{
+    DecoderPolicy, DecoderPolicyConfig, ModelConfig, Objective, ObjectiveConfig, Policy,
+    PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig, TrainingSequence,
+};
+
+const PROMPTS: [&str; 4] = ["a western", "a comedy", "a drama", "a musical"];
+const GROUP: usize = 8;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, PROMPTS.into_iter())?;
+    let config = DecoderPolicyConfig::default();
+    let mut policy = DecoderPolicy::from_scratch(&tiny_model(), tokenizer, config, 1)?;
+    policy.anchor()?;
+    let objective = Objective::new(ObjectiveConfig::default())?;
+    let grpo = Grpo::new(GrpoConfig::default())?;
+    let groups = Groups::from_sizes(&[GROUP; PROMPTS.len()])?;
+
+    for step in 1..=20 {
+        let rollouts = sample(&mut policy, step)?;
+        let rewards: Vec<f64> = rollouts.iter().map(|r| share_of_vowels(&r.text)).collect();
+        let lens: Vec<usize> = rollouts.iter().map(|r| r.token_ids.len()).collect();
+        let batch = RolloutBatch::from_outcomes(&groups, &rewards, &lens)?;
+        let advantages = grpo.estimate(&batch)?.into_tokens(&batch);
+        let sequences: Vec<TrainingSequence<'_>> = rollouts
+            .iter()
+            .zip(advantages.rows())
+            .map(|(rollout, advantages)| TrainingSequence {
+                prompt_ids: &rollout.prompt_ids,
+                token_ids: &rollout.token_ids,
+                old_log_probs: &rollout.log_probs,
+                temperature: rollout.temperature,
+                advantages,
+            })
+            .collect();
+        let stats = policy.update(&sequences, &objective, 5e-3)?;
+        let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;
+        println!(
+            "step {step:2}: reward {mean:.3}, KL {:.4}, gradient norm {:.3}",
+            stats.kl, stats.grad_norm
+        );
+    }
+    Ok(())
+}
+
+fn sample(policy: &mut DecoderPolicy, step: usize) -> rerec_policy::Result<Vec<Rollout>> {
+    let groups = PROMPTS.map(|prompt| PromptGroup {
+        query: prompt,
+        prompt,
+        samples: GROUP,
+    });
+    let sampling = Sampling {
+        max_new_tokens: 24,
+        purpose: format!("step {step}"),
+        ..Sampling::default()
+    };
+    policy.generate(&groups, &sampling, &mut |_| ControlFlow::Continue(()))
+}
+
+fn share_of_vowels(text: &str) -> f64 {
+    let vowels = text.chars().filter(|c| "aeiou".contains(*c)).count();
+    vowels as f64 / text.chars().count().max(1) as f64
+}
+
+fn tiny_model() -> ModelConfig {
+    ModelConfig {
+        model_type: "llama".to_owned(),
+        vocab_size: 260,
+        hidden_size: 32,
+        intermediate_size: 64,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        head_dim: None,
+        rms_norm_eps: 1e-6,
+        rope_theta: 10_000.0,
+        rope_scaling: None,
+        tie_word_embeddings: true,
+        max_position_embeddings: 64,
+        initializer_range: 0.05,
+        rest: Default::default(),
+    }
+}
