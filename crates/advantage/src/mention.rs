@@ -4,6 +4,7 @@ mod boundary;
 mod fold;
 pub(crate) mod lexicon;
 pub(crate) mod names;
+mod spelling;
 
 use std::ops::Range;
 
@@ -23,9 +24,9 @@ pub struct Mention {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MentionMode {
-    /// A whole name on word boundaries, accents, case and typographic quotes folded. A name without
-    /// its year must keep the capitals of its title ("on the edge" does not name "The Edge (1997)")
-    /// and must not be followed by another year. Where names overlap the longest counts.
+    /// A whole name on word boundaries, accents, case and typographic quotes folded. A name that
+    /// its year does not follow must keep the capitals of its title ("on the edge" does not name
+    /// "The Edge (1997)"); another year must not follow. Where names overlap the longest counts.
     #[default]
     Title,
     /// Any occurrence of the same characters, as in the rule of the authors' released code: "Go"

@@ -208,11 +208,10 @@ impl Pattern {
 
 impl Yearless {
     fn allows(&self, name: &str, after: &str) -> bool {
-        let another_year = match (&self.year, leading_year(after)) {
-            (Some(own), Some(year)) => own != year,
-            _ => false,
-        };
-        !another_year && small_words(name) <= self.small_words
+        match (&self.year, leading_year(after)) {
+            (Some(own), Some(year)) => own == year,
+            _ => small_words(name) <= self.small_words,
+        }
     }
 }
 
@@ -305,6 +304,91 @@ mod tests {
             "Cinderella it is.",
         );
         assert_eq!(both, ["Cinderella", "Cinderella"]);
+    }
+
+    #[test]
+    fn every_spelling_of_a_title_names_the_item() {
+        for (title, text, expected) in [
+            (
+                "Breakfast Club, The (1985)",
+                "The Breakfast Club is",
+                "The Breakfast Club",
+            ),
+            (
+                "Breakfast Club, The (1985)",
+                "a Breakfast Club fan",
+                "Breakfast Club",
+            ),
+            (
+                "Breakfast Club, The (1985)",
+                "the breakfast club (1985)",
+                "the breakfast club",
+            ),
+            (
+                "Breakfast Club, The (1985)",
+                "breakfast club, the (1985)",
+                "breakfast club, the (1985)",
+            ),
+            (
+                "The Breakfast Club (1985)",
+                "Breakfast Club, The (1985)",
+                "Breakfast Club, The",
+            ),
+            (
+                "Lord of the Rings, The: The Two Towers (2002)",
+                "The Lord of the Rings: The Two Towers",
+                "The Lord of the Rings: The Two Towers",
+            ),
+            (
+                "Lord of the Rings: The Two Towers, The (2002)",
+                "the Lord of the Rings: The Two Towers",
+                "the Lord of the Rings: The Two Towers",
+            ),
+            ("Avventura, L' (1960)", "see L’Avventura", "L’Avventura"),
+            ("Seven (a.k.a. Se7en) (1995)", "Se7en it is", "Se7en"),
+            ("Seven (Se7en) (1995)", "Seven it is", "Seven"),
+            (
+                "Cité des enfants perdus, La [City of Lost Children, The] (1995)",
+                "The City of Lost Children",
+                "The City of Lost Children",
+            ),
+            (
+                "Mission_ Impossible (1996)",
+                "Mission: Impossible",
+                "Mission: Impossible",
+            ),
+            (
+                "Mission: Impossible (1996)",
+                "Mission Impossible",
+                "Mission Impossible",
+            ),
+            (
+                "Thelma & Louise (1991)",
+                "Thelma and Louise",
+                "Thelma and Louise",
+            ),
+            (
+                "Pride and Prejudice (1995)",
+                "Pride & Prejudice",
+                "Pride & Prejudice",
+            ),
+        ] {
+            assert_eq!(named(&[title], text), [expected], "{title} in {text:?}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_no_spelling_of_a_title() {
+        for (title, text) in [
+            ("Breakfast Club, The (1985)", "breakfast club, the"),
+            ("Breakfast Club, The (1985)", "the breakfast club"),
+            ("Breakfast Club, The (1985)", "Breakfast Club, The (2015)"),
+            ("Breakfast Club, The (1985)", "The Breakfast Club (2015)"),
+            ("Edge, The (1997)", "Edge of Tomorrow"),
+            ("Rocky (2) (1979)", "2 fights"),
+        ] {
+            assert!(named(&[title], text).is_empty(), "{title} in {text:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::spelling::{is_article, spellings};
+
 /// An item by its name and its aliases.
 ///
 /// The name is the item's identity: rollouts call targets and recommended items by it.
@@ -24,20 +26,23 @@ impl ItemNames {
         }
     }
 
-    /// An item that is named by its title with or without the year at its end.
+    /// An item that is named by its title and other spellings of it: without the year, the article
+    /// in front or behind a comma (or lost, where two words are left), a title in brackets, `_` or
+    /// nothing for `:`, `&` for "and".
     ///
     /// ```
     /// use rerec_advantage::ItemNames;
     ///
     /// assert_eq!(ItemNames::from_title("Jumanji (1995)").aliases, ["Jumanji"]);
+    /// assert_eq!(
+    ///     ItemNames::from_title("Cure, The (Kyua) (1997)").aliases,
+    ///     ["Cure, The (Kyua)", "Kyua", "Cure, The", "The Cure"],
+    /// );
     /// assert!(ItemNames::from_title("(1995)").aliases.is_empty());
     /// ```
     pub fn from_title(title: impl Into<String>) -> Self {
         let name = title.into();
-        let aliases = split_year(&name)
-            .map(|(title, _)| title.to_owned())
-            .into_iter()
-            .collect();
+        let aliases = spellings(&name);
         Self { name, aliases }
     }
 
@@ -56,11 +61,18 @@ pub(super) fn split_year(title: &str) -> Option<(&str, &str)> {
     (!rest.is_empty() && is_year(year)).then_some((rest, year))
 }
 
-/// The year in parentheses at the start of a text.
+/// The year in parentheses at the start of a text, or behind the article that a name left behind.
 pub(super) fn leading_year(text: &str) -> Option<&str> {
+    let text = behind_article(text).unwrap_or(text);
     let text = text.strip_prefix(' ').unwrap_or(text).strip_prefix('(')?;
     let year = text.get(..4).filter(|year| is_year(year))?;
     text[4..].starts_with(')').then_some(year)
+}
+
+/// ", The (1995)" -> "(1995)".
+fn behind_article(text: &str) -> Option<&str> {
+    let (article, rest) = text.strip_prefix(", ")?.split_once(' ')?;
+    is_article(article).then_some(rest)
 }
 
 fn is_year(text: &str) -> bool {
@@ -72,11 +84,7 @@ fn is_year(text: &str) -> bool {
 pub(super) fn small_words(text: &str) -> usize {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
     let mut words = words.filter(|word| !word.is_empty()).peekable();
-    words.next_if(|word| {
-        ["the", "a", "an"]
-            .iter()
-            .any(|article| word.eq_ignore_ascii_case(article))
-    });
+    words.next_if(|word| is_article(word));
     words
         .filter(|word| word.chars().next().is_some_and(char::is_lowercase))
         .count()
@@ -97,6 +105,8 @@ mod tests {
         assert_eq!(split_year("Metropolis (19a7)"), None);
         assert_eq!(leading_year(" (1995) is"), Some("1995"));
         assert_eq!(leading_year(" in (1995)"), None);
+        assert_eq!(leading_year(", The (1995)"), Some("1995"));
+        assert_eq!(leading_year(", or (1995)"), None);
     }
 
     #[test]
