@@ -59,6 +59,15 @@ impl ItemIndex {
     }
 }
 
+/// No more items than an [`ItemIndex`] can number.
+pub(crate) fn require_countable(got: usize) -> Result<()> {
+    let max = u32::MAX as usize;
+    if got > max {
+        return Err(Error::CatalogueTooLarge { got, max });
+    }
+    Ok(())
+}
+
 /// A fact about an item: a relation and its value, such as `director` and `Agnès Varda`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,13 +170,7 @@ impl Catalogue {
     /// # Errors
     /// [`Error::DuplicateItem`], [`Error::BlankField`], [`Error::CatalogueTooLarge`].
     pub fn new(items: Vec<Item>) -> Result<Self> {
-        let max = u32::MAX as usize;
-        if items.len() > max {
-            return Err(Error::CatalogueTooLarge {
-                got: items.len(),
-                max,
-            });
-        }
+        require_countable(items.len())?;
         let mut index = FxHashMap::with_capacity_and_hasher(items.len(), Default::default());
         for (item, position) in items.iter().zip(0u32..) {
             if let Some(field) = item.blank_field() {

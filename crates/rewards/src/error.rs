@@ -162,11 +162,13 @@ pub enum Error {
         name: String,
     },
 
-    /// A grade that is NaN or infinite.
-    #[error("a grade must be finite, got {grade}")]
+    /// A grade that is NaN, or so large that sums of gains would overflow.
+    #[error("a grade must be within ±{max:e}, got {grade}")]
     InvalidGrade {
         /// The grade given.
         grade: f64,
+        /// Largest grade allowed, under the gain in use.
+        max: f64,
     },
 
     /// One query of an evaluation could not be scored.

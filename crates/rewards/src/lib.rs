@@ -39,7 +39,7 @@ pub use missing::MissingPolicy;
 pub use ranking::{
     Conventions, EntropyForm, Evaluation, Evaluator, Exposure, Gain, Metric, MetricKind,
     NegativeGrades, NoRelevant, Pool, Popularity, PrecisionDenominator, PrecisionNorm,
-    QueryOutcome, RankedQuery, Relevance, intra_list_diversity, ndcg_of_hits,
+    QueryOutcome, RankedQuery, Relevance, intra_list_diversity,
 };
 pub use reward::{
     DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,

@@ -67,8 +67,8 @@ pub(super) fn rank(
 }
 
 /// The k best positions, best first, equal scores by position; masked ones never.
-fn top_k(scores: impl Iterator<Item = f32>, k: usize) -> Vec<u32> {
-    let mut best: Vec<(f32, u32)> = Vec::with_capacity(k + 1);
+fn top_k(scores: impl ExactSizeIterator<Item = f32>, k: usize) -> Vec<u32> {
+    let mut best: Vec<(f32, u32)> = Vec::with_capacity(k.min(scores.len()) + 1);
     for (score, position) in scores.zip(0..) {
         let full = best.len() == k;
         if score == f32::NEG_INFINITY || full && best.last().is_none_or(|last| score <= last.0) {
@@ -108,6 +108,7 @@ mod tests {
         let scores = [1.0, 3.0, f32::NEG_INFINITY, 3.0, 2.0];
         assert_eq!(top_k(scores.into_iter(), 3), [1, 3, 4]);
         assert_eq!(top_k(scores.into_iter(), 9), [1, 3, 4, 0]);
+        assert_eq!(top_k(scores.into_iter(), usize::MAX), [1, 3, 4, 0]);
         assert_eq!(top_k(scores.into_iter(), 0), [0u32; 0]);
     }
 

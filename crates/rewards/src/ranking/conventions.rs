@@ -2,6 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// Largest power of two of a grade; sums of 2^500 are far from overflow.
+const MAX_EXPONENT: f64 = 500.0;
+
 /// Everything that libraries of ranking metrics do not agree on.
 ///
 /// Where no library disagrees there is no setting: of an item listed twice the first counts; a grade below
@@ -27,7 +30,7 @@ pub struct Conventions {
     pub graded_rbp: bool,
     /// Persistence p of RBP. Default 0.8, within (0, 1).
     pub persistence: f64,
-    /// Highest grade in ERR; higher ones count as this. Default 4, finite and above 0.
+    /// Highest grade in ERR; higher ones count as this. Default 4, within (0, 500].
     pub max_grade: f64,
 }
 
@@ -146,6 +149,14 @@ impl Conventions {
         }
     }
 
+    /// Up to this grade, sums of gains and their ratios are finite.
+    pub(super) fn largest_grade(&self) -> f64 {
+        match self.gain {
+            Gain::Exponential => MAX_EXPONENT,
+            Gain::Binary | Gain::Linear => 1e100,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         let settings = [
             (
@@ -163,8 +174,8 @@ impl Conventions {
             (
                 "max_grade",
                 self.max_grade,
-                self.max_grade > 0.0 && self.max_grade.is_finite(),
-                "finite and above 0",
+                self.max_grade > 0.0 && self.max_grade <= MAX_EXPONENT,
+                "within (0, 500]",
             ),
         ];
         match settings.into_iter().find(|(.., fits, _)| !fits) {

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub enum Relevance<'a, T> {
     /// These, with grade 1.
     Items(&'a [T]),
-    /// These, with grades; an item given twice keeps its first grade.
+    /// These, with grades within ±1e100, or ±500 under exponential gain; an item given twice keeps its first grade.
     Grades(&'a [(T, f64)]),
 }
 
@@ -41,12 +41,13 @@ impl<'a, T> Relevance<'a, T> {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, max: f64) -> Result<()> {
         let Self::Grades(grades) = self else {
             return Ok(());
         };
-        match grades.iter().find(|(_, grade)| !grade.is_finite()) {
-            Some(&(_, grade)) => Err(Error::InvalidGrade { grade }),
+        let fits = |grade: f64| (-max..=max).contains(&grade);
+        match grades.iter().find(|&&(_, grade)| !fits(grade)) {
+            Some(&(_, grade)) => Err(Error::InvalidGrade { grade, max }),
             None => Ok(()),
         }
     }
@@ -170,7 +171,7 @@ impl Evaluator {
         judged: &mut Judged,
         values: &mut [f64],
     ) -> Result<QueryOutcome> {
-        query.relevance.check()?;
+        query.relevance.check(self.conventions.largest_grade())?;
         judged.read(query.ranked, query.relevance, self.whole, &self.conventions);
         for (value, metric) in values.iter_mut().zip(&self.metrics) {
             *value = measure(*metric, judged, &self.conventions);
@@ -189,4 +190,64 @@ impl Evaluator {
 fn needs_length(metric: Metric, conventions: &Conventions) -> bool {
     matches!(metric.kind, MetricKind::Precision | MetricKind::F1)
         && (metric.cutoff.is_none() || conventions.precision == PrecisionDenominator::Listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gain;
+
+    fn graded(gain: Gain, grade: f64) -> Result<Vec<f64>> {
+        let conventions = Conventions {
+            gain,
+            max_grade: 500.0,
+            ..Conventions::ranx()
+        };
+        let kinds = [
+            MetricKind::Ndcg,
+            MetricKind::Dcg,
+            MetricKind::Rbp,
+            MetricKind::Err,
+        ];
+        let metrics = kinds.map(MetricKind::whole).into();
+        Evaluator::new(metrics, conventions)?.evaluate(&RankedQuery {
+            ranked: &[0, 1, 2],
+            relevance: Relevance::Grades(&[(0, grade), (1, grade), (2, -grade)]),
+        })
+    }
+
+    #[test]
+    fn every_grade_is_measured_or_refused() {
+        for (gain, largest) in [
+            (Gain::Linear, 1e100),
+            (Gain::Binary, 1e100),
+            (Gain::Exponential, 500.0),
+        ] {
+            let values = graded(gain, largest).unwrap();
+            assert!(
+                values.iter().all(|value| value.is_finite()),
+                "{gain:?}: {values:?}"
+            );
+            for grade in [largest * 1.001, f64::MAX, f64::INFINITY, f64::NAN] {
+                let refused = graded(gain, grade);
+                assert!(
+                    matches!(refused, Err(Error::InvalidGrade { .. })),
+                    "{gain:?}: {grade}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_highest_grade_of_err_is_bounded() {
+        let conventions = Conventions {
+            max_grade: 1024.0,
+            ..Default::default()
+        };
+        let error = Evaluator::new(vec![MetricKind::Err.whole()], conventions).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "max_grade must be within (0, 500], got 1024"
+        );
+    }
 }

@@ -1,3 +1,4 @@
+use crate::catalogue::require_countable;
 use crate::{Error, ItemIndex, Result};
 
 /// How often each item of a catalogue is recommended, for the metrics of all lists together.
@@ -33,15 +34,16 @@ pub enum EntropyForm {
 }
 
 impl Exposure {
-    /// Counts the first `k` items of each list.
+    /// Counts the first `k` items of each list over a catalogue of so many items.
     ///
     /// # Errors
-    /// [`Error::IndexOutOfCatalogue`].
+    /// [`Error::CatalogueTooLarge`], [`Error::IndexOutOfCatalogue`].
     pub fn of<'a>(
         items: usize,
         lists: impl IntoIterator<Item = &'a [ItemIndex]>,
         k: usize,
     ) -> Result<Self> {
+        require_countable(items)?;
         let mut exposure = Self {
             counts: vec![0; items],
             total: 0,
@@ -185,4 +187,24 @@ pub fn intra_list_diversity<T>(list: &[T], similarity: impl Fn(&T, &T) -> f64) -
         (sum + 1.0 - similarity(a, b), count + 1)
     });
     (count > 0).then(|| sum / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalogue_that_no_index_reaches_is_refused() {
+        let error = Exposure::of(usize::MAX, [], 1).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::CatalogueTooLarge {
+                    got: usize::MAX,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
 }
