@@ -56,7 +56,7 @@ fn main() -> Result<(), Error> {
     let words = per_sample("words", |sample| {
         Ok(sample.response.split_whitespace().count() as f64)
     });
-    let reward = MixedReward::new(reward).with_term(-0.001, words);
+    let reward = MixedReward::new(reward).with_term(-0.001, words)?;
 
     let targets = catalogue.indices_of(&["m1".into()])?;
     let candidates: Vec<_> = catalogue.iter().map(|(index, _)| index).collect();

@@ -194,7 +194,7 @@ pub enum Error {
         id: ItemId,
     },
 
-    /// A term that was mixed into a reward has no value for a sample.
+    /// A term that cannot be mixed into a reward, or that has no value for a sample.
     #[error("reward term `{term}`: {message}")]
     Term {
         /// Name of the term.

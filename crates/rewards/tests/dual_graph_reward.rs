@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rerec_rewards::{
     Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, Error, Flag, Item,
-    ItemIndex, ListAlignment, MixedReward, Reward, RewardBreakdown, RewardSummary, Sample,
-    per_sample,
+    ItemIndex, ListAlignment, MixedReward, Reward, RewardBreakdown, RewardSummary, RewardTerm,
+    Sample, per_sample,
 };
 
 /// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.
@@ -176,7 +177,9 @@ fn a_failed_sample_is_counted_and_left_out() {
     let brittle = per_sample("brittle", |sample| {
         Ok(if sample.query == "bad" { f64::NAN } else { 2.0 })
     });
-    let reward = MixedReward::new(scorer.reward).with_term(0.5, brittle);
+    let reward = MixedReward::new(scorer.reward)
+        .with_term(0.5, brittle)
+        .unwrap();
     let targets = &scorer.items[..1];
     let sample = |query, response| Sample {
         query,
@@ -198,6 +201,76 @@ fn a_failed_sample_is_counted_and_left_out() {
     assert_eq!((summary.scored, summary.failed, summary.hits), (2, 1, 1));
     assert_eq!(summary.flags[&Flag::NoBox], 1);
     assert_close(summary.total.unwrap(), ((-0.55 + 1.0) + (1.06 + 1.0)) / 2.0);
+    assert_eq!(summary.terms["brittle"], 2.0);
+}
+
+#[test]
+fn samples_of_a_term_are_scored_by_the_thread_pool() {
+    let pooled = per_sample("pooled", |_| {
+        Ok(f64::from(u8::from(rayon::current_thread_index().is_some())))
+    });
+    let sample = Sample {
+        query: "q",
+        response: "",
+        targets: &[],
+        candidates: None,
+    };
+    assert_eq!(pooled.score(&[sample; 3])[2].as_ref().unwrap(), &1.0);
+}
+
+#[test]
+fn terms_are_computed_beside_each_other() {
+    let (send, receive) = std::sync::mpsc::channel();
+    let receive = std::sync::Mutex::new(receive);
+    // The first term waits for what only the second one sends.
+    let waits = per_sample("waits", move |_| {
+        let waited = receive
+            .lock()
+            .unwrap()
+            .recv_timeout(Duration::from_secs(20));
+        Ok(f64::from(u8::from(waited.is_ok())))
+    });
+    let sends = per_sample("sends", move |_| {
+        send.send(()).unwrap();
+        Ok(1.0)
+    });
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let reward = MixedReward::new(scorer.reward)
+        .with_term(1.0, waits)
+        .unwrap();
+    let reward = reward.with_term(1.0, sends).unwrap();
+    let sample = Sample {
+        query: "q",
+        response: "",
+        targets: &scorer.items[..1],
+        candidates: None,
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(3)
+        .build()
+        .unwrap();
+    let scored = pool.install(|| reward.score(&[sample])).remove(0).unwrap();
+    assert_eq!(scored.terms["waits"], 1.0);
+}
+
+#[test]
+fn a_term_needs_a_finite_weight_and_a_name_of_its_own() {
+    let words = || per_sample("words", |_| Ok(1.0));
+    let mixed = || MixedReward::new(Scorer::new(DualGraphConfig::paper()).reward);
+    let refused = |mixed: Result<MixedReward, Error>| mixed.unwrap_err().to_string();
+    assert_eq!(
+        refused(mixed().with_term(f64::NAN, words())),
+        "reward term `words`: weight must be finite, got NaN"
+    );
+    assert_eq!(
+        refused(
+            mixed()
+                .with_term(1.0, words())
+                .unwrap()
+                .with_term(2.0, words())
+        ),
+        "reward term `words`: another term has this name"
+    );
 }
 
 #[test]

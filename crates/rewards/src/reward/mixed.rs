@@ -1,3 +1,5 @@
+use rayon::prelude::*;
+
 use super::{Reward, RewardBreakdown, Sample};
 use crate::{Error, Result};
 
@@ -10,7 +12,7 @@ pub trait RewardTerm: Send + Sync {
     fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<f64>>;
 }
 
-/// A term computed from one sample at a time.
+/// A term computed from one sample at a time, in parallel.
 ///
 /// ```
 /// # use rerec_rewards::{RewardTerm, per_sample};
@@ -38,13 +40,13 @@ impl<F: Fn(&Sample<'_>) -> Result<f64> + Send + Sync> RewardTerm for PerSample<F
     }
 
     fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<f64>> {
-        batch.iter().map(&self.score).collect()
+        batch.par_iter().map(&self.score).collect()
     }
 }
 
 /// A reward with further terms: total = base + Σ weight · term.
 ///
-/// A sample whose base or any term fails is an error of that sample.
+/// The base and the terms are computed in parallel. A sample whose base or any term fails is an error of that sample.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -53,7 +55,7 @@ impl<F: Fn(&Sample<'_>) -> Result<f64> + Send + Sync> RewardTerm for PerSample<F
 /// # let targets = catalogue.indices_of(&["1".into()])?;
 /// let base = DualGraphReward::new(DualGraphConfig::paper(), catalogue, None, None)?;
 /// let words = per_sample("words", |sample| Ok(sample.response.split_whitespace().count() as f64));
-/// let reward = MixedReward::new(base).with_term(-0.01, words);
+/// let reward = MixedReward::new(base).with_term(-0.01, words)?;
 ///
 /// let response = r"Surely \boxed{Heat}";
 /// let batch = [Sample { query: "q1", response, targets: &targets, candidates: None }];
@@ -76,10 +78,20 @@ impl MixedReward {
         }
     }
 
-    /// Adds a term with its weight.
-    pub fn with_term(mut self, weight: f64, term: impl RewardTerm + 'static) -> Self {
+    /// Adds a term with its weight, finite.
+    ///
+    /// # Errors
+    /// [`Error::Term`] for another weight, or a name that another term has.
+    pub fn with_term(mut self, weight: f64, term: impl RewardTerm + 'static) -> Result<Self> {
+        let name = term.name();
+        if !weight.is_finite() {
+            return Err(failed(name, format!("weight must be finite, got {weight}")));
+        }
+        if self.terms.iter().any(|(_, other)| other.name() == name) {
+            return Err(failed(name, "another term has this name"));
+        }
         self.terms.push((weight, Box::new(term)));
-        self
+        Ok(self)
     }
 }
 
@@ -95,9 +107,13 @@ impl std::fmt::Debug for MixedReward {
 
 impl Reward for MixedReward {
     fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<RewardBreakdown>> {
-        let mut scored = self.base.score(batch);
-        for (weight, term) in &self.terms {
-            let mut values = term.score(batch).into_iter();
+        let terms = || -> Vec<_> {
+            let score = |(_, term): &(f64, Box<dyn RewardTerm>)| term.score(batch);
+            self.terms.par_iter().map(score).collect()
+        };
+        let (mut scored, values) = rayon::join(|| self.base.score(batch), terms);
+        for ((weight, term), values) in self.terms.iter().zip(values) {
+            let mut values = values.into_iter();
             for (breakdown, sample) in scored.iter_mut().zip(batch) {
                 let value = checked(values.next(), term.name(), sample);
                 add(breakdown, *weight, term.name(), value);
@@ -107,17 +123,20 @@ impl Reward for MixedReward {
     }
 }
 
+fn failed(term: &str, message: impl Into<String>) -> Error {
+    Error::Term {
+        term: term.to_owned(),
+        message: message.into(),
+    }
+}
+
 /// The value of a term, unless it is missing or not finite.
 fn checked(value: Option<Result<f64>>, term: &str, sample: &Sample<'_>) -> Result<f64> {
-    let failed = |message: String| Error::Term {
-        term: term.to_owned(),
-        message,
-    };
     let value = match value {
         Some(Ok(value)) if value.is_finite() => return Ok(value),
-        Some(Ok(value)) => Err(failed(format!("gave {value}, must be finite"))),
+        Some(Ok(value)) => Err(failed(term, format!("gave {value}, must be finite"))),
         Some(Err(error)) => Err(error),
-        None => Err(failed("gave fewer values than samples".to_owned())),
+        None => Err(failed(term, "gave fewer values than samples")),
     };
     value.map_err(|source| Error::Sample {
         query: sample.query.to_owned(),

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +6,16 @@ use super::RewardBreakdown;
 use crate::{Flag, Result};
 
 /// Counts and means over the rewards of a batch; failed samples are counted and left out of the means.
+///
+/// ```
+/// # use rerec_rewards::{Error, RewardBreakdown, RewardSummary};
+/// let right = RewardBreakdown { total: 1.0, ndcg: 1.0, hit: true, ..Default::default() };
+/// let wrong = RewardBreakdown { total: 0.5, query_alignment: Some(0.5), ..Default::default() };
+/// let summary = RewardSummary::of(&[Ok(right), Ok(wrong), Err(Error::NoTargets)]);
+/// assert_eq!((summary.scored, summary.failed, summary.hits), (2, 1, 1));
+/// // (1 + 0.5) / 2, and the alignment of the only sample that has one.
+/// assert_eq!((summary.total, summary.query_alignment), (Some(0.75), Some(0.5)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RewardSummary {
     /// Samples with a reward.
@@ -26,6 +36,9 @@ pub struct RewardSummary {
     pub query_alignment: Option<f64>,
     /// Mean preference alignment, over the samples that have one.
     pub preference_alignment: Option<f64>,
+    /// Mean of each term that was mixed in, by name, before its weight.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub terms: BTreeMap<String, f64>,
 }
 
 impl RewardSummary {
@@ -52,8 +65,18 @@ impl RewardSummary {
             ndcg: mean_of(|breakdown| Some(breakdown.ndcg)),
             query_alignment: mean_of(|breakdown| breakdown.query_alignment),
             preference_alignment: mean_of(|breakdown| breakdown.preference_alignment),
+            terms: term_means(&scored),
         }
     }
+}
+
+fn term_means(scored: &[&RewardBreakdown]) -> BTreeMap<String, f64> {
+    let names: BTreeSet<&String> = scored.iter().flat_map(|one| one.terms.keys()).collect();
+    let term = |name: &String| mean(scored.iter().filter_map(|one| one.terms.get(name).copied()));
+    let means = names
+        .into_iter()
+        .map(|name| Some((name.clone(), term(name)?)));
+    means.flatten().collect()
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
