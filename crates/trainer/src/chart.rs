@@ -24,7 +24,7 @@ impl<'a> Line<'a> {
 const WIDTH: u32 = 1040;
 const ROW: u32 = 350;
 /// Height of a legend's line as a share of the chart.
-const LEGEND_LINE: f64 = 0.08;
+const LEGEND_LINE: f64 = 0.1;
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(55, 65, 81);
 const GRID: RGBColor = RGBColor(229, 231, 235);
@@ -94,6 +94,7 @@ fn draw(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
         .x_labels(8)
         .y_labels(6)
         .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{}", (y * 1000.0).round() / 1000.0))
         .draw()?;
     for (index, line) in panel.lines.iter().enumerate() {
         let width = if index == 0 { 3 } else { 2 };

@@ -9,7 +9,7 @@ use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::CurriculumConfig;
 use rerec_datasets::{MovieLensConfig, WorldConfig};
 use rerec_policy::{DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
-use rerec_rewards::{DualGraphConfig, LightGcnConfig, SimilarityConfig};
+use rerec_rewards::{DualGraphConfig, LightGcnConfig, RewardBreakdown, SimilarityConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -168,8 +168,8 @@ pub struct AdvantageConfig {
     pub estimator: EstimatorConfig,
 }
 
-/// What the curriculum takes for the success of a rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What the curriculum takes for the success of a rollout, a number in [0, 1]: the reward or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CurriculumMetric {
     /// The reward, scaled to [0, 1] between the least and the largest that the weights allow (the paper's).
@@ -177,6 +177,43 @@ pub enum CurriculumMetric {
     Reward,
     /// 1 for a right answer, 0 for any other (the released code's NDCG at 1).
     Hit,
+    /// NDCG at the reward's cut-off; 0 without an answer.
+    Ndcg,
+    /// 1 with an answer, 0 without.
+    Format,
+    /// The query alignment score.
+    QueryAlignment,
+    /// The preference alignment score, moved from [-1, 1] to [0, 1].
+    PreferenceAlignment,
+    /// A term of that name that was mixed in; it has to lie in [0, 1].
+    Term(String),
+}
+
+impl CurriculumMetric {
+    /// The success of a rollout whose reward lies in `bounds`.
+    ///
+    /// # Errors
+    /// [`Error::NoMetric`](crate::Error::NoMetric) for a part that the reward does not have.
+    pub(crate) fn of(&self, reward: &RewardBreakdown, bounds: (f64, f64)) -> Result<f64> {
+        let absent = |name: &str| Error::NoMetric {
+            query: reward.query.clone(),
+            name: name.to_owned(),
+        };
+        Ok(match self {
+            Self::Reward => ((reward.total - bounds.0) / (bounds.1 - bounds.0)).clamp(0.0, 1.0),
+            Self::Hit => f64::from(u8::from(reward.hit)),
+            Self::Ndcg => reward.ndcg.max(0.0),
+            Self::Format => reward.format + 0.5,
+            Self::QueryAlignment => reward
+                .query_alignment
+                .ok_or_else(|| absent("query_alignment"))?,
+            Self::PreferenceAlignment => reward
+                .preference_alignment
+                .map(|cosine| (cosine + 1.0) / 2.0)
+                .ok_or_else(|| absent("preference_alignment"))?,
+            Self::Term(name) => *reward.terms.get(name).ok_or_else(|| absent(name))?,
+        })
+    }
 }
 
 /// Reinforcement.
@@ -409,7 +446,49 @@ fn set(table: &mut Table, given: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    #[test]
+    fn the_curriculum_may_follow_any_part_of_the_reward() {
+        let reward = RewardBreakdown {
+            query: "q7".to_owned(),
+            format: 0.5,
+            ndcg: 0.25,
+            query_alignment: Some(0.75),
+            preference_alignment: Some(-0.5),
+            terms: [("novelty".to_owned(), 0.1)].into(),
+            total: 0.5,
+            hit: false,
+            flags: Vec::new(),
+            answer: None,
+        };
+        let term = |name: &str| CurriculumMetric::Term(name.to_owned());
+        for (metric, expected) in [
+            (CurriculumMetric::Reward, 0.625),
+            (CurriculumMetric::Hit, 0.0),
+            (CurriculumMetric::Ndcg, 0.25),
+            (CurriculumMetric::Format, 1.0),
+            (CurriculumMetric::QueryAlignment, 0.75),
+            (CurriculumMetric::PreferenceAlignment, 0.25),
+            (term("novelty"), 0.1),
+        ] {
+            assert_eq!(
+                metric.of(&reward, (-0.75, 1.25)).unwrap(),
+                expected,
+                "{metric:?}"
+            );
+        }
+        let refused = term("nvelty").of(&reward, (-0.75, 1.25)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "curriculum_metric asks for nvelty, which the reward of query q7 does not have"
+        );
+        let read: BTreeMap<String, CurriculumMetric> =
+            toml::from_str("a = 'ndcg'\nb = { term = 'novelty' }").unwrap();
+        assert_eq!(read["b"], term("novelty"));
+    }
 
     #[test]
     fn overrides_reach_into_sections() {

@@ -1,6 +1,9 @@
 //! From rollouts and rewards to token advantages.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rerec_advantage::{
     AdvantageEstimator, Annotated, Answer, CreditAssigner, Groups, ItemNames, Lexicon, Ragged,
@@ -17,6 +20,7 @@ pub(crate) struct Scored<'a> {
     pub(crate) rollout: &'a Rollout,
     pub(crate) reward: &'a RewardBreakdown,
     pub(crate) targets: Arc<[ItemIndex]>,
+    pub(crate) candidates: Arc<[ItemIndex]>,
 }
 
 /// What reinforcement takes from a batch of scored rollouts, in their order.
@@ -54,13 +58,15 @@ impl Crediter {
     }
 
     pub(crate) fn credit(&self, scored: &[Scored<'_>]) -> Result<Credited> {
-        let lexicon = self.assigner.lexicon([])?;
         let mut token_rewards = Ragged::<f64>::default();
         let mut segments = Vec::with_capacity(scored.len());
-        for one in scored {
-            let (rewards, steps) = self.assign(one, &lexicon)?;
-            token_rewards.push_row(&rewards);
-            segments.push(steps);
+        for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
+            let lexicon = self.lexicon(&group[0])?;
+            for one in group {
+                let (rewards, steps) = self.assign(one, &lexicon)?;
+                token_rewards.push_row(&rewards);
+                segments.push(steps);
+            }
         }
         let ids: Vec<&str> = scored
             .iter()
@@ -85,6 +91,17 @@ impl Crediter {
             segments,
             signal,
         })
+    }
+
+    /// The items that responses to a query may speak of: its candidates and targets. A name that stands within another's is
+    /// told from it only where both are known.
+    fn lexicon(&self, one: &Scored<'_>) -> Result<Lexicon> {
+        let mut seen = BTreeSet::new();
+        let items = one.candidates.iter().chain(one.targets.iter());
+        let names = items
+            .filter_map(|item| self.names.get(item.position()))
+            .filter(|names| seen.insert(names.name.as_str()));
+        Ok(self.assigner.lexicon(names.cloned())?)
     }
 
     fn assign(
@@ -151,5 +168,60 @@ fn fill_in_advantages(segments: &mut [SegmentRecord], token_byte_lens: &[u32], a
     }
     for (segment, (sum, count)) in segments.iter_mut().zip(sums) {
         segment.advantage = (count > 0).then(|| sum / count as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rerec_policy::Finish;
+    use rerec_rewards::{DualGraphConfig, DualGraphReward, Item, Reward, Sample};
+
+    use super::*;
+
+    /// The wrong answer is "Toy Story"; a step about "Toy Story 2" is not about it, one that uses its other name is.
+    #[test]
+    fn names_within_names_and_aliases_are_told_apart() {
+        let titles = ["Toy Story (1995)", "Toy Story 2 (1999)", "Jumanji (1995)"];
+        let mut items: Vec<Item> = titles.iter().map(|t| Item::new(*t, *t)).collect();
+        items[0].aliases.push("Woody's World".to_owned());
+        let catalogue = Arc::new(Catalogue::new(items).unwrap());
+        let all: Arc<[ItemIndex]> = titles
+            .iter()
+            .map(|&t| catalogue.index_of(&t.into()).unwrap())
+            .collect();
+        let text = "Toy Story 2 is a sequel.\n\nToy Story is not.\n\nWoody's World fits.\n\n\\boxed{Toy Story (1995)}";
+        let rollout = Rollout {
+            query: "q".to_owned(),
+            sample: 0,
+            prompt_ids: vec![1],
+            token_ids: vec![1; text.len()],
+            token_byte_lens: vec![1; text.len()],
+            log_probs: vec![0.0; text.len()],
+            temperature: 1.0,
+            text: text.to_owned(),
+            finish: Finish::Stop,
+        };
+        let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None);
+        let sample = Sample {
+            query: "q",
+            response: text,
+            targets: &all[2..],
+            candidates: Some(&all),
+        };
+        let breakdown = reward.unwrap().score(&[sample]).remove(0).unwrap();
+        let scored = Scored {
+            rollout: &rollout,
+            reward: &breakdown,
+            targets: all[2..].into(),
+            candidates: all.clone(),
+        };
+        let crediter = Crediter::new(&AdvantageConfig::default(), &catalogue).unwrap();
+        let credited = crediter.credit(&[scored]).unwrap();
+        let penalised: Vec<bool> = credited.segments[0]
+            .iter()
+            .filter(|s| !s.answer)
+            .map(|s| s.penalised)
+            .collect();
+        assert_eq!(penalised, [false, true, true]);
     }
 }

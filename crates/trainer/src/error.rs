@@ -76,6 +76,14 @@ pub enum Error {
         /// The item.
         item: String,
     },
+    /// The curriculum asks for a part that the reward does not have.
+    #[error("curriculum_metric asks for {name}, which the reward of query {query} does not have")]
+    NoMetric {
+        /// The query.
+        query: String,
+        /// The part.
+        name: String,
+    },
     /// No response of a step could be scored.
     #[error("step {step}: no response could be scored; the first failure: {first}")]
     NothingScored {

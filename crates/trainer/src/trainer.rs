@@ -13,7 +13,7 @@ use rerec_rewards::{ItemIndex, Reward};
 
 use self::evaluate::by_class;
 use crate::{
-    CurriculumMetric, EpochRecord, Evaluation, Phase, TrainConfig,
+    EpochRecord, Evaluation, Phase, TrainConfig,
     credit::Crediter,
     curves::Curves,
     error::{Error, Result},
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Trainer<'_> {
 struct PreparedQuery<'a> {
     query: &'a Query,
     targets: Arc<[ItemIndex]>,
-    candidates: Vec<ItemIndex>,
+    candidates: Arc<[ItemIndex]>,
 }
 
 /// Ends the run where it stands.
@@ -301,7 +301,7 @@ impl<'a> PreparedQuery<'a> {
         Ok(Self {
             query,
             targets,
-            candidates: index(&query.candidates)?,
+            candidates: index(&query.candidates)?.into(),
         })
     }
 }
@@ -322,14 +322,4 @@ fn reward_bounds(config: &TrainConfig) -> (f64, f64) {
     let preference = weights.preference.abs();
     let lowest = reward.without_answer.min(0.0) - swing + query.0 - preference;
     (lowest, 1.0 + swing + query.1 + preference)
-}
-
-impl CurriculumMetric {
-    /// The success of a rollout in [0, 1].
-    fn of(self, reward: &rerec_rewards::RewardBreakdown, bounds: (f64, f64)) -> f64 {
-        match self {
-            Self::Reward => ((reward.total - bounds.0) / (bounds.1 - bounds.0)).clamp(0.0, 1.0),
-            Self::Hit => f64::from(u8::from(reward.hit)),
-        }
-    }
 }

@@ -94,7 +94,7 @@ impl Trainer<'_> {
             query,
             response,
             targets: prepared.map_or(&[], |p| &p.targets),
-            candidates: prepared.map(|p| p.candidates.as_slice()),
+            candidates: prepared.map(|p| &*p.candidates),
         }
     }
 }

@@ -108,11 +108,12 @@ impl Trainer<'_> {
             .iter()
             .zip(rewards)
             .filter_map(|(rollout, reward)| {
-                let targets = self.queries.get(rollout.query.as_str())?.targets.clone();
+                let prepared = self.queries.get(rollout.query.as_str())?;
                 Some(Scored {
                     rollout,
                     reward: reward.as_ref().ok()?,
-                    targets,
+                    targets: prepared.targets.clone(),
+                    candidates: prepared.candidates.clone(),
                 })
             })
             .collect();
@@ -178,12 +179,12 @@ impl Trainer<'_> {
 
     fn record_in_curriculum(&mut self, scored: &[Scored<'_>]) -> Result<()> {
         let bounds = reward_bounds(self.config);
-        let metric = self.config.reinforcement.curriculum_metric;
+        let metric = &self.config.reinforcement.curriculum_metric;
         for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
             let values: Vec<f64> = group
                 .iter()
                 .map(|one| metric.of(one.reward, bounds))
-                .collect();
+                .collect::<Result<_>>()?;
             let id = QueryId::from(group[0].rollout.query.as_str());
             self.curriculum.record(&id, &values)?;
         }
