@@ -153,6 +153,7 @@ impl State {
             return Err(Error::NoQueries);
         }
         check_positions(&self.progress, pool.len())?;
+        check_numbers(&self.progress, &pool)?;
         Curriculum::assemble(self.config, pool, self.progress)
     }
 }
@@ -179,6 +180,33 @@ fn check_positions(progress: &Progress, queries: usize) -> Result<()> {
             return inconsistent(format!(
                 "a record of query {query} of {queries} has {rollouts} rollouts"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Estimates and records are such as recording makes them: their sums stay finite.
+fn check_numbers(progress: &Progress, pool: &Pool) -> Result<()> {
+    /// Above the difficulty of any allowed metric.
+    const MOST: f64 = 1e101;
+    let inconsistent = |id: &QueryId, detail: String| {
+        let detail = format!("query {:?} has {detail}", id.as_str());
+        Err(Error::InconsistentState { detail })
+    };
+    for (id, query) in pool.ids().iter().zip(pool.queries()) {
+        let Estimate { difficulty, weight } = query.estimate;
+        if !(difficulty.abs() <= MOST && (0.0..=MOST).contains(&weight)) {
+            return inconsistent(
+                id,
+                format!("difficulty {difficulty:e} of weight {weight:e}"),
+            );
+        }
+    }
+    for round in progress.records().iter() {
+        let (mean, deviation) = (round.mean(), round.deviation());
+        if !(mean.abs() <= MOST && (0.0..=MOST).contains(&deviation)) {
+            let detail = format!("a record of mean {mean:e} and deviation {deviation:e}");
+            return inconsistent(pool.id(round.query), detail);
         }
     }
     Ok(())

@@ -4,8 +4,8 @@
 use std::fs;
 
 use rerec_curriculum::{
-    Curriculum, CurriculumConfig, DifficultyConfig, EpochStatistics, Error, OrderConfig,
-    PartialBatch, QueryId, QuerySpec, Recheck, STATE_VERSION,
+    Curriculum, CurriculumConfig, DifficultyConfig, EpochStatistics, Error, MetricConfig,
+    OrderConfig, PartialBatch, QueryId, QuerySpec, Recheck, STATE_VERSION,
 };
 
 const V1: &str = include_str!("data/state-v1.json");
@@ -260,6 +260,66 @@ fn a_state_that_contradicts_itself_is_refused() {
         refused("\"batch_size\":2", "\"batch_size\":0"),
         "batch_size must be at least 1, got 0"
     );
+}
+
+#[test]
+fn numbers_that_no_record_makes_are_refused() {
+    let load = |from: &str, to: &str| {
+        assert!(V2.contains(from), "{from}");
+        serde_json::from_str::<Curriculum>(&V2.replacen(from, to, 1))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let refused = |from, to| load(from, to).unwrap_err();
+    assert_eq!(
+        refused("\"difficulty\":0.375", "\"difficulty\":1e200"),
+        "inconsistent state: query \"b1\" has difficulty 1e200 of weight 2e0"
+    );
+    assert!(refused("\"weight\":2.0", "\"weight\":-1.0").contains("of weight -1e0"));
+    let record = "inconsistent state: query \"m3\" has a record of mean 5e299 and deviation";
+    assert!(refused("\"sum\":1.0", "\"sum\":1e300").starts_with(record));
+    assert!(refused("\"squares\":0.0", "\"squares\":-1.0").contains("deviation NaN"));
+}
+
+#[test]
+fn what_the_widest_range_records_can_be_loaded() {
+    let metric = MetricConfig {
+        lowest: -1e100,
+        highest: 1e100,
+        rescale: false,
+    };
+    for rescale in [false, true] {
+        let config = CurriculumConfig {
+            metric: MetricConfig { rescale, ..metric },
+            ..CurriculumConfig::default()
+        };
+        let mut curriculum = Curriculum::new(config, ["a"]).unwrap();
+        for _ in 0..2 {
+            curriculum
+                .record(&"a".into(), &[-1e100, 1e100, -1e100])
+                .unwrap();
+            let json = serde_json::to_string(&curriculum).unwrap();
+            curriculum = serde_json::from_str(&json).unwrap();
+            curriculum.end_epoch();
+        }
+        let json = serde_json::to_string(&curriculum).unwrap();
+        assert!(serde_json::from_str::<Curriculum>(&json).is_ok(), "{json}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_saved_state_has_the_permissions_of_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+    let (state, plain) = (folder.path().join("state"), folder.path().join("plain"));
+    fs::write(&plain, "").unwrap();
+    Curriculum::new(config(), queries())
+        .unwrap()
+        .save(&state)
+        .unwrap();
+    assert_eq!(mode(state), mode(plain));
 }
 
 #[test]

@@ -4,6 +4,9 @@ use super::{CurriculumConfig, DifficultyConfig, MetricConfig, OrderConfig, Reche
 use crate::pool::Pool;
 use crate::{Error, Result};
 
+/// Sums and squares of numbers up to this stay finite.
+const MOST: f64 = 1e100;
+
 impl CurriculumConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         require(self.tau.is_finite(), "tau", "finite", self.tau)?;
@@ -51,8 +54,14 @@ impl CurriculumConfig {
         let MetricConfig {
             lowest, highest, ..
         } = self.metric;
-        require(lowest.is_finite(), "metric.lowest", "finite", lowest)?;
-        require(highest.is_finite(), "metric.highest", "finite", highest)?;
+        for (setting, bound) in [("metric.lowest", lowest), ("metric.highest", highest)] {
+            require(
+                bound.abs() <= MOST,
+                setting,
+                format!("in [-{MOST:e}, {MOST:e}]"),
+                bound,
+            )?;
+        }
         require(
             highest > lowest,
             "metric.highest",
@@ -83,9 +92,9 @@ impl CurriculumConfig {
             } => {
                 unit("beta")?;
                 require(
-                    prior > 0.0 && prior.is_finite(),
+                    prior > 0.0 && prior <= MOST,
                     "difficulty.beta.prior",
-                    "finite and above 0",
+                    format!("in (0, {MOST:e}]"),
                     prior,
                 )?;
                 require(

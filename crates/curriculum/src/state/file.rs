@@ -75,11 +75,13 @@ impl Curriculum {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = new_file_in(folder)?;
         self.write_to(file.as_file_mut())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
-        File::open(folder)?.sync_all()
+        // The file is in place; where folders cannot be synced, only a power cut could still undo that.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        Ok(())
     }
 
     fn write_to(&self, file: &mut File) -> io::Result<()> {
@@ -132,6 +134,14 @@ impl Curriculum {
         };
         state.map_err(malformed)?.restore()
     }
+}
+
+/// A temporary file that, once in place, may be read by whom the user's mask lets read files.
+fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 fn sum_of_rest(file: &mut BufReader<File>) -> io::Result<u64> {
