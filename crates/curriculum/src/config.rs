@@ -27,7 +27,7 @@ pub struct CurriculumConfig {
     pub warmup_epochs: u32,
     /// When mastered queries are tried again. Default: every 5 epochs.
     pub recheck: Recheck,
-    /// What to do once the pool holds fewer than one batch. Default `review`.
+    /// What to do once active and due queries make less than one batch. Default `review`.
     pub too_few: TooFew,
     /// What becomes of the last, partial batch of an epoch. Default `keep`.
     pub partial_batch: PartialBatch,
@@ -55,13 +55,21 @@ impl Default for CurriculumConfig {
     }
 }
 
+impl CurriculumConfig {
+    /// The most queries of a class in one epoch.
+    pub(crate) fn quota(&self, class: Option<&str>) -> usize {
+        let quota = class.and_then(|class| self.quotas.get(class));
+        quota.copied().unwrap_or(usize::MAX)
+    }
+}
+
 /// Range of the recorded metric: values outside are errors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricConfig {
-    /// Smallest allowed metric. Finite; default 0.
+    /// Smallest allowed metric. In [-1e100, 1e100]; default 0.
     pub lowest: f64,
-    /// Largest allowed metric. Finite, above `lowest`; default 1.
+    /// Largest allowed metric. At most 1e100, above `lowest`; default 1.
     pub highest: f64,
     /// `false`: a rollout's difficulty is `1 - metric` (the paper's). `true`: `(highest - metric) / (highest - lowest)`,
     /// always in [0, 1], for rewards of another range. Default `false`.
@@ -112,7 +120,7 @@ pub enum DifficultyConfig {
     /// `mean + deviations * standard deviation` is below tau.
     /// Needs difficulties in [0, 1].
     Beta {
-        /// Pseudo-count of the symmetric prior, above 0; 0.5 is Jeffreys'.
+        /// Pseudo-count of the symmetric prior, in (0, 1e100]; 0.5 is Jeffreys'.
         prior: f64,
         /// Share of older evidence that each round keeps, in [0, 1].
         retention: f64,
@@ -209,7 +217,7 @@ impl OrderConfig {
 pub enum Recheck {
     /// Never.
     Never,
-    /// As soon as this many epochs passed since it was last tried; at least 1.
+    /// As soon as this many epochs passed since it was last tried; at least 1. Only quotas come before it.
     Every(u32),
     /// In each epoch some, those tried longest ago first: this share of the pool's size, rounded up; in (0, 1].
     Share(f64),
@@ -221,11 +229,12 @@ impl Default for Recheck {
     }
 }
 
-/// What to do once the pool holds fewer queries than one batch (or than the data set, where that is smaller).
+/// What to do once the active queries and those due for a re-check make less than one batch (or than the data set, where that is
+/// smaller).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TooFew {
-    /// No further epoch: [`Curriculum::is_finished`](crate::Curriculum::is_finished).
+    /// Serve nothing: [`Curriculum::is_finished`](crate::Curriculum::is_finished).
     Stop,
     /// Fill one batch up with mastered queries, those tried longest ago first.
     #[default]

@@ -171,10 +171,6 @@ impl Pool {
             .map(|(position, _)| position)
             .collect()
     }
-
-    pub(crate) fn count(&self, condition: impl Fn(&QueryState) -> bool) -> usize {
-        self.queries.iter().filter(|query| condition(query)).count()
-    }
 }
 
 fn hash(id: &QueryId) -> u64 {

@@ -38,40 +38,49 @@ pub(crate) fn plan(
 
 /// The queries of an epoch before quotas, ascending.
 fn select(config: &CurriculumConfig, pool: &Pool, epoch: u32) -> Vec<u32> {
-    let active = pool.positions(|query| !query.mastered);
-    let batch = config.batch_size.min(pool.len());
-    if active.len() < batch {
-        return match config.too_few {
-            TooFew::Stop => Vec::new(),
-            TooFew::All => pool.positions(|_| true),
-            TooFew::Review => {
-                let missing = batch - active.len();
-                with_reviews(pool, active, missing)
-            }
-        };
+    let selected = active_and_due(config, pool, epoch);
+    let missing = config
+        .batch_size
+        .min(pool.len())
+        .saturating_sub(selected.len());
+    match config.too_few {
+        _ if missing == 0 => selected,
+        TooFew::Stop => Vec::new(),
+        TooFew::All => pool.positions(|_| true),
+        TooFew::Review => {
+            let others = (0..pool.len() as u32).filter(|p| selected.binary_search(p).is_err());
+            let others = others.collect();
+            with_reviews(pool, selected, others, missing)
+        }
     }
+}
+
+/// The active queries, and the mastered ones that are to be tried again; ascending.
+fn active_and_due(config: &CurriculumConfig, pool: &Pool, epoch: u32) -> Vec<u32> {
     match config.recheck {
-        Recheck::Never => active,
+        Recheck::Never => pool.positions(|query| !query.mastered),
         Recheck::Every(period) => {
             let due = |query: &QueryState| epoch.saturating_sub(query.last_epoch) >= period;
             pool.positions(|query| !query.mastered || due(query))
         }
         Recheck::Share(share) => {
+            let active = pool.positions(|query| !query.mastered);
             let reviews = (share * active.len() as f64).ceil() as usize;
-            with_reviews(pool, active, reviews)
+            with_reviews(
+                pool,
+                active,
+                pool.positions(|query| query.mastered),
+                reviews,
+            )
         }
     }
 }
 
-/// The active queries and the `count` mastered ones tried longest ago, ascending.
-fn with_reviews(pool: &Pool, mut active: Vec<u32>, count: usize) -> Vec<u32> {
-    active.extend(longest_waiting(
-        pool,
-        pool.positions(|query| query.mastered),
-        count,
-    ));
-    active.sort_unstable();
-    active
+/// The selected queries and the `count` of `others` tried longest ago, ascending.
+fn with_reviews(pool: &Pool, mut selected: Vec<u32>, others: Vec<u32>, count: usize) -> Vec<u32> {
+    selected.extend(longest_waiting(pool, others, count));
+    selected.sort_unstable();
+    selected
 }
 
 /// The `count` of `positions` that were tried longest ago, ties in data-set order.
@@ -93,15 +102,9 @@ fn keep_to_quotas(config: &CurriculumConfig, pool: &Pool, selected: Vec<u32>) ->
     for position in selected {
         of_class[usize::from(pool.query(position).class)].push(position);
     }
-    let quota = |class: &Option<String>| {
-        class
-            .as_ref()
-            .and_then(|class| config.quotas.get(class))
-            .copied()
-    };
     let mut kept: Vec<u32> = (pool.classes().iter().zip(of_class))
         .flat_map(|(class, positions)| {
-            longest_waiting(pool, positions, quota(class).unwrap_or(usize::MAX))
+            longest_waiting(pool, positions, config.quota(class.as_deref()))
         })
         .collect();
     kept.sort_unstable();

@@ -143,10 +143,16 @@ proptest! {
     fn nobody_waits_for_ever(config in config(), metrics in metrics(8)) {
         let mut curriculum = curriculum(config.clone());
         let mut last = BTreeMap::new();
-        // A mastered query waits for the reviews of all others, each of which may be carried over once,
-        // and behind a quota of one for all of its class.
-        let bound = if config.quotas.is_empty() { 2 } else { 3 } * QUERIES + 6;
-        for epoch in 0..2 * bound {
+        let carried = usize::from(config.partial_batch == PartialBatch::Carry);
+        let bound = match config.recheck {
+            // Tried on time; the last batch of an epoch may be carried over once.
+            Recheck::Every(period) if config.quotas.is_empty() => period as usize - 1 + carried,
+            // A mastered query waits for the reviews of all others, each of which may be carried over once,
+            // and behind a quota of one for all of its class.
+            _ if config.quotas.is_empty() => 2 * QUERIES + 6,
+            _ => 3 * QUERIES + 6,
+        };
+        for epoch in 0..2 * bound + 20 {
             for id in served(&mut curriculum) {
                 curriculum.record(&id, &metrics[epoch % metrics.len()][query(&id)]).unwrap();
                 last.insert(id, epoch);

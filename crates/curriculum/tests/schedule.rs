@@ -144,6 +144,39 @@ fn mastered_queries_are_due_again_after_some_epochs_and_may_return() {
 }
 
 #[test]
+fn rechecks_are_on_time_when_less_than_a_batch_is_active() {
+    let config = CurriculumConfig {
+        batch_size: 3,
+        recheck: Recheck::Every(2),
+        too_few: TooFew::Review,
+        ..plain()
+    };
+    let mastered = ["b", "c", "d", "e", "f", "g", "h"].map(|id| (id, 1.0));
+    let all: Vec<(&str, f64)> = [("a", 0.0)].into_iter().chain(mastered).collect();
+    let mut curriculum = after_one_epoch(config, &all);
+    let mut sorted_plan = || {
+        let mut plan: Vec<char> = letters(&curriculum).chars().collect();
+        plan.sort_unstable();
+        epoch(&mut curriculum, &[]);
+        plan.into_iter().collect::<String>()
+    };
+    let plans: Vec<String> = (0..4).map(|_| sorted_plan()).collect();
+    assert_eq!(plans, ["abc", "adefgh", "abc", "adefgh"]);
+}
+
+#[test]
+fn rechecks_are_on_time_when_all_are_mastered() {
+    let config = CurriculumConfig {
+        recheck: Recheck::Every(2),
+        ..plain()
+    };
+    let mut curriculum = after_one_epoch(config, &[("a", 1.0)]);
+    assert!(curriculum.is_finished());
+    curriculum.end_epoch();
+    assert_eq!(letters(&curriculum), "a");
+}
+
+#[test]
 fn a_review_share_takes_those_tried_longest_ago() {
     let config = CurriculumConfig {
         recheck: Recheck::Share(0.5),
@@ -392,6 +425,29 @@ fn steps_left_follow_the_pool() {
 }
 
 #[test]
+fn steps_left_count_rechecks_and_keep_to_quotas() {
+    let queries = [
+        ("a", "movie"),
+        ("b", "movie"),
+        ("c", "movie"),
+        ("x", "book"),
+    ];
+    let quotas = [("movie".to_owned(), 2)].into();
+    let config = CurriculumConfig { quotas, ..plain() };
+    let curriculum = Curriculum::new(config, queries).unwrap();
+    assert_eq!(curriculum.steps_left(3), 3 * 3);
+
+    let config = CurriculumConfig {
+        recheck: Recheck::Every(2),
+        ..plain()
+    };
+    let metrics = [("a", 1.0), ("b", 1.0), ("c", 1.0), ("x", 0.0)];
+    let curriculum = after_one_epoch(config, &metrics);
+    // x alone in epoch 2; then x and, of three that are due every other epoch, two.
+    assert_eq!(curriculum.steps_left(3), 1 + 3);
+}
+
+#[test]
 fn settings_outside_their_range() {
     let refused = |change: fn(&mut CurriculumConfig)| {
         let mut config = plain();
@@ -410,6 +466,14 @@ fn settings_outside_their_range() {
     assert_eq!(
         refused(|c| c.recheck = Recheck::Share(1.5)),
         "recheck.share must be in (0, 1], got 1.5"
+    );
+    assert_eq!(
+        refused(|c| c.metric.lowest = -1e308),
+        "metric.lowest must be in [-1e100, 1e100], got -1".to_owned() + &"0".repeat(308)
+    );
+    assert_eq!(
+        refused(|c| c.metric.highest = f64::INFINITY),
+        "metric.highest must be in [-1e100, 1e100], got inf"
     );
     assert_eq!(
         refused(|c| c.metric.highest = 0.0),
