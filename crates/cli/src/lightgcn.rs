@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let contrast = contrast(&fitted, &split.train)?;
     if contrast.is_some_and(|contrast| contrast.is_flat()) {
         eprintln!(
-            "rerec: popular items all look alike, so that preference scores reward popularity: train longer or centre them"
+            "rerec: popular items all look alike, so that preference scores reward popularity: train longer or score with --similarity centred_cosine"
         );
     }
     let test = (!split.test.is_empty())

@@ -6,7 +6,8 @@ mod sources;
 use std::path::PathBuf;
 
 use rerec_rewards::{
-    AnswerChoice, DualGraphConfig, Flag, ListAlignment, MissingPolicy, RewardWeights, TitleMatch,
+    AnswerChoice, DualGraphConfig, Flag, ListAlignment, MissingPolicy, RewardWeights, Similarity,
+    TitleMatch,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,11 @@ pub(crate) struct Args {
     /// Weight of a part: format=0.1, query=0.01, preference=0.01; may be given for each
     #[arg(long = "weight", value_name = "PART=WEIGHT", value_parser = weight)]
     weights: Vec<(Part, f64)>,
-    /// Alignment of items of which the graph or the embeddings know nothing; unless given, such a line is faulty
+    /// How vectors are compared: cosine, centred_cosine (after their mean is taken away)
+    #[arg(long, default_value = "cosine", value_parser = named::<Similarity>)]
+    similarity: Similarity,
+    /// Alignment where the graph or the embeddings lack a ground truth, or the embeddings a chosen item; unless given,
+    /// the former is a fault of the line and the latter 0 with a flag
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     missing: Option<f64>,
     #[command(flatten)]

@@ -74,6 +74,57 @@ fn graph_and_embeddings_score_a_wrong_answer() {
 }
 
 #[test]
+fn an_answer_that_the_files_do_not_know_is_no_fault_of_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("graph.tsv"), "Heat\tgenre\tcrime\n").unwrap();
+    std::fs::write(path("vectors.tsv"), "Heat\t3\t4\nAlien\t4\t-3\n").unwrap();
+    let items = ["Heat", "Thief", "Alien"].map(|id| json!({"id": id, "title": id}).to_string());
+    std::fs::write(path("items.jsonl"), items.join("\n")).unwrap();
+    let args = [
+        "--catalogue",
+        &path("items.jsonl"),
+        "--graph",
+        &path("graph.tsv"),
+        "--embeddings",
+        &path("vectors.tsv"),
+    ];
+    let line = |answer: &str, target: &str| json!({"id": 1, "response": format!("\\boxed{{{answer}}}"), "ground_truth": [target]});
+    let output = score(&args, &[line("Thief", "Heat")]).success();
+    let scored = &answers(&output)[0];
+    assert!(near(&scored["query_alignment"], 0.0) && near(&scored["preference_alignment"], 0.0));
+    assert_eq!(scored["flags"], json!(["no_embedding"]));
+    let output = score(&args, &[line("Heat", "Thief")]).code(2);
+    let report = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(
+        report.contains("line 1: ground_truth: item `Thief` has no attribute in the graph"),
+        "{report}"
+    );
+}
+
+#[test]
+fn vectors_that_point_the_same_way_are_told_and_can_be_centred() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vectors.tsv");
+    std::fs::write(&path, "Heat\t10\t1\nThief\t10\t-1\n").unwrap();
+    let line = json!({"id": 1, "response": r"\boxed{Thief}", "ground_truth": ["Heat"]});
+    let scored = |more: &[&str]| {
+        let args = [&["--embeddings", path.to_str().unwrap()], more].concat();
+        let output = score(&args, std::slice::from_ref(&line)).success();
+        let report = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        let cosine = answers(&output)[0]["preference_alignment"]
+            .as_f64()
+            .unwrap();
+        (cosine, report.contains("--similarity centred_cosine"))
+    };
+    // cos((10, 1), (10, -1)) = 99/101; their mean is (10, 0).
+    let (cosine, warned) = scored(&[]);
+    assert!((cosine - 99.0 / 101.0).abs() < 1e-6 && warned);
+    let (cosine, warned) = scored(&["--similarity", "centred_cosine"]);
+    assert!((cosine + 1.0).abs() < 1e-6 && !warned);
+}
+
+#[test]
 fn a_catalogue_tells_ids_and_attributes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("items.jsonl");

@@ -40,6 +40,8 @@ pub enum Flag {
     OutsideCandidates,
     /// The item was listed before.
     DuplicateItem,
+    /// The item has no embedding, so that its preference alignment is unknown.
+    NoEmbedding,
 }
 
 impl Flag {
@@ -52,6 +54,7 @@ impl Flag {
             Self::AmbiguousTitle => "ambiguous_title",
             Self::OutsideCandidates => "outside_candidates",
             Self::DuplicateItem => "duplicate_item",
+            Self::NoEmbedding => "no_embedding",
         }
     }
 }

@@ -21,7 +21,8 @@ pub use table::EmbeddingTable;
 pub struct SimilarityConfig {
     /// Similarity of two items. Default: `cosine`, the paper's.
     pub similarity: Similarity,
-    /// Score where the candidate or a target has no embedding. Default: `error`.
+    /// Score where the candidate or a target has no embedding. Default: `error`; the
+    /// [`DualGraphReward`](crate::DualGraphReward) then takes 0 for an item that the model chose.
     pub missing: MissingPolicy,
 }
 
@@ -108,6 +109,11 @@ impl ItemEmbeddings {
         self.ids
             .iter()
             .eq(catalogue.items().iter().map(|item| &item.id))
+    }
+
+    /// Whether an item has an embedding.
+    pub fn contains(&self, item: ItemIndex) -> bool {
+        self.known.get(item.position()) == Some(&true)
     }
 
     /// Number of catalogue items that have an embedding.

@@ -77,7 +77,7 @@ pub enum Error {
         max: usize,
     },
 
-    /// An item of the query alignment has no attribute in the graph.
+    /// A target of the query alignment has no attribute in the graph.
     #[error("item `{id}` has no attribute in the graph")]
     ItemWithoutAttributes {
         /// The item.

@@ -24,8 +24,7 @@ pub use triples::{DEFAULT_RELATION, Triple};
 pub struct AlignmentConfig {
     /// Weight of an attribute. Default: `uniform`, the paper's.
     pub weighting: AttributeWeighting,
-    /// Score of a candidate or target without attributes, and of targets that share none.
-    /// Default: `error`.
+    /// Score where a target has no attributes, or the targets share none. Default: `error`.
     pub missing: MissingPolicy,
 }
 
@@ -121,7 +120,7 @@ impl AttributeGraph {
     }
 
     /// Query alignment score: |A(p) ∩ A(T)| / |A(T)| in [0, 1], where A(T) are the attributes that
-    /// all targets share and every attribute counts its weight.
+    /// all targets share and every attribute counts its weight; 0 for a candidate without attributes.
     ///
     /// # Errors
     /// [`Error::NoTargets`], [`Error::IndexOutOfCatalogue`]; unless the policy names a score:
@@ -132,8 +131,9 @@ impl AttributeGraph {
 
     fn alignment(&self, candidate: ItemIndex, targets: &[ItemIndex]) -> Result<f64> {
         let (&first, others) = targets.split_first().ok_or(Error::NoTargets)?;
-        for &item in targets.iter().chain([&candidate]) {
-            self.require_attributes(item)?;
+        self.require_known(candidate)?;
+        for &target in targets {
+            self.require_attributes(target)?;
         }
         let has = |item, attribute| self.attributes_of(item).binary_search(attribute).is_ok();
         let (mut shared, mut matched) = (0.0, 0.0);
@@ -155,14 +155,14 @@ impl AttributeGraph {
         }
     }
 
+    fn require_known(&self, item: ItemIndex) -> Result<&ItemId> {
+        let (index, items) = (item.position(), self.ids.len());
+        let outside = Error::IndexOutOfCatalogue { index, items };
+        self.ids.get(index).ok_or(outside)
+    }
+
     fn require_attributes(&self, item: ItemIndex) -> Result<()> {
-        let id = self
-            .ids
-            .get(item.position())
-            .ok_or(Error::IndexOutOfCatalogue {
-                index: item.position(),
-                items: self.ids.len(),
-            })?;
+        let id = self.require_known(item)?;
         if self.attributes_of(item).is_empty() {
             return Err(Error::ItemWithoutAttributes { id: id.clone() });
         }
@@ -283,11 +283,12 @@ mod tests {
         let without = "item `c` has no attribute in the graph";
         assert_eq!(message(at[0], &[]), "no target given, need at least one");
         assert_eq!(message(at[0], &[at[2]]), without);
-        assert_eq!(message(at[2], &[at[0]]), without);
+        assert_eq!(graph.query_alignment(at[2], &[at[0]]).unwrap(), 0.0);
         assert!(matches!(
             graph.query_alignment(at[0], &[at[0], at[1]]),
             Err(Error::NoSharedAttributes { targets }) if targets.len() == 2
         ));
+        let stranger = ItemIndex::from_position(9).unwrap();
         let missing = MissingPolicy::Score(0.5);
         let lenient = graph
             .with_alignment(AlignmentConfig {
@@ -299,7 +300,6 @@ mod tests {
             lenient.query_alignment(at[0], &[at[0], at[1]]).unwrap(),
             0.5
         );
-        let stranger = ItemIndex::from_position(9).unwrap();
         assert!(matches!(
             lenient.query_alignment(stranger, &[at[0]]),
             Err(Error::IndexOutOfCatalogue { index: 9, items: 3 })

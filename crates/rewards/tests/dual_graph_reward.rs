@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ndarray::array;
 use rerec_rewards::{
-    Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, Error, Flag, Item,
-    ItemIndex, ListAlignment, MixedReward, Reward, RewardBreakdown, RewardSummary, RewardTerm,
-    Sample, per_sample,
+    Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Error,
+    Flag, Item, ItemEmbeddings, ItemIndex, ListAlignment, MissingPolicy, MixedReward, Reward,
+    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, SimilarityConfig, per_sample,
 };
 
 /// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.
@@ -313,4 +314,56 @@ fn a_breakdown_survives_a_file() {
     assert_eq!(read.answer.as_ref().unwrap().items[0].index, None);
     read.answer = scored.answer.clone();
     assert_eq!(read, scored);
+}
+
+/// Vectors Heat (3, 4), Thief (4, 3), Casino (1, 0), none of Alien: cos(Thief, Heat) = 24/25, cos(Thief, Casino) = 4/5.
+fn with_embeddings(config: DualGraphConfig, missing: MissingPolicy) -> Scorer {
+    let catalogue = catalogue();
+    let ids = ["Heat", "Thief", "Casino"].map(str::to_owned).to_vec();
+    let vectors = array![[3.0, 4.0], [4.0, 3.0], [1.0, 0.0]];
+    let table = EmbeddingTable::new(ids, vectors).unwrap();
+    let similarity = SimilarityConfig {
+        missing,
+        ..SimilarityConfig::default()
+    };
+    let embeddings = Arc::new(ItemEmbeddings::new(&catalogue, &table, similarity).unwrap());
+    let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue).unwrap());
+    Scorer {
+        items: catalogue.iter().map(|(index, _)| index).collect(),
+        reward: DualGraphReward::new(config, catalogue, Some(graph), Some(embeddings)).unwrap(),
+    }
+}
+
+#[test]
+fn preference_alignment_is_the_best_cosine_to_a_target() {
+    let config = config(2, ListAlignment::Mean);
+    let weights = RewardWeights {
+        preference: 0.5,
+        ..config.weights
+    };
+    let scorer = with_embeddings(DualGraphConfig { weights, ..config }, MissingPolicy::Error);
+    let scored = scorer.score("Thief; Heat", &[0, 2], None).unwrap();
+    // Thief is nearer to Heat than to Casino, and Heat is a target.
+    let preference = (0.96 + 1.0) / 2.0;
+    assert!((scored.preference_alignment.unwrap() - preference).abs() < 1e-6);
+    // Heat and Casino share crime and 90s: Thief has one of the two.
+    assert_close(scored.query_alignment.unwrap(), (0.5 + 1.0) / 2.0);
+    let ndcg = (1.0 / 3f64.log2()) / (1.0 + 1.0 / 3f64.log2());
+    let total = 0.1 * 0.5 + ndcg + 0.01 * 0.75 + 0.5 * preference;
+    assert!((scored.total - total).abs() < 1e-6);
+}
+
+#[test]
+fn what_the_data_lack_is_0_for_an_answer_and_an_error_for_a_target() {
+    let scorer = with_embeddings(DualGraphConfig::paper(), MissingPolicy::Error);
+    let scored = scorer.score("Alien", &[0], None).unwrap();
+    assert_eq!(scored.preference_alignment, Some(0.0));
+    assert_eq!(scored.flags, [Flag::NoEmbedding]);
+    assert_eq!(
+        scorer.score("Heat", &[3], None).unwrap_err().to_string(),
+        "query `q`: item `Alien` has no embedding"
+    );
+    let lenient = with_embeddings(DualGraphConfig::paper(), MissingPolicy::Score(-0.5));
+    let scored = lenient.score("Alien", &[0], None).unwrap();
+    assert_eq!(scored.preference_alignment, Some(-0.5));
 }

@@ -1,5 +1,6 @@
 //! Scoring one line.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rerec_rewards::{
@@ -119,12 +120,11 @@ impl Line {
                 )
             }
         };
-        let mut items: Vec<Item> = Vec::with_capacity(titles.len());
-        for title in titles {
-            if !items.iter().any(|item| item.title == title) {
-                items.push(Item::new(title.as_str(), title.as_str()));
-            }
-        }
+        let mut known = HashSet::with_capacity(titles.len());
+        let distinct = titles.iter().filter(|&title| known.insert(title));
+        let items = distinct
+            .map(|title| Item::new(title.as_str(), title.as_str()))
+            .collect();
         let reward = |items| {
             DualGraphReward::new(config.clone(), Arc::new(Catalogue::new(items)?), None, None)
         };

@@ -97,14 +97,40 @@ impl Args {
         table: Option<&EmbeddingTable>,
     ) -> Result<Option<Arc<ItemEmbeddings>>, Failure> {
         let config = SimilarityConfig {
+            similarity: self.similarity,
             missing: self.missing(),
-            ..SimilarityConfig::default()
         };
         let embeddings = table
             .map(|table| ItemEmbeddings::new(catalogue, table, config))
             .transpose()?;
+        if let Some(embeddings) = &embeddings {
+            warn_if_flat(embeddings, catalogue)?;
+        }
         Ok(embeddings.map(Arc::new))
     }
+}
+
+/// Warns of vectors that all point the same way.
+fn warn_if_flat(embeddings: &ItemEmbeddings, catalogue: &Catalogue) -> Result<(), Failure> {
+    // Enough for the mean, and quick whatever the size of the catalogue.
+    const COMPARED: usize = 1024;
+    let step = embeddings.covered().div_ceil(COMPARED).max(1);
+    let items = catalogue.iter().map(|(index, _)| index);
+    let items = items
+        .filter(|&item| embeddings.contains(item))
+        .step_by(step);
+    let items: Vec<_> = items.collect();
+    if items.len() < 2 {
+        return Ok(());
+    }
+    let contrast = embeddings.contrast(&items)?;
+    if contrast.is_flat() {
+        eprintln!(
+            "rerec: the embeddings of two items have a cosine of {:.2} on average, so that preference scores tell little: try --similarity centred_cosine",
+            contrast.mean_cosine
+        );
+    }
+    Ok(())
 }
 
 fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure> {

@@ -12,7 +12,8 @@ use crate::{
 ///
 /// The query alignment score QAS comes from an item-attribute graph, the preference alignment score PAS from item
 /// embeddings; where one is not given its part is absent. A response without an answer aligns with nothing and scores
-/// 0 in both.
+/// 0 in both, as does an item that the data know nothing of: one without embedding is flagged, and scores what
+/// [`SimilarityConfig::missing`](crate::SimilarityConfig) says if that is a score. Targets without data are an error.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -116,7 +117,7 @@ impl DualGraphReward {
             terms: Default::default(),
             total,
             hit,
-            flags: flags(answer.as_ref()),
+            flags: self.flags(answer.as_ref(), &ranking),
             answer,
         })
     }
@@ -189,10 +190,33 @@ impl DualGraphReward {
             let weight = weight(position);
             weights += weight;
             if let Some(item) = rank.filter(|_| weight > 0.0) {
-                sum += weight * score(item)?;
+                sum += match score(item) {
+                    // The targets have been scored, so that it is the chosen item that nothing is known of.
+                    Err(error) if error.is_missing_data() => 0.0,
+                    score => weight * score?,
+                };
             }
         }
         Ok(if weights > 0.0 { sum / weights } else { 0.0 })
+    }
+
+    /// Every flag of an answer, once, in the order of their declaration.
+    fn flags(&self, answer: Option<&Answer>, ranking: &[Option<ItemIndex>]) -> Vec<Flag> {
+        let mut flags: Vec<Flag> = match answer {
+            None => vec![Flag::NoBox],
+            Some(answer) if answer.items.is_empty() => vec![Flag::EmptyList],
+            Some(answer) => answer.items.iter().filter_map(|item| item.flag).collect(),
+        };
+        let unknown = |embeddings: &Arc<ItemEmbeddings>| {
+            let mut items = ranking.iter().flatten();
+            items.any(|&item| !embeddings.contains(item))
+        };
+        if self.embeddings.as_ref().is_some_and(unknown) {
+            flags.push(Flag::NoEmbedding);
+        }
+        flags.sort_unstable();
+        flags.dedup();
+        flags
     }
 }
 
@@ -207,16 +231,4 @@ impl Reward for DualGraphReward {
         };
         batch.par_iter().with_min_len(64).map(score).collect()
     }
-}
-
-/// Every flag of an answer, once, in the order of their declaration.
-fn flags(answer: Option<&Answer>) -> Vec<Flag> {
-    let mut flags: Vec<Flag> = match answer {
-        None => vec![Flag::NoBox],
-        Some(answer) if answer.items.is_empty() => vec![Flag::EmptyList],
-        Some(answer) => answer.items.iter().filter_map(|item| item.flag).collect(),
-    };
-    flags.sort_unstable();
-    flags.dedup();
-    flags
 }
