@@ -21,7 +21,8 @@ pub struct DecoderPolicyConfig {
     /// speed, not the gradient.
     /// Default 8192; at least 1.
     pub micro_batch_tokens: usize,
-    /// Responses sampled side by side; bounds the KV cache. Default 256; at least 1.
+    /// Responses sampled side by side. Default 256; at least 1. The KV cache holds their tokens and each of their prompts once, at
+    /// `8 * layers * kv heads * head width` bytes a token.
     pub generation_rows: usize,
     /// AdamW.
     pub optimizer: OptimizerConfig,

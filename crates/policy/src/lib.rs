@@ -3,7 +3,7 @@
 //! A policy samples groups of responses, learns from demonstrations, and takes clipped
 //! policy-gradient steps on token advantages. The [`Policy`] trait says just that, so a training loop
 //! never sees a tensor; with the feature `torch` (default) [`DecoderPolicy`] implements it with
-//! Llama/Qwen2-shaped decoders on libtorch.
+//! Llama-, Qwen2- and Qwen3-shaped decoders on libtorch, read from Hugging Face folders or GGUF files.
 //!
 //! The sampled token ids are the truth: a [`Rollout`] carries them with the byte length of each, and
 //! nothing here ever encodes a response again.

@@ -1,4 +1,4 @@
-//! A Llama/Qwen2-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+//! A Llama-, Qwen2- or Qwen3-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
 
 mod attention;
 mod cache;

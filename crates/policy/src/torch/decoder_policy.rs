@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result, check},
 };
 
-/// A Llama- or Qwen2-shaped decoder on libtorch, in f32 on the CPU.
+/// A Llama-, Qwen2- or Qwen3-shaped decoder on libtorch, in f32 on the CPU.
 ///
 /// ```no_run
 /// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
