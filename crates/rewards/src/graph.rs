@@ -36,7 +36,8 @@ pub enum AttributeWeighting {
     #[default]
     Uniform,
     /// An attribute counts 1 / (number of items that have it), so that a director tells more than
-    /// a language.
+    /// a language. A target has one attribute of its own and one that three items have: of 1 + 1/3
+    /// an item with the latter alone gets 1/3, so that it aligns by 0.25 instead of 0.5.
     InverseDegree,
 }
 
@@ -201,6 +202,17 @@ impl AttributeGraph {
     }
 
     /// The graph as petgraph holds it, for its algorithms: items first, in the catalogue's order.
+    ///
+    /// ```
+    /// # use rerec_rewards::{Attribute, AttributeGraph, Catalogue, Item};
+    /// let crime = Attribute { relation: "genre".into(), value: "crime".into() };
+    /// let item = |id: &str| Item { attributes: vec![crime.clone()], ..Item::new(id, id) };
+    /// let graph = AttributeGraph::from_catalogue(&Catalogue::new(vec![item("Heat"), item("Thief")])?)?;
+    /// // Two items, one attribute, an edge from it to each.
+    /// let graph = graph.to_petgraph();
+    /// assert_eq!((graph.node_count(), graph.edge_count()), (3, 2));
+    /// # Ok::<(), rerec_rewards::Error>(())
+    /// ```
     pub fn to_petgraph(&self) -> UnGraph<GraphNode, ()> {
         let nodes = self.ids.len() + self.attributes.len();
         let mut graph = UnGraph::with_capacity(nodes, self.edges.len());

@@ -8,7 +8,8 @@ use ndarray::array;
 use rerec_rewards::{
     Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Error,
     Flag, Item, ItemEmbeddings, ItemIndex, ListAlignment, MissingPolicy, MixedReward, Reward,
-    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, SimilarityConfig, per_sample,
+    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, SimilarityConfig,
+    per_sample,
 };
 
 /// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.

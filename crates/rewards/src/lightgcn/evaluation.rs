@@ -11,6 +11,9 @@ use super::Interactions;
 const USERS_PER_BLOCK: usize = 128;
 
 /// Mean quality of full rankings, over the users that have something held out.
+///
+/// A user's only held-out item at rank 2 has recall@10 1 and NDCG@10 1 / log2 3 = 0.63; with another user's at rank 11,
+/// the means are 0.5 and 0.32.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RankingQuality {

@@ -65,6 +65,18 @@ impl FittedLightGcn {
 
     /// Contrast among the items with at least so many training pairs, as cosines.
     ///
+    /// ```
+    /// # use rerec_rewards::{Interactions, LightGcn, LightGcnConfig};
+    /// // Item a has three pairs, b two, c one.
+    /// let pairs = [("u", "a"), ("v", "a"), ("w", "a"), ("u", "b"), ("v", "b"), ("w", "c")];
+    /// let interactions = Interactions::from_pairs(pairs)?;
+    /// let config = LightGcnConfig { dimension: 4, validation_fraction: 0.0, max_epochs: 2, ..Default::default() };
+    /// let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
+    /// assert_eq!(fitted.contrast(2)?.items, 2);
+    /// assert!(fitted.contrast(3).is_err());
+    /// # Ok::<(), rerec_rewards::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidSetting`] if fewer than two items are so popular, and those of
     /// [`item_embeddings`](Self::item_embeddings) and [`ItemEmbeddings::new`].
@@ -94,6 +106,17 @@ impl FittedLightGcn {
     }
 
     /// Quality of the full ranking of all items but the `seen` ones, over users with held-out items.
+    ///
+    /// ```
+    /// # use rerec_rewards::{Interactions, LightGcn, LightGcnConfig};
+    /// let interactions = Interactions::from_pairs([("u", "a"), ("u", "b"), ("v", "b"), ("v", "c")])?;
+    /// let config = LightGcnConfig { dimension: 4, validation_fraction: 0.0, max_epochs: 2, ..Default::default() };
+    /// let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
+    /// // Among the first three of three items are both that each of two users chose.
+    /// let quality = fitted.evaluate(&[], &interactions, 3)?;
+    /// assert_eq!((quality.recall, quality.users), (1.0, 2));
+    /// # Ok::<(), rerec_rewards::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::DifferentIds`] unless all are parts of the split that training used,

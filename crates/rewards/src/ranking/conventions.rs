@@ -9,6 +9,45 @@ const MAX_EXPONENT: f64 = 500.0;
 ///
 /// Where no library disagrees there is no setting: of an item listed twice the first counts; a grade below
 /// [`relevant_from`](Self::relevant_from) is not relevant; a negative grade gains nothing.
+///
+/// One list under every preset:
+///
+/// ```
+/// # use rerec_rewards::*;
+/// // Of the list a, b, c, d the items b, c and d are judged, as is e, which it lacks: three are relevant.
+/// let grades = [("b", 1.0), ("c", -1.0), ("d", 2.0), ("e", 1.0)];
+/// let query = RankedQuery { ranked: &["a", "b", "c", "d"], relevance: Relevance::Grades(&grades) };
+/// let is = |metric: &str, conventions, expected: f64| -> Result<()> {
+///     let got = Evaluator::new(vec![metric.parse()?], conventions)?.evaluate(&query)?[0];
+///     assert!((got - expected).abs() < 5e-5, "{metric}: {got} for {expected}");
+///     Ok(())
+/// };
+/// for (metric, trec_eval, ranx, recbole) in [
+///     ("dcg@2", 0.6309, 0.6309, 0.6309),    // 1 / log2 3
+///     ("ndcg@2", 0.2398, 0.2398, 0.3869),   // divided by 2 + 0.6309; binary by 1 + 0.6309
+///     ("precision@2", 0.5, 0.5, 0.5),
+///     ("recall@2", 0.3333, 0.3333, 0.3333),
+///     ("f1@2", 0.4, 0.4, 0.4),              // 2 · 1/2 · 1/3 / (1/2 + 1/3)
+///     ("hit_rate@2", 1.0, 1.0, 1.0),
+///     ("hits@4", 2.0, 2.0, 2.0),
+///     ("mrr@2", 0.5, 0.5, 0.5),
+///     ("map@2", 0.1667, 0.1667, 0.25),      // 1/2 at rank 2, divided by 3; by min(3, 2)
+///     ("r_precision", 0.3333, 0.3333, 0.3333),
+///     ("rbp@4", 0.2624, 0.3648, 0.2624),    // 0.2 · (0.8 + 0.8³); by grade 0.2 · (0.8 + 2 · 0.8³)
+///     ("err@4", 0.0752, 0.0752, 0.0752),    // 1/2 · 1/16 + 1/4 · 15/16 · 3/16
+///     ("bpref", 0.6667, 0.3333, 0.6667),    // (1 + 1) / 3; (1 + 0) / 3 where c counts as judged
+/// ] {
+///     is(metric, Conventions::trec_eval(), trec_eval)?;
+///     is(metric, Conventions::ranx(), ranx)?;
+///     is(metric, Conventions::recbole(), recbole)?;
+/// }
+/// // Single settings: ideal gains 2² - 1 and 2 - 1; the ideal list d, b; the only hit's precision.
+/// let default = Conventions::default();
+/// is("ndcg@2", Conventions { gain: Gain::Exponential, ..default }, 0.6309 / (3.0 + 0.6309))?;
+/// is("ndcg@4", Conventions { pool: Pool::Listed, ..default }, (0.6309 + 2.0 * 0.4307) / (2.0 + 0.6309))?;
+/// is("map@2", Conventions { average_precision: PrecisionNorm::Hits, ..default }, 0.5)?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conventions {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// What a metric measures. In the formulas i is a rank from 1, k the cut-off, R the number of relevant items,
-/// L the length of the list, hits the relevant items among the first k.
+/// L the length of the list, hits the relevant items among the first k. [`Conventions`](crate::Conventions) shows the
+/// value of each for one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
