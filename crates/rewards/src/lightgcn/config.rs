@@ -23,7 +23,7 @@ pub struct LightGcnConfig {
     /// Training pairs per step, at least 1. Default: 2048.
     ///
     /// Every step propagates through the whole graph, as in the paper and RecBole, so that at a fixed batch an epoch costs
-    /// the square of the pairs: 0.23 s for 81,000 on one core, 4.0 s for 323,000. Let it grow with the data.
+    /// the square of the pairs: 0.2 s for 80,000 on one core, 4 s for 320,000. Let it grow with the data.
     pub batch_size: usize,
     /// Epochs at most, at least 1. Default: 300.
     pub max_epochs: usize,
