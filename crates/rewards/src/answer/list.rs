@@ -17,7 +17,7 @@ pub struct ListEntry<'a> {
 
 /// Splits a part of a text into the entries of a list, in order; blank entries are dropped.
 ///
-/// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;`, lines, numbers `1. … 2. …`. Numbers
+/// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;` and lines, numbers `1. … 2. …`. Numbers
 /// and bullets before an entry, and wrappers such as `\text{…}` around it, do not belong to it. Text in none of these
 /// notations is one entry.
 ///
@@ -39,10 +39,8 @@ pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
     let list = &text[part.clone()];
     let pieces: Vec<&str> = if list.contains("[SEP]") {
         list.split("[SEP]").collect()
-    } else if list.contains(';') {
-        list.split(';').collect()
-    } else if list.contains(['\n', '\r']) {
-        list.split(['\n', '\r']).collect()
+    } else if list.contains([';', '\n', '\r']) {
+        list.split([';', '\n', '\r']).collect()
     } else {
         split_numbers(list)
     };
@@ -117,9 +115,12 @@ fn json_entries(text: &str, part: Range<usize>) -> Option<Vec<ListEntry<'_>>> {
 fn json_entry(raw: &str, start: usize) -> Option<ListEntry<'_>> {
     let string: String = serde_json::from_str(raw).ok()?;
     let text = string.trim_matches(is_padding).to_owned();
+    let written = raw.strip_prefix('"')?.strip_suffix('"')?;
+    let written = written.trim_matches(is_padding);
+    let start = start + offset(raw, written);
     Some(ListEntry {
         text: text.into(),
-        span: start + 1..start + raw.len() - 1,
+        span: start..start + written.len(),
     })
 }
 
@@ -141,6 +142,7 @@ mod tests {
             ("A;B ; ;C;", vec!["A", "B", "C"]),
             ("[SEP] A; b [SEP] B", vec!["A; b", "B"]),
             ("1) A\r\n2) B\r\n", vec!["A", "B"]),
+            ("A; B\nC;\nD", vec!["A", "B", "C", "D"]),
             ("(1) A\n(2) B", vec!["A", "B"]),
             ("• A\n* B\n– C", vec!["A", "B", "C"]),
             ("1. A 2. B 3. C", vec!["A", "B", "C"]),
@@ -173,5 +175,9 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["Amélie", "[x]"]
         );
+        let json = r#"[" Heat ", "Alien"]"#;
+        let entries = list_entries(json, 0..json.len());
+        assert_eq!(&json[entries[0].span.clone()], "Heat");
+        assert_eq!(&json[entries[1].span.clone()], "Alien");
     }
 }

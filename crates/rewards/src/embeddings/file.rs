@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ndarray::Array2;
+
 use super::{EmbeddingTable, npy, safe_tensors, tsv};
 use crate::fault::{Fault, Place, lines, read_file, text};
 use crate::{Error, Result};
@@ -42,8 +44,8 @@ impl EmbeddingTable {
     /// Reads a `.safetensors`, `.npy` (with its `.ids`) or `.tsv` file; f16, bf16 and f64 become f32.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place, and those of
-    /// [`EmbeddingTable::new`].
+    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place, or with what
+    /// [`EmbeddingTable::new`] refuses.
     pub fn read(path: &Path) -> Result<Self> {
         let format = EmbeddingFormat::of(path)?;
         let bytes = read_file(path)?;
@@ -66,28 +68,32 @@ impl EmbeddingTable {
     /// Reads the bytes of a `.safetensors` file; the path is only named in errors.
     ///
     /// # Errors
-    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    /// [`Error::Malformed`].
     pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (ids, values) = safe_tensors::parse(bytes).map_err(|fault| fault.in_file(path))?;
-        Self::new(ids, values)
+        Self::of_file(safe_tensors::parse(bytes), path)
     }
 
     /// Reads the bytes of a `.npy` file of the rows of these ids; the path is only named in errors.
     ///
     /// # Errors
-    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    /// [`Error::Malformed`].
     pub fn from_npy(bytes: &[u8], ids: Vec<String>, path: &Path) -> Result<Self> {
-        Self::new(ids, npy::parse(bytes).map_err(|fault| fault.in_file(path))?)
+        Self::of_file(npy::parse(bytes).map(|values| (ids, values)), path)
     }
 
     /// Reads the bytes of a `.tsv` file; the path is only named in errors.
     ///
     /// # Errors
-    /// [`Error::Malformed`] and those of [`EmbeddingTable::new`].
+    /// [`Error::Malformed`].
     pub fn from_tsv(bytes: &[u8], path: &Path) -> Result<Self> {
-        let parsed = text(bytes).and_then(tsv::parse);
+        Self::of_file(text(bytes).and_then(tsv::parse), path)
+    }
+
+    /// The table of what a file holds, which every error names.
+    fn of_file(parsed: Result<(Vec<String>, Array2<f32>), Fault>, path: &Path) -> Result<Self> {
         let (ids, values) = parsed.map_err(|fault| fault.in_file(path))?;
         Self::new(ids, values)
+            .map_err(|error| Fault::new(Place::Data, error.to_string()).in_file(path))
     }
 
     /// Writes a file in the format that its ending names; it appears whole or not at all.

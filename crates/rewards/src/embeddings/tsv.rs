@@ -14,7 +14,11 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Array2<f32>), Fault> {
     for (number, line) in lines(text) {
         let fault = |reason: String| Fault::new(Place::Line(number), reason);
         let mut fields = line.split('\t');
-        ids.push(fields.next().unwrap_or_default().to_owned());
+        let id = fields.next().unwrap_or_default();
+        if id.trim().is_empty() {
+            return Err(fault("no id".to_owned()));
+        }
+        ids.push(id.to_owned());
         let before = values.len();
         for field in fields {
             let value: Option<f32> = field
@@ -80,6 +84,7 @@ mod tests {
             message("a\t1\t2\n\nb\t3"),
             "line 3: 1 numbers, need 2 as everywhere"
         );
+        assert_eq!(message("a\t1\n \t2"), "line 2: no id");
         assert_eq!(message("a"), "line 1: 0 numbers, need 1 as everywhere");
     }
 }
