@@ -19,7 +19,7 @@ const ROLLOUTS: usize = 5;
 fn main() -> Result<(), Box<dyn Error>> {
     let seeds: u64 = std::env::args()
         .nth(1)
-        .map_or(Ok(20), |seeds| seeds.parse())?;
+        .map_or(Ok(10), |seeds| seeds.parse())?;
     queries_lost(seeds.min(10))?;
     let steadfast = ItemResponseConfig::default();
     let forgetful = ItemResponseConfig {
@@ -48,7 +48,7 @@ fn queries_lost(seeds: u64) -> Result<(), Box<dyn Error>> {
             released.push(lost_by_released(gain, seed)? as f64);
             ours.push(lost_by_ours(gain, seed)? as f64);
         }
-        let (mean, _) = mean_and_interval(&released);
+        let (mean, _) = mean_and_errors(&released);
         let range = released
             .iter()
             .fold((f64::MAX, f64::MIN), |(l, h), &x| (l.min(x), h.max(x)));
@@ -102,7 +102,7 @@ fn steps_to_target(
     learner: ItemResponseConfig,
 ) -> Result<(), Box<dyn Error>> {
     println!(
-        "\nSteps to {:.0} % accuracy, {title}: mean and 95 % interval over {seeds} seeds, difference to the first",
+        "\nSteps to {:.0} % accuracy, {title}: mean ± 1.96 standard errors over {seeds} seeds, difference to the first",
         100.0 * target
     );
     let plain = |order| CurriculumConfig {
@@ -146,16 +146,16 @@ fn steps_to_target(
             println!("  {name:<32} not within {MOST} steps on {missed} of {seeds} seeds");
             continue;
         };
-        let (mean, half) = mean_and_interval(&reached);
+        let (mean, errors) = mean_and_errors(&reached);
         let baseline = baseline.get_or_insert_with(|| reached.clone());
         let differences: Vec<f64> = reached
             .iter()
             .zip(baseline)
             .map(|(ours, theirs)| ours - *theirs)
             .collect();
-        let (difference, half_difference) = mean_and_interval(&differences);
+        let (difference, difference_errors) = mean_and_errors(&differences);
         println!(
-            "  {name:<32} {mean:>6.0} ± {half:>3.0}   {difference:>+6.0} ± {half_difference:>3.0}"
+            "  {name:<32} {mean:>6.0} ± {errors:>3.0}   {difference:>+6.0} ± {difference_errors:>3.0}"
         );
     }
     Ok(())
@@ -185,8 +185,8 @@ fn steps(
     steps_to_accuracy(schedule.as_mut(), &mut learner, ROLLOUTS, target, MOST)
 }
 
-/// Mean and half of its 95 % interval (normal approximation).
-fn mean_and_interval(values: &[f64]) -> (f64, f64) {
+/// Mean and 1.96 of its standard errors: half of a 95 % interval, were the seeds many.
+fn mean_and_errors(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values
