@@ -54,7 +54,7 @@ impl<'a> RolloutBatch<'a> {
     /// the estimator tells them apart.
     ///
     /// # Errors
-    /// More or fewer entries than `groups` has responses; a reward that is not finite.
+    /// More or fewer entries than `groups` has responses; a reward that is not finite; more tokens than memory can address.
     pub fn from_outcomes(
         groups: &'a Groups,
         rewards: &'a [f64],
@@ -63,6 +63,7 @@ impl<'a> RolloutBatch<'a> {
         check_responses("rewards", groups.num_responses(), rewards.len())?;
         check_responses("lengths", groups.num_responses(), lengths.len())?;
         check_finite_responses("rewards", rewards)?;
+        check_addressable("tokens", lengths)?;
         Ok(Self::new(groups, Rewards::Outcomes { rewards, lengths }))
     }
 
@@ -308,6 +309,18 @@ fn check_responses(what: &'static str, expected: usize, got: usize) -> Result<()
     }
 }
 
+/// Numbers of as many tokens fit into the address space.
+fn check_addressable(what: &'static str, lengths: &[usize]) -> Result<()> {
+    let got = lengths
+        .iter()
+        .fold(0_usize, |sum, &length| sum.saturating_add(length));
+    if got <= isize::MAX as usize / size_of::<f64>() {
+        Ok(())
+    } else {
+        Err(AdvantageError::TooLarge { what, got })
+    }
+}
+
 fn check_finite_responses(what: &'static str, values: &[f64]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
@@ -356,6 +369,11 @@ mod tests {
 
         let error = RolloutBatch::from_outcomes(&groups, &[1.0], &[3, 3]).unwrap_err();
         let message = "rewards must have one entry for each of the 2 responses, got 1";
+        assert_eq!(error.to_string(), message);
+
+        let lengths = [usize::MAX, 1];
+        let error = RolloutBatch::from_outcomes(&groups, &[1.0, 2.0], &lengths).unwrap_err();
+        let message = format!("{} tokens are more than memory can hold", usize::MAX);
         assert_eq!(error.to_string(), message);
     }
 

@@ -23,6 +23,14 @@ pub enum AdvantageError {
         /// The group.
         group: usize,
     },
+    /// Sizes that add up to more than memory can hold.
+    #[error("{got} {what} are more than memory can hold")]
+    TooLarge {
+        /// What the sizes count.
+        what: &'static str,
+        /// Their sum; the largest number where it overflows.
+        got: usize,
+    },
     /// Fewer responses in a group than the estimator can compare.
     #[error("{estimator} needs at least {min} responses in a group, got {got} in group {group}")]
     GroupSize {
@@ -185,6 +193,17 @@ pub enum AdvantageError {
         position: usize,
         /// The number of ids.
         vocabulary: usize,
+    },
+    /// An id far above the number of tokens: a table of all ids would be almost empty.
+    #[cfg(feature = "tokenizers")]
+    #[error("the ids of {tokens} tokens must be below {allowed}, got {id}")]
+    SparseVocabulary {
+        /// The number of tokens.
+        tokens: usize,
+        /// The smallest id that is refused.
+        allowed: usize,
+        /// The largest id.
+        id: u32,
     },
     /// A tokenizer that spells its tokens in an unknown way.
     #[cfg(feature = "tokenizers")]

@@ -49,21 +49,25 @@ impl Groups {
     /// Groups that follow each other: the first `sizes[0]` responses, then `sizes[1]`, …
     ///
     /// # Errors
-    /// A size of 0.
+    /// A size of 0; more responses than memory can address.
     pub fn from_sizes(sizes: &[usize]) -> Result<Self> {
         let mut offsets = vec![0];
-        let mut end = 0;
+        let mut end = 0_usize;
         for (group, &size) in sizes.iter().enumerate() {
             if size == 0 {
                 return Err(AdvantageError::EmptyGroup { group });
             }
-            end += size;
+            end = end.saturating_add(size);
             offsets.push(end);
         }
-        Ok(Self {
-            members: (0..end).collect(),
-            offsets,
-        })
+        let mut members = Vec::new();
+        let reserved = members.try_reserve_exact(end);
+        reserved.map_err(|_| AdvantageError::TooLarge {
+            what: "responses",
+            got: end,
+        })?;
+        members.extend(0..end);
+        Ok(Self { members, offsets })
     }
 
     /// The number of groups.
@@ -113,6 +117,24 @@ mod tests {
             error.to_string(),
             "group 1 must have at least 1 response, got 0"
         );
+    }
+
+    #[test]
+    fn more_responses_than_memory_are_refused() {
+        let most = usize::MAX;
+        for sizes in [[most, 1], [1, most], [most / 8, 1]] {
+            let error = Groups::from_sizes(&sizes).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    AdvantageError::TooLarge {
+                        what: "responses",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
     }
 
     #[test]

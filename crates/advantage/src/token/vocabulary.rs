@@ -68,15 +68,12 @@ impl TokenBytes {
     /// Reads the vocabulary, added tokens included.
     ///
     /// # Errors
-    /// A tokenizer whose decoder is of none of the three kinds.
+    /// A tokenizer whose decoder is of none of the three kinds; an id of four times the number of tokens
+    /// and 65,536 or more.
     pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
         let spelling = Spelling::of(tokenizer)?;
         let added = tokenizer.get_added_tokens_decoder();
-        let size = tokenizer
-            .get_vocab(true)
-            .into_values()
-            .max()
-            .map_or(0, |last| last + 1);
+        let size = table_size(tokenizer)?;
         let (mut inside, mut leading) = (Ragged::default(), Ragged::default());
         for id in 0..size {
             let special = added.get(&id).is_some_and(|token| token.special);
@@ -130,6 +127,23 @@ impl TokenBytes {
         }
         lossy_text(&bytes, &lengths)
     }
+}
+
+/// One more than the largest id.
+fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
+    let vocabulary = tokenizer.get_vocab(true);
+    let Some(last) = vocabulary.values().copied().max() else {
+        return Ok(0);
+    };
+    let tokens = vocabulary.len();
+    let allowed = tokens.saturating_mul(4).saturating_add(1 << 16);
+    let sparse = AdvantageError::SparseVocabulary {
+        tokens,
+        allowed,
+        id: last,
+    };
+    let size = last.checked_add(1).filter(|_| (last as usize) < allowed);
+    size.ok_or(sparse)
 }
 
 impl Spelling {
@@ -358,6 +372,27 @@ mod tests {
                 &tokens,
                 json!({"type": "WordPiece", "prefix": "##", "cleanup": cleanup}),
                 &sequences,
+            );
+        }
+    }
+
+    #[test]
+    fn ids_far_above_the_number_of_tokens_are_refused() {
+        let with_last = |id: u32| {
+            let json = json!({
+                "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+                "pre_tokenizer": null, "post_processor": null, "decoder": {"type": "ByteLevel",
+                    "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+                "model": {"type": "WordLevel", "vocab": {"a": 0, "b": id}, "unk_token": "a"},
+            });
+            TokenBytes::from_tokenizer(&json.to_string().parse().unwrap())
+        };
+        assert_eq!(with_last(70).unwrap().len(), 71);
+        for id in [u32::MAX, 4_000_000_000, 65_544] {
+            let error = with_last(id).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("the ids of 2 tokens must be below 65544, got {id}")
             );
         }
     }
