@@ -1,5 +1,6 @@
 //! Two rules beyond the paper: what a step rejects.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
@@ -74,6 +75,26 @@ const CLAUSE_ENDS: [&str; 14] = [
 /// but not a step that weighed and excluded one from a step that says nothing. This rule rewards
 /// the exclusion, which is the reasoning that a choice among candidates asks for. It reads cues, not
 /// meaning, so keep its ratio near 1.
+///
+/// ```
+/// use rerec_advantage::{
+///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout, RuleConfig,
+/// };
+///
+/// let rules = vec![RuleConfig::RejectedCandidate(RejectionConfig::english(1.1))];
+/// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let rollout = Rollout {
+///     response: "Up is not a thriller.\nHeat is.",
+///     token_byte_lens: &[22, 8],
+///     answer: None,
+///     targets: &["Heat (1995)"],
+///     reward: 0.5,
+/// };
+/// // The first step excludes a wrong candidate: 1.1 of 0.5.
+/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [0.55, 0.5]);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
 #[derive(Debug)]
 pub struct RejectedCandidate {
     detector: Detector,
@@ -83,6 +104,26 @@ pub struct RejectedCandidate {
 ///
 /// A response may argue a target away and still recommend it, or recommend something else that no
 /// step names; the step penalty then reaches nothing. This rule finds the step that went wrong.
+///
+/// ```
+/// use rerec_advantage::{
+///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout, RuleConfig,
+/// };
+///
+/// let rules = vec![RuleConfig::RejectedTarget(RejectionConfig::english(0.8))];
+/// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let rollout = Rollout {
+///     response: "Heat is not a comedy.\nUp is.",
+///     token_byte_lens: &[22, 6],
+///     answer: None,
+///     targets: &["Heat (1995)"],
+///     reward: 0.5,
+/// };
+/// // The first step argues the target away: 0.8 of 0.5.
+/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [0.4, 0.5]);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
 #[derive(Debug)]
 pub struct RejectedTarget {
     detector: Detector,
@@ -156,7 +197,7 @@ impl Detector {
         let search = |words: &[String]| {
             let built = AhoCorasick::builder()
                 .ascii_case_insensitive(true)
-                .build(words);
+                .build(words.iter().map(|word| straight(word).into_owned()));
             built.map_err(|source| AdvantageError::TooManyNames {
                 items: words.len(),
                 source,
@@ -239,12 +280,22 @@ impl Detector {
     }
 
     fn holds_cue(&self, clause: &str) -> bool {
+        let clause = &*straight(clause);
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         self.cues.find_overlapping_iter(clause).any(|cue| {
             let before = clause[..cue.start()].chars().next_back();
             let after = clause[cue.end()..].chars().next();
             !is_word(before) && !is_word(after)
         })
+    }
+}
+
+/// A text with straight apostrophes: "isn’t" is "isn't".
+fn straight(text: &str) -> Cow<'_, str> {
+    if text.contains('’') {
+        text.replace('’', "'").into()
+    } else {
+        text.into()
     }
 }
 
@@ -285,6 +336,7 @@ mod tests {
         let candidate = || RuleConfig::RejectedCandidate(RejectionConfig::english(1.1));
         assert_eq!(ratios(candidate(), "Mr. Right is not a thriller."), [1.1]);
         assert_eq!(ratios(candidate(), "I rule out Mr. Right."), [1.1]);
+        assert_eq!(ratios(candidate(), "Mr. Right isn’t a thriller."), [1.1]);
         assert_eq!(
             ratios(candidate(), "Heat is not a comedy.\nMr. Right is."),
             [1.0, 1.0]
@@ -299,6 +351,18 @@ mod tests {
             ratios(target, "Heat is NOT a comedy.\nMr. Right is not."),
             [0.8, 1.0]
         );
+    }
+
+    #[test]
+    fn cues_with_typographic_apostrophes_are_found_in_either_spelling() {
+        let cues = vec!["ain’t".to_owned()];
+        let rule = || {
+            RuleConfig::RejectedTarget(RejectionConfig {
+                ratio: 0.8,
+                cues: cues.clone(),
+            })
+        };
+        assert_eq!(ratios(rule(), "Heat ain't it.\nHeat ain’t it."), [0.8, 0.8]);
     }
 
     #[test]
