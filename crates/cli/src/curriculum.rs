@@ -16,6 +16,7 @@ use crate::filter::{FilterArgs, print_line};
 ///
 /// Reads one query a line, the whole data set in its order, and writes one line: the difficulty of each query, those that are dropped as
 /// mastered, and the others in the order of the next epoch. A query whose id is a string "7" and one whose id is the number 7 are the same.
+/// With --state a line that cannot be read ends the command under --on-error skip too: left out, its query would be forgotten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf '%s\\n' '{\"query\":\"a\",\"metric\":[1,1]}' '{\"query\":\"b\",\"metric\":[0,1]}' | rerec curriculum --tau 0.1
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// With --state: epochs after which a mastered query is tried again; 0: never
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, requires = "state")]
     recheck: u32,
     /// Carry the curriculum from one call to the next; read if it exists, written whole
     #[arg(long)]
@@ -82,7 +83,8 @@ struct Queries {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let queries = args.read_queries()?;
     let mut curriculum = args.curriculum(&queries.ids)?;
-    while curriculum.next_batch().is_some() {}
+    // What was tried is what has metrics, whatever was planned.
+    curriculum.withdraw_upcoming();
     for (id, (number, line)) in queries.ids.iter().zip(&queries.lines) {
         if !line.metric.is_empty()
             && let Err(error) = curriculum.record(id, &line.metric)
@@ -132,7 +134,11 @@ impl Args {
             ids: Vec::new(),
             lines: Vec::new(),
         };
-        for (number, line) in self.filter.read_all::<Line>()? {
+        let filter = match self.state {
+            Some(_) => self.filter.without_skipping(),
+            None => self.filter,
+        };
+        for (number, line) in filter.read_all::<Line>()? {
             let id = query_id(&line.query);
             if seen.insert(id.clone()) {
                 queries.ids.push(id);

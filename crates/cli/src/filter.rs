@@ -92,6 +92,13 @@ impl FilterArgs {
         Ok(lines)
     }
 
+    /// The same where no line may be left out.
+    pub(crate) fn without_skipping(self) -> Self {
+        Self {
+            on_error: OnError::Fail,
+        }
+    }
+
     /// Reports a fault found after reading: the end of the command, or a line on standard error.
     pub(crate) fn fault(self, line: u64, cause: impl Display) -> Result<(), Failure> {
         self.on_error.handle(Fault {

@@ -92,3 +92,53 @@ fn faulty_lines_are_named_or_skipped() {
         "{log}"
     );
 }
+
+#[test]
+fn a_state_forgets_no_query_for_a_faulty_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    let args = ["--on-error", "skip", "--state", state.to_str().unwrap()];
+    curriculum(&args, EPOCH);
+    let before = std::fs::read(&state).unwrap();
+    let (status, output, log) = curriculum(&args, &EPOCH.replace("[0,1,0,0,1]", "\"x\""));
+    assert_eq!((status, output.as_str()), (2, ""));
+    assert!(log.contains("line 2: metric: "), "{log}");
+    assert_eq!(std::fs::read(&state).unwrap(), before);
+    // A metric out of range is skipped: its query is known.
+    let (status, output, log) = curriculum(&args, &EPOCH.replace("[0,1,0,0,1]", "[7]"));
+    assert_eq!(status, 0);
+    assert!(
+        output.starts_with("{\"difficulty\":[0.0,0.6,1.0,0.2],"),
+        "{output}"
+    );
+    assert!(!log.contains("removed"), "{log}");
+}
+
+#[test]
+fn a_mastered_query_is_due_until_it_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state.json");
+    let args = ["--state", state.to_str().unwrap(), "--recheck", "2"];
+    let order = |metric: &str| {
+        let (status, output, log) =
+            curriculum(&args, &format!("{{\"query\":1,\"metric\":{metric}}}\n"));
+        assert_eq!(status, 0, "{log}");
+        output
+            .split_once("\"order\":")
+            .unwrap()
+            .1
+            .trim_end()
+            .to_owned()
+    };
+    assert_eq!(order("[1]"), "[]}");
+    assert_eq!(order("[]"), "[1]}");
+    assert_eq!(order("[]"), "[1]}");
+    assert_eq!(order("[1]"), "[]}");
+}
+
+#[test]
+fn a_recheck_needs_a_state() {
+    let (status, output, log) = curriculum(&["--recheck", "1"], EPOCH);
+    assert_eq!((status, output.as_str()), (2, ""));
+    assert!(log.contains("--state <STATE>"), "{log}");
+}

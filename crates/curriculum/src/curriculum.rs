@@ -247,7 +247,7 @@ impl Curriculum {
         Ok(())
     }
 
-    /// Whether nothing is left to serve: the pool holds fewer than a batch, and [`TooFew::Stop`](crate::TooFew::Stop) was chosen.
+    /// Whether this epoch serves nothing: fewer than a batch are active or due, and [`TooFew::Stop`](crate::TooFew::Stop) was chosen.
     pub fn is_finished(&self) -> bool {
         self.progress.plan.is_empty()
     }
@@ -276,6 +276,26 @@ impl Curriculum {
     /// Ids of the whole data set, in its order.
     pub fn queries(&self) -> impl ExactSizeIterator<Item = &QueryId> {
         self.pool.ids().iter()
+    }
+
+    /// Takes back what this epoch has still to serve: it is neither served nor carried over.
+    ///
+    /// For a caller that decides by itself what it tries: then only [`record`](Self::record) counts as a try.
+    ///
+    /// ```
+    /// use rerec_curriculum::{Curriculum, CurriculumConfig};
+    ///
+    /// let mut curriculum = Curriculum::new(CurriculumConfig::default(), ["a", "b"])?;
+    /// curriculum.withdraw_upcoming();
+    /// curriculum.record(&"b".into(), &[0.5])?;
+    /// let epoch = curriculum.end_epoch();
+    /// assert_eq!((epoch.served, epoch.recorded, epoch.carried_over), (0, 1, 0));
+    /// // By ascending difficulty again: 0.5, then 1.
+    /// assert_eq!(curriculum.next_batch(), Some(vec!["b".into(), "a".into()]));
+    /// # Ok::<(), rerec_curriculum::Error>(())
+    /// ```
+    pub fn withdraw_upcoming(&mut self) {
+        self.progress.plan.truncate(self.progress.served);
     }
 
     /// Ids of this epoch that are still to be served, in order.
