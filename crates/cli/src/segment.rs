@@ -1,5 +1,6 @@
 //! `rerec segment`: the steps of each response and the reward of each token.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rerec_advantage::{
@@ -144,9 +145,9 @@ impl Args {
     }
 
     fn segment(&self, assigner: &CreditAssigner, line: Line) -> Result<Segmented, Rejection> {
-        let mut titles = distinct(Vec::new(), entries(line.ground_truth));
-        let num_targets = titles.len();
-        titles = distinct(titles, line.candidates);
+        let targets = distinct(entries(line.ground_truth));
+        let num_targets = targets.len();
+        let titles = distinct(targets.into_iter().chain(line.candidates));
         let reader = self.reader(&titles)?;
         let read = reader
             .read(&line.response, None)
@@ -230,15 +231,13 @@ fn entries(titles: Titles) -> Vec<String> {
     }
 }
 
-/// Known titles and the new ones after them, each once, without blanks around them.
-fn distinct(mut known: Vec<String>, titles: Vec<String>) -> Vec<String> {
-    for title in titles {
-        let title = title.trim();
-        if !title.is_empty() && !known.iter().any(|other| other == title) {
-            known.push(title.to_owned());
-        }
-    }
-    known
+/// Texts without blanks around them, each once, in the order in which they come first.
+fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let trimmed = texts.into_iter().map(|text| text.trim().to_owned());
+    trimmed
+        .filter(|text| !text.is_empty() && seen.insert(text.clone()))
+        .collect()
 }
 
 /// The field of the line that an error is about.
@@ -248,5 +247,16 @@ fn field(error: &AdvantageError) -> &'static str {
         AdvantageError::NonFiniteReward { .. } => "reward",
         AdvantageError::Blank { .. } => "ground_truth",
         _ => "response",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn each_title_once_in_order() {
+        let titles = ["Up", " Heat ", "", "Heat", "\t", "Up", "Jaws"].map(str::to_owned);
+        assert_eq!(distinct(titles), ["Up", "Heat", "Jaws"]);
     }
 }
