@@ -13,6 +13,27 @@ use crate::segment::SegmentKind;
 ///
 /// Its [`Display`](fmt::Display) is one line a step: ratio (`!` where penalised), mean advantage,
 /// kind, text, and the items named (`+` a target, `-` a wrong recommendation).
+///
+/// ```
+/// use rerec_advantage::{Answer, CreditAssigner, CreditConfig, Explanation, ItemNames, Rollout};
+///
+/// let assigner = CreditAssigner::new(CreditConfig::default())?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let rollout = Rollout {
+///     response: "Up it is.\n\\boxed{Up}",
+///     token_byte_lens: &[3, 7, 10],
+///     answer: Some(Answer { span: 10..20, items: &["Up (2009)"], is_right: false }),
+///     targets: &["Heat (1995)"],
+///     reward: 0.5,
+/// };
+/// let credit = assigner.assign(&rollout, &lexicon)?;
+/// let explanation = Explanation::new(&credit, Some(&[-1.5, -0.5, 0.25]))?;
+/// // The first step names the wrong answer; its two tokens have a mean advantage of -1.
+/// let step = &explanation.steps[0];
+/// assert_eq!((step.ratio, step.tokens, step.mean_advantage), (0.7, 2, Some(-1.0)));
+/// assert_eq!(explanation.to_string().lines().nth(2), Some("!0.700     -1.000  Up it is."));
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The reward of the response.

@@ -31,6 +31,27 @@ pub enum Decay {
 /// The decrease mode of the authors' released code: a token keeps the less of the reward, the more
 /// tokens lie between it and the nearest mention of a target. A response that names no target keeps
 /// the whole reward. Takes time linear in the tokens.
+///
+/// ```
+/// use rerec_advantage::{
+///     CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, RatioConfig, Rollout, RuleConfig,
+/// };
+///
+/// let ratios = RatioConfig { min_ratio: 0.5, max_ratio: 1.0 };
+/// let rules = vec![RuleConfig::Decrease(DecreaseConfig { ratios, ..Default::default() })];
+/// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
+/// let lexicon = assigner.lexicon([ItemNames::from_title("Heat (1995)")])?;
+/// let rollout = Rollout {
+///     response: "Heat is it",
+///     token_byte_lens: &[4, 3, 3],
+///     answer: None,
+///     targets: &["Heat (1995)"],
+///     reward: 1.0,
+/// };
+/// // Distances 0, 1 and 2 of at most 2: 1, 1 - 1/2 * 0.5 and 1 - 2/2 * 0.5.
+/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [1.0, 0.75, 0.5]);
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Decrease {
     config: DecreaseConfig,

@@ -132,6 +132,18 @@ impl AdvantageEstimator for Grpo {
 /// let rloo = GroupBaseline::new(Baseline::LeaveOneOut, BaselineConfig::default());
 /// let advantages = rloo.estimate(&batch)?;
 /// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![3.0, -1.5, -1.5]));
+///
+/// // GPG: one of three rewards is not 0, so 3 / 1 times the differences to the mean 1.
+/// let gpg = GroupBaseline::new(Baseline::ScaledMean, BaselineConfig::default());
+/// let advantages = gpg.estimate(&batch)?;
+/// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![6.0, -3.0, -3.0]));
+///
+/// // OPO: the mean weighted by length is (1 * 3 + 2 * 0) / (1 + 2) = 1.
+/// let opo = GroupBaseline::new(Baseline::LengthWeighted, BaselineConfig::default());
+/// let groups = Groups::from_sizes(&[2])?;
+/// let batch = RolloutBatch::from_outcomes(&groups, &[3.0, 0.0], &[1, 2])?;
+/// let advantages = opo.estimate(&batch)?;
+/// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![2.0, -1.0]));
 /// # Ok::<(), rerec_advantage::AdvantageError>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -139,6 +139,22 @@ pub struct ReinforcePpBaselineConfig {
 
 /// REINFORCE++ with a baseline: `R - mean` of the group, whitened over all valid tokens of the
 /// batch (arXiv 2501.03262).
+///
+/// ```
+/// use rerec_advantage::{
+///     AdvantageEstimator, AdvantageValues, Groups, ReinforcePpBaseline, ReinforcePpBaselineConfig,
+///     RolloutBatch, Std, WhiteningConfig,
+/// };
+///
+/// // R - mean is -1 on three tokens and 1 on one: mean -0.5, only subtracted here.
+/// let whitening = WhiteningConfig { std: Std::None, count_eps: 0.0, ..Default::default() };
+/// let config = ReinforcePpBaselineConfig { whitening, ..Default::default() };
+/// let groups = Groups::from_sizes(&[2])?;
+/// let batch = RolloutBatch::from_outcomes(&groups, &[1.0, 3.0], &[3, 1])?;
+/// let advantages = ReinforcePpBaseline::new(config)?.estimate(&batch)?;
+/// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![-0.5, 1.5]));
+/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ReinforcePpBaseline {
     config: ReinforcePpBaselineConfig,
