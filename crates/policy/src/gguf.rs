@@ -201,6 +201,9 @@ impl Listed {
     }
 }
 
+/// Metadata, and tensors in the order of the file.
+type Contents = (BTreeMap<String, GgufValue>, Vec<(String, Listed)>);
+
 /// The part before the tensors' numbers.
 struct Header<'a> {
     path: &'a Path,
@@ -210,7 +213,7 @@ struct Header<'a> {
 }
 
 impl Header<'_> {
-    fn read(&mut self) -> Result<(BTreeMap<String, GgufValue>, Vec<(String, Listed)>)> {
+    fn read(&mut self) -> Result<Contents> {
         if self.bytes::<4>()? != MAGIC {
             return Err(self.fault("is not a GGUF file".to_owned()));
         }

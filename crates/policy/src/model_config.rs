@@ -84,12 +84,14 @@ fn default_rope_theta() -> f64 {
 }
 
 /// Keys of `config.json` that ask for something else than is computed here, with the one value they may have.
-const FIXED: [(&str, &str); 4] = [
-    ("hidden_act", "\"silu\""),
-    ("attention_bias", "false"),
-    ("mlp_bias", "false"),
-    ("use_sliding_window", "false"),
-];
+fn fixed() -> [(&'static str, Value); 4] {
+    [
+        ("hidden_act", Value::from("silu")),
+        ("attention_bias", Value::from(false)),
+        ("mlp_bias", Value::from(false)),
+        ("use_sliding_window", Value::from(false)),
+    ]
+}
 
 impl ModelConfig {
     /// Reads `config.json` of a model folder.
@@ -109,8 +111,8 @@ impl ModelConfig {
         let mut json: Value = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
         unify_rope(&mut json);
         let config: Self = serde_json::from_value(json).map_err(|e| fault(e.to_string()))?;
-        for (name, allowed) in FIXED {
-            if let Some(value) = config.rest.get(name).filter(|v| v.to_string() != allowed) {
+        for (name, allowed) in fixed() {
+            if let Some(value) = config.rest.get(name).filter(|v| **v != allowed) {
                 return Err(fault(format!("{name} must be {allowed}, got {value}")));
             }
         }

@@ -1,6 +1,6 @@
 //! Batched sampling with a KV cache.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -107,100 +107,106 @@ impl<'a> Generator<'a> {
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Vec<Rollout>> {
         let total = self.responses.len();
-        let mut active: Option<Active> = None;
+        if total == 0 {
+            return Ok(Vec::new());
+        }
+        let mut active = self.begin(max_rows)?;
         loop {
-            let free = max_rows - active.as_ref().map_or(0, |a| a.rows.len());
-            if free > 0 && self.next < total {
-                active = Some(self.admit(active, free)?);
-            }
-            let Some(now) = &mut active else {
-                return Ok(self.finish());
-            };
-            self.sample(now)?;
-            let open: Vec<usize> = (0..now.rows.len())
-                .filter(|&row| self.responses[now.rows[row]].finish.is_none())
-                .collect();
+            self.sample(&active)?;
+            let is_open = |&row: &usize| self.responses[active.rows[row]].finish.is_none();
+            let (open, ended): (Vec<usize>, Vec<usize>) = (0..active.rows.len()).partition(is_open);
             let done = self.next - open.len();
             if progress(Progress { done, total }).is_break() {
                 return Err(Error::Cancelled);
             }
-            if open.is_empty() {
-                active = None;
-                continue;
+            if done == total {
+                return Ok(self.finish());
             }
-            let few = open.len() as f64 <= now.rows.len() as f64 * (1.0 - COMPACT_AT);
-            let refill = self.next < total && open.len() < now.rows.len();
-            if few || refill {
-                self.retire(now, &open)?;
+            let is_last_round = self.next == total;
+            if is_last_round && open.len() as f64 <= active.rows.len() as f64 * (1.0 - COMPACT_AT) {
+                self.compact(&mut active, &open)?;
             }
-            self.advance(now)?;
+            self.advance(&mut active)?;
+            if !is_last_round && !ended.is_empty() {
+                self.refill(&mut active, &ended)?;
+            }
         }
     }
 
-    /// Begins up to `free` waiting responses. Prompts that are not in the cache are read, each once.
-    fn admit(&mut self, active: Option<Active>, free: usize) -> Result<Active> {
-        let first = self.next;
-        self.next = self.responses.len().min(first + free);
-        let rows: Vec<usize> = (first..self.next).collect();
-        let mut prompts = active.as_ref().map_or(Vec::new(), |a| a.prompts.clone());
-        let resident = prompts.len();
-        let mut places = Vec::with_capacity(rows.len());
-        for &row in &rows {
-            let prompt = self.responses[row].prompt;
-            let place = prompts.iter().rposition(|&p| p == prompt);
-            places.push(place.unwrap_or_else(|| {
-                prompts.push(prompt);
-                prompts.len() - 1
-            }));
-        }
-        let fresh = match &prompts[resident..] {
-            [] => None,
-            new => Some(self.prefill(new)?),
-        };
-        let index = Tensor::f_from_slice(&places.iter().map(|&p| p as i64).collect::<Vec<_>>())?;
-        let Some(mut active) = active else {
-            let (prompt_logits, cache) = match fresh {
-                Some(fresh) => fresh,
-                None => self.prefill(&[])?,
-            };
-            return Ok(Active {
-                logits: prompt_logits.f_index_select(0, &index)?,
-                cache: KvCache::new(self.decoder.config(), cache, places)?,
-                rows,
-                prompts,
-                prompt_logits,
-            });
-        };
-        let (new_logits, new_cache) = fresh.unzip();
-        if let Some(new) = new_logits {
-            active.prompt_logits = Tensor::f_cat(&[&active.prompt_logits, &new], 0)?;
-        }
-        active.cache.admit(new_cache, &places)?;
-        let logits = active.prompt_logits.f_index_select(0, &index)?;
-        active.logits = Tensor::f_cat(&[&active.logits, &logits], 0)?;
-        active.rows.extend(rows);
-        active.prompts = prompts;
-        Ok(active)
+    /// Begins the first responses.
+    fn begin(&mut self, max_rows: usize) -> Result<Active> {
+        self.next = self.responses.len().min(max_rows);
+        let rows: Vec<usize> = (0..self.next).collect();
+        let prompts = self.prompts_of(&rows);
+        let (prompt_logits, cache) = self.prefill(&prompts)?;
+        let places = self.places(&rows, &prompts);
+        Ok(Active {
+            logits: prompt_logits.f_index_select(0, &index(&places)?)?,
+            cache: KvCache::new(self.decoder.config(), cache, places)?,
+            rows,
+            prompts,
+            prompt_logits,
+        })
     }
 
-    /// Keeps the rows at `open` and the prompts that they or the next waiting response need.
-    fn retire(&self, active: &mut Active, open: &[usize]) -> Result<()> {
-        let rows: Vec<usize> = open.iter().map(|&row| active.rows[row]).collect();
-        let waiting = self.responses.get(self.next).map(|r| r.prompt);
-        let is_needed = |prompt: usize| {
-            waiting == Some(prompt) || rows.iter().any(|&row| self.responses[row].prompt == prompt)
-        };
-        let places: Vec<usize> = (0..active.prompts.len())
-            .filter(|&place| is_needed(active.prompts[place]))
+    /// Gives the rows at `ended` to waiting responses. Prompts that are not in the cache are read; those that nobody needs any
+    /// more leave it.
+    fn refill(&mut self, active: &mut Active, ended: &[usize]) -> Result<()> {
+        let waiting = self.next..self.responses.len();
+        let taken: Vec<usize> = ended.iter().copied().take(waiting.len()).collect();
+        for (&row, response) in taken.iter().zip(waiting) {
+            active.rows[row] = response;
+        }
+        self.next += taken.len();
+        let needed = self.prompts_of(&active.rows);
+        let kept: Vec<usize> = (0..active.prompts.len())
+            .filter(|&place| needed.contains(&active.prompts[place]))
             .collect();
-        active.cache.keep(open, &places)?;
-        let index = places.iter().map(|&p| p as i64).collect::<Vec<_>>();
-        active.prompt_logits = active
-            .prompt_logits
-            .f_index_select(0, &Tensor::f_from_slice(&index)?)?;
-        active.prompts = places.iter().map(|&place| active.prompts[place]).collect();
-        active.rows = rows;
-        Ok(())
+        let fresh: Vec<usize> = needed
+            .into_iter()
+            .filter(|prompt| !active.prompts.contains(prompt))
+            .collect();
+        active.prompt_logits = active.prompt_logits.f_index_select(0, &index(&kept)?)?;
+        active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
+        let mut cache = None;
+        if !fresh.is_empty() {
+            let (logits, new) = self.prefill(&fresh)?;
+            active.prompt_logits = Tensor::f_cat(&[&active.prompt_logits, &logits], 0)?;
+            active.prompts.extend(fresh);
+            cache = Some(new);
+        }
+        let places = self.places(&active.rows, &active.prompts);
+        let begin: Vec<usize> = taken.iter().map(|&row| places[row]).collect();
+        let begin = active.prompt_logits.f_index_select(0, &index(&begin)?)?;
+        active.logits = active.logits.f_index_copy(0, &index(&taken)?, &begin)?;
+        active.cache.restart(&taken, &kept, cache, places)
+    }
+
+    /// Moves the rows at `open` together, with the prompts that they need.
+    fn compact(&self, active: &mut Active, open: &[usize]) -> Result<()> {
+        active.rows = open.iter().map(|&row| active.rows[row]).collect();
+        let needed = self.prompts_of(&active.rows);
+        let kept: Vec<usize> = (0..active.prompts.len())
+            .filter(|&place| needed.contains(&active.prompts[place]))
+            .collect();
+        active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
+        let places = self.places(&active.rows, &active.prompts);
+        active.cache.compact(open, &kept, places)
+    }
+
+    /// The prompts of the given responses, each once.
+    fn prompts_of(&self, rows: &[usize]) -> Vec<usize> {
+        let prompts = rows.iter().map(|&row| self.responses[row].prompt);
+        prompts.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Where among `prompts` each response's prompt is.
+    fn places(&self, rows: &[usize], prompts: &[usize]) -> Vec<usize> {
+        let place = |&row: &usize| {
+            let own = self.responses[row].prompt;
+            prompts.iter().position(|&p| p == own).unwrap_or(0)
+        };
+        rows.iter().map(place).collect()
     }
 
     /// Next-token logits `[prompts, vocab]` behind the given prompts, and their keys and values.
@@ -326,6 +332,11 @@ impl<'a> Generator<'a> {
             })
             .collect()
     }
+}
+
+fn index(positions: &[usize]) -> Result<Tensor> {
+    let positions: Vec<i64> = positions.iter().map(|&p| p as i64).collect();
+    Ok(Tensor::f_from_slice(&positions)?)
 }
 
 fn check_length(index: usize, query: &str, prompt: usize, new: usize, limit: usize) -> Result<()> {

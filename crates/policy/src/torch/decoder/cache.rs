@@ -109,8 +109,6 @@ pub(crate) struct KvCache {
     layers: Vec<(Tensor, Tensor)>,
     /// Tokens of each response so far.
     lens: Vec<i64>,
-    /// Place of each row's prompt.
-    prompt_of: Vec<usize>,
     sharing: Sharing,
 }
 
@@ -183,7 +181,6 @@ impl KvCache {
             layers,
             lens: vec![0; prompt_of.len()],
             sharing: Sharing::new(&prompt_of, count)?,
-            prompt_of,
         })
     }
 
@@ -226,8 +223,13 @@ impl KvCache {
         self.lens.iter_mut().for_each(|len| *len += 1);
     }
 
-    /// Keeps the given rows and the given prompts. Each row's prompt is among those kept.
-    pub(crate) fn keep(&mut self, rows: &[usize], prompts: &[usize]) -> Result<()> {
+    /// Keeps the given rows and prompts; `prompt_of` is the place of each kept row's prompt among the kept.
+    pub(crate) fn compact(
+        &mut self,
+        rows: &[usize],
+        prompts: &[usize],
+        prompt_of: Vec<usize>,
+    ) -> Result<()> {
         let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
         let index = Tensor::f_from_slice(&index)?;
         for (k, v) in &mut self.layers {
@@ -235,34 +237,34 @@ impl KvCache {
             *v = v.f_index_select(0, &index)?;
         }
         self.lens = rows.iter().map(|&row| self.lens[row]).collect();
-        let place = |row: &usize| {
-            let old = self.prompt_of[*row];
-            prompts.iter().position(|&p| p == old).unwrap_or(0)
-        };
-        self.prompt_of = rows.iter().map(place).collect();
-        if prompts.len() < self.sharing.prompts as usize {
-            let kept: Vec<i64> = prompts.iter().map(|&p| p as i64).collect();
-            self.prompts = self.prompts.rearranged(&kept, None)?;
-        }
-        self.sharing = Sharing::new(&self.prompt_of, prompts.len())?;
-        Ok(())
+        self.share(prompts, None, prompt_of)
     }
 
-    /// Adds prompts behind those there are, and empty rows; `prompt_of` is the place of each new row's prompt.
-    pub(crate) fn admit(&mut self, more: Option<PromptCache>, prompt_of: &[usize]) -> Result<()> {
-        if let Some(more) = more {
-            let all: Vec<i64> = (0..self.sharing.prompts).collect();
-            self.prompts = self.prompts.rearranged(&all, Some(more))?;
+    /// Empties the given rows for other responses. Of the prompts, those at `kept` stay, and `more` come behind them;
+    /// `prompt_of` is the place of every row's prompt then.
+    pub(crate) fn restart(
+        &mut self,
+        rows: &[usize],
+        kept: &[usize],
+        more: Option<PromptCache>,
+        prompt_of: Vec<usize>,
+    ) -> Result<()> {
+        rows.iter().for_each(|&row| self.lens[row] = 0);
+        self.share(kept, more, prompt_of)
+    }
+
+    fn share(
+        &mut self,
+        kept: &[usize],
+        more: Option<PromptCache>,
+        prompt_of: Vec<usize>,
+    ) -> Result<()> {
+        if more.is_some() || kept.len() < self.sharing.prompts as usize {
+            let kept: Vec<i64> = kept.iter().map(|&p| p as i64).collect();
+            self.prompts = self.prompts.rearranged(&kept, more)?;
         }
-        let new = prompt_of.len() as i64;
-        for (k, v) in &mut self.layers {
-            *k = k.f_constant_pad_nd([0, 0, 0, 0, 0, 0, 0, new])?;
-            *v = v.f_constant_pad_nd([0, 0, 0, 0, 0, 0, 0, new])?;
-        }
-        self.lens.extend(prompt_of.iter().map(|_| 0));
-        self.prompt_of.extend(prompt_of);
         let prompts = self.prompts.mask.size4()?.0 as usize;
-        self.sharing = Sharing::new(&self.prompt_of, prompts)?;
+        self.sharing = Sharing::new(&prompt_of, prompts)?;
         Ok(())
     }
 }
