@@ -128,10 +128,7 @@ impl DecoderPolicy {
             }),
             None => None,
         };
-        let optimizer = AdamW::new(
-            config.optimizer.clone(),
-            &trained_tensors(&weights, &adapters),
-        )?;
+        let optimizer = AdamW::new(config.optimizer.clone());
         Ok(Self {
             config,
             tokenizer,
@@ -296,8 +293,7 @@ impl Policy for DecoderPolicy {
                 self.reference = Some(self.reference_of(weights)?);
             }
         }
-        let trained = trained_tensors(&self.weights, &self.adapters);
-        self.optimizer = AdamW::new(self.config.optimizer.clone(), &trained)?;
+        self.optimizer = AdamW::new(self.config.optimizer.clone());
         Ok(())
     }
 

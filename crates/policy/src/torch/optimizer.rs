@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Moments of every trained tensor, f32.
+/// Moments of every trained tensor, f32; there are none before the first step.
 #[derive(Debug)]
 pub(super) struct AdamW {
     config: OptimizerConfig,
@@ -25,17 +25,12 @@ pub(super) struct AdamW {
 pub(super) type Parameters<'a> = BTreeMap<&'a str, &'a Tensor>;
 
 impl AdamW {
-    pub(super) fn new(config: OptimizerConfig, parameters: &Parameters<'_>) -> Result<Self> {
-        let zero = |t: &Tensor| -> Result<Tensor> { Ok(no_grad(|| t.f_zeros_like())?) };
-        let moments = parameters
-            .iter()
-            .map(|(&name, t)| Ok((name.to_owned(), (zero(t)?, zero(t)?))))
-            .collect::<Result<_>>()?;
-        Ok(Self {
+    pub(super) fn new(config: OptimizerConfig) -> Self {
+        Self {
             config,
-            moments,
+            moments: BTreeMap::new(),
             steps: 0,
-        })
+        }
     }
 
     pub(super) fn steps(&self) -> i32 {
@@ -58,6 +53,12 @@ impl AdamW {
                 what: "the gradient norm",
                 value: norm,
             });
+        }
+        for (&name, parameter) in parameters {
+            if !self.moments.contains_key(name) {
+                let zero = || no_grad(|| parameter.f_zeros_like());
+                self.moments.insert(name.to_owned(), (zero()?, zero()?));
+            }
         }
         self.steps += 1;
         let c = &self.config;
@@ -101,13 +102,19 @@ impl AdamW {
     }
 
     /// Takes back what [`AdamW::moments`] gave after so many steps.
-    pub(super) fn restore(&mut self, steps: i32, moments: &BTreeMap<String, Tensor>) -> Result<()> {
+    pub(super) fn restore(&mut self, steps: i32, mut moments: BTreeMap<String, Tensor>) {
         self.steps = steps;
-        for (name, own) in self.moments() {
-            if let Some(moment) = moments.get(&name) {
-                own.shallow_clone().f_copy_(moment)?;
-            }
-        }
-        Ok(())
+        let names: Vec<String> = moments
+            .keys()
+            .filter_map(|n| n.strip_prefix("m."))
+            .map(str::to_owned)
+            .collect();
+        let mut take = |kind: &str, name: &str| moments.remove(&format!("{kind}.{name}"));
+        self.moments = names
+            .into_iter()
+            .filter_map(|name| {
+                Some((take("m", &name)?, take("v", &name)?)).map(|pair| (name, pair))
+            })
+            .collect();
     }
 }

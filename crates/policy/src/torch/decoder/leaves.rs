@@ -104,6 +104,11 @@ impl Gradients {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Tensor> {
         self.0.values()
     }
+
+    #[cfg(test)]
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, sum)| (name.as_str(), sum))
+    }
 }
 
 /// Takes the tensors of a decoder out of its weights, and notes which of them are leaves.

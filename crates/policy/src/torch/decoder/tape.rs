@@ -126,3 +126,157 @@ impl Decoder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        LoraConfig, ModelConfig,
+        torch::{
+            adapters::Adapters,
+            batch::{PackedBatch, Row},
+            decoder::{F32, Trained, Weights},
+            head::Head,
+        },
+    };
+
+    fn config(model_type: &str, tied: bool) -> ModelConfig {
+        serde_json::from_value(serde_json::json!({
+            "model_type": model_type, "vocab_size": 50, "hidden_size": 16, "intermediate_size": 24,
+            "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6,
+            "max_position_embeddings": 32, "initializer_range": 0.3, "tie_word_embeddings": tied
+        }))
+        .unwrap()
+    }
+
+    /// Two groups that share prompts, and a response of one token.
+    const ROWS: [Row<'static>; 5] = [
+        Row {
+            prompt: &[1, 2, 3, 4],
+            response: &[5, 6, 7],
+            temperature: 1.0,
+        },
+        Row {
+            prompt: &[1, 2, 3, 4],
+            response: &[8],
+            temperature: 1.0,
+        },
+        Row {
+            prompt: &[1, 2, 3, 4],
+            response: &[9, 9, 1, 2],
+            temperature: 1.0,
+        },
+        Row {
+            prompt: &[11, 12],
+            response: &[13, 14],
+            temperature: 0.5,
+        },
+        Row {
+            prompt: &[20, 21, 22],
+            response: &[23, 24, 25],
+            temperature: 2.0,
+        },
+    ];
+
+    fn slope(token: usize) -> f32 {
+        ((token * 7) % 5) as f32 - 1.5
+    }
+
+    /// Through the tape, all rows in one batch that shares prompts.
+    fn ours(decoder: &Decoder, checkpointing: bool) -> Gradients {
+        let batch = PackedBatch::new(&ROWS, F32).unwrap();
+        let mut gradients = Gradients::default();
+        let tape = Tape::record(decoder, &batch.ids, &batch.layout, None, checkpointing).unwrap();
+        let head = Head {
+            weight: decoder.head(),
+            targets: &batch.targets,
+            temperatures: &batch.temperatures,
+        };
+        let of_head = decoder
+            .head_leaf()
+            .map(|leaf| gradients.sum(leaf).unwrap().unwrap());
+        let hidden = batch.predicting(tape.hidden()).unwrap();
+        let hidden = head
+            .backward(&hidden, of_head, |range, _| range.map(slope).collect())
+            .unwrap();
+        let mut all = tape.hidden().zeros_like();
+        let _ = all.f_index_add_(0, &batch.predictors, &hidden).unwrap();
+        tape.backward(all, &mut gradients).unwrap();
+        gradients
+    }
+
+    /// By autograd through whole sequences, one by one, and the whole softmax.
+    fn autograds(decoder: &Decoder) -> Tensor {
+        let mut loss = Tensor::zeros([], F32);
+        let mut token = 0;
+        for row in ROWS {
+            let alone = PackedBatch::new(&[row], F32).unwrap();
+            let hidden = decoder.hidden(&alone.ids, &alone.layout).unwrap();
+            let logits = decoder.logits(&alone.predicting(&hidden).unwrap()).unwrap();
+            let log_probs = (logits / row.temperature).log_softmax(-1, None);
+            let chosen = log_probs
+                .gather(1, &alone.targets.unsqueeze(1), false)
+                .squeeze_dim(1);
+            let slopes: Vec<f32> = (token..token + row.response.len()).map(slope).collect();
+            token += row.response.len();
+            loss = loss + (chosen * Tensor::from_slice(&slopes)).sum(None);
+        }
+        loss
+    }
+
+    fn assert_equal(decoder: &Decoder, what: &str) {
+        autograds(decoder).backward();
+        let leaves = &decoder.leaves;
+        let all = leaves.layers.iter().flatten().chain(&leaves.norm);
+        let all: Vec<&Leaf> = all.chain(&leaves.embedding).chain(&leaves.head).collect();
+        for checkpointing in [false, true] {
+            let ours = ours(decoder, checkpointing);
+            let mut compared = 0;
+            for leaf in &all {
+                let mut expected = Gradients::default();
+                expected.add(leaf, &leaf.tensor.grad()).unwrap();
+                for (name, expected) in expected.named() {
+                    let gap = ours.get(name).unwrap() - expected;
+                    let gap =
+                        gap.norm().double_value(&[]) / expected.norm().double_value(&[]).max(1e-3);
+                    assert!(
+                        gap < 1e-5,
+                        "{what}, checkpointing {checkpointing}: {name} differs by {gap}"
+                    );
+                    compared += 1;
+                }
+            }
+            assert_eq!(compared, ours.iter().count(), "{what}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_weights_equal_autograds() {
+        for (model_type, tied) in [("llama", true), ("qwen2", false), ("qwen3", true)] {
+            let config = config(model_type, tied);
+            let weights = Weights::draw(&config, 3, F32).unwrap();
+            let decoder = Decoder::new(&config, &weights, F32.0, Trained::Weights).unwrap();
+            assert_equal(&decoder, model_type);
+        }
+    }
+
+    #[test]
+    fn gradients_of_adapters_equal_autograds() {
+        let config = config("qwen2", false);
+        let weights = Weights::draw(&config, 3, F32).unwrap();
+        for targets in [&LoraConfig::TARGETS[..], &["k_proj", "up_proj"]] {
+            let lora = LoraConfig {
+                rank: 3,
+                targets: targets.iter().map(|&t| t.to_owned()).collect(),
+                ..Default::default()
+            };
+            let adapters = Adapters::draw(&lora, &config, F32.1).unwrap();
+            for (_, tensor) in adapters.by_name() {
+                let _ = tensor.shallow_clone().normal_(0.0, 0.1);
+            }
+            let decoder =
+                Decoder::new(&config, &weights, F32.0, Trained::Adapters(&adapters)).unwrap();
+            assert_equal(&decoder, &format!("{targets:?}"));
+        }
+    }
+}

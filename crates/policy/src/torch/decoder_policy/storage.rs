@@ -125,12 +125,10 @@ impl DecoderPolicy {
             }
             None => None,
         };
-        let moments: BTreeMap<String, Vec<i64>> = self
-            .optimizer
-            .moments()
-            .map(|(name, t)| (name, t.size()))
-            .collect();
-        let moments = checkpoint::read(&folder.join("optimizer.safetensors"), &moments)?;
+        let moments = match state.optimizer_steps {
+            0 => BTreeMap::new(),
+            _ => self.read_moments(folder)?,
+        };
         let reference = reference.map(|w| self.reference_of(w)).transpose()?;
         // Everything was read and checked: only now does anything change.
         self.tokenizer = tokenizer;
@@ -139,7 +137,21 @@ impl DecoderPolicy {
             self.reference = reference;
         }
         self.restore_adapters(&adapters.unwrap_or_default())?;
-        self.optimizer.restore(state.optimizer_steps, &moments)
+        self.optimizer.restore(state.optimizer_steps, moments);
+        Ok(())
+    }
+
+    fn read_moments(&self, folder: &Path) -> Result<BTreeMap<String, Tensor>> {
+        let trained = trained_tensors(&self.weights, &self.adapters);
+        let shapes = trained
+            .iter()
+            .flat_map(|(name, t)| ["m", "v"].map(|k| (format!("{k}.{name}"), t.size())))
+            .collect();
+        let device = self.decoder.place().1;
+        checkpoint::read(&folder.join("optimizer.safetensors"), &shapes)?
+            .into_iter()
+            .map(|(name, t)| Ok((name, t.f_to_device(device)?)))
+            .collect()
     }
 }
 
