@@ -28,6 +28,7 @@ mod model_config;
 mod objective;
 mod policy;
 mod random;
+mod schedule;
 #[cfg(feature = "torch")]
 mod torch;
 
@@ -41,5 +42,6 @@ pub use policy::{
     TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
+pub use schedule::{Decay, Schedule};
 #[cfg(feature = "torch")]
 pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
