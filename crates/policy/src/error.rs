@@ -61,6 +61,18 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file that is not the one its folder's checksums were made of.
+    #[error(
+        "{path}: holds {found}, but checksums.json says {expected}; if it was changed on purpose, delete checksums.json"
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Size and digest when it was written.
+        expected: String,
+        /// Size and digest now.
+        found: String,
+    },
     /// The loss or the gradient stopped being a number.
     #[error("{what} is {value} in this update; the weights were left as they were")]
     NotFinite {

@@ -28,6 +28,7 @@ mod model_config;
 mod objective;
 mod policy;
 mod random;
+mod safetensors_file;
 mod schedule;
 #[cfg(feature = "torch")]
 mod torch;
@@ -42,6 +43,7 @@ pub use policy::{
     TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
+pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
 pub use schedule::{Decay, Schedule};
 #[cfg(feature = "torch")]
 pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};

@@ -17,7 +17,11 @@ pub(crate) struct WarmStart<'a> {
 }
 
 impl<'a> WarmStart<'a> {
-    pub(crate) fn new(config: &'a WarmStartConfig, dataset: &'a Dataset, seed: u64) -> Result<Self> {
+    pub(crate) fn new(
+        config: &'a WarmStartConfig,
+        dataset: &'a Dataset,
+        seed: u64,
+    ) -> Result<Self> {
         let schedule = Schedule::new(config.learning_rate, config.warmup, config.schedule)?;
         Ok(Self {
             config,

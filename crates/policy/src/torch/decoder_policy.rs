@@ -9,7 +9,7 @@ use super::{
     batch::{Layout, PackedBatch, Row, micro_batches},
     checkpoint,
     decoder::{Decoder, Weights},
-    files::{read_json, write_json},
+    files::{FolderWriter, read_json, verify},
     generation, gguf_model, head,
     optimizer::{AdamW, clear_gradients},
     tokenizer::Tokenizer,
@@ -53,6 +53,13 @@ struct TrainingState {
     has_reference: bool,
 }
 
+/// Files of a checkpoint that a model is not read from.
+const TRAINING_FILES: [&str; 3] = [
+    "reference.safetensors",
+    "optimizer.safetensors",
+    "training.json",
+];
+
 /// One response token of a batch with its log-probability now, and under the reference.
 struct Token {
     row: usize,
@@ -92,6 +99,7 @@ impl DecoderPolicy {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        verify(folder, |name| !TRAINING_FILES.contains(&name))?;
         let model = ModelConfig::from_folder(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
         let shapes = Weights::shapes(&model);
@@ -375,26 +383,26 @@ impl Policy for DecoderPolicy {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        write_json(
-            &folder.join("config.json"),
-            &self.decoder.config().with_architecture(),
-        )?;
-        self.tokenizer.save(folder)?;
-        checkpoint::write(&folder.join("model.safetensors"), self.weights.iter())?;
+        let mut files = FolderWriter::new(folder);
+        files.json("config.json", &self.decoder.config().with_architecture())?;
+        self.tokenizer.save(&mut files)?;
+        files.tensors("model.safetensors", self.weights.iter())?;
         if let Some((weights, _)) = &self.reference {
-            checkpoint::write(&folder.join("reference.safetensors"), weights.iter())?;
+            files.tensors("reference.safetensors", weights.iter())?;
         }
         let (optimizer_steps, moments) = self.optimizer.state();
         let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
-        checkpoint::write(&folder.join("optimizer.safetensors"), moments)?;
+        files.tensors("optimizer.safetensors", moments)?;
         let state = TrainingState {
             optimizer_steps,
             has_reference: self.reference.is_some(),
         };
-        write_json(&folder.join("training.json"), &state)
+        files.json("training.json", &state)?;
+        files.finish()
     }
 
     fn restore(&mut self, folder: &Path) -> Result<()> {
+        verify(folder, |_| true)?;
         let shapes = Weights::shapes(self.decoder.config());
         let read = |name: &str| -> Result<Weights> {
             Ok(Weights::from_map(checkpoint::read(

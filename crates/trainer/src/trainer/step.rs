@@ -130,9 +130,7 @@ impl Trainer<'_> {
     fn learning_rate(&self) -> f64 {
         let config = &self.config.reinforcement;
         let by_data = self.state.steps + 1 + self.curriculum.steps_left(config.epochs) as u64;
-        let total = config
-            .max_steps
-            .map_or(by_data, |limit| limit.min(by_data));
+        let total = config.max_steps.map_or(by_data, |limit| limit.min(by_data));
         self.schedule.rate(self.state.steps, total)
     }
 
