@@ -94,6 +94,28 @@ pub enum Error {
     #[cfg(feature = "torch")]
     #[error("chat template: {0}")]
     ChatTemplate(#[from] minijinja::Error),
+    /// The hub did not give a file.
+    #[cfg(feature = "hub")]
+    #[error("cannot fetch {file} of {repo} from the Hugging Face hub")]
+    Hub {
+        /// The model.
+        repo: String,
+        /// The file.
+        file: String,
+        /// The cause.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A model on the hub without a file it cannot be loaded without.
+    #[cfg(feature = "hub")]
+    #[error("model {repo} at {revision} has no file {file}")]
+    NotOnHub {
+        /// The model.
+        repo: String,
+        /// The branch, tag or commit.
+        revision: String,
+        /// The file.
+        file: String,
+    },
     /// libtorch failed.
     #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]

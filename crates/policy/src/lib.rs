@@ -24,6 +24,8 @@
 mod config;
 mod error;
 mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod model_config;
 mod objective;
 mod policy;
@@ -36,6 +38,8 @@ mod torch;
 pub use config::{DecoderPolicyConfig, OptimizerConfig, TokenizerConfig};
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
+#[cfg(feature = "hub")]
+pub use hub::download_from_hub;
 pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
