@@ -231,9 +231,9 @@ mod tests {
     /// The bytes that `Range: bytes=first-last` asks for.
     fn part(bytes: &[u8], file: &str, headers: &[String]) -> Vec<u8> {
         let headers = headers.iter().map(|line| line.to_ascii_lowercase());
-        let range =
+        let mut range =
             headers.filter_map(|line| line.strip_prefix("range: bytes=").map(str::to_owned));
-        let range = range.last().unwrap();
+        let range = range.next_back().unwrap();
         let (first, last) = range.split_once('-').unwrap();
         let first: usize = first.parse().unwrap();
         let last = last.parse().unwrap_or(bytes.len() - 1);
@@ -284,7 +284,8 @@ mod tests {
             let mut names: Vec<String> = entries
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect();
-            (expected.sort(), names.sort());
+            expected.sort();
+            names.sort();
             assert_eq!(names, expected);
             for file in names {
                 let bytes = |folder: &Path| fs::read(folder.join(&file)).unwrap();

@@ -39,11 +39,13 @@ fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }
 
+/// A value of the metadata: key, type, bytes.
+type Given<'a> = (&'a str, u32, &'a [u8]);
 /// A tensor as a header lists it: name, dimensions, type, offset.
 type Listed<'a> = (&'a str, &'a [u64], u32, u64);
 
-/// A file with metadata of key, type and bytes, and 128 bytes of data.
-fn file(values: &[(&str, u32, &[u8])], tensors: &[Listed<'_>]) -> Vec<u8> {
+/// A file with 128 bytes of data.
+fn file(values: &[Given<'_>], tensors: &[Listed<'_>]) -> Vec<u8> {
     let mut bytes = b"GGUF\x03\0\0\0".to_vec();
     bytes.extend((tensors.len() as u64).to_le_bytes());
     bytes.extend((values.len() as u64).to_le_bytes());
@@ -137,7 +139,7 @@ fn metadata_that_lies_is_refused_with_its_place() {
     let array_of_one = [9u32.to_le_bytes().as_slice(), &1u64.to_le_bytes()].concat();
     let deep = array_of_one.repeat(9);
     let not_text = [2u64.to_le_bytes().as_slice(), b"\xFF\xFE"].concat();
-    let cases: [(&[(&str, u32, &[u8])], &str); 8] = [
+    let cases: [(&[Given<'_>], &str); 8] = [
         (
             &[("a", 77, &[])],
             "byte 37: has a value of the unknown type 77",

@@ -514,6 +514,22 @@ mod tests {
     }
 
     #[test]
+    fn schedules_are_the_sections_own_unless_given() {
+        let warm = "steps = 9\ndemonstrations = 1\ndrills = 0\nlearning_rate = 1.0\nwarmup = 4\n";
+        let read = |more: &str| toml::from_str::<WarmStartConfig>(&format!("{warm}{more}"));
+        let linear = Decay::Linear { final_share: 0.0 };
+        assert_eq!(read("").unwrap().schedule, linear);
+        let cosine = read("schedule = { kind = 'cosine', final_share = 0.1 }").unwrap();
+        assert_eq!(cosine.schedule, Decay::Cosine { final_share: 0.1 });
+        let unknown = read("schedule = { kind = 'constant', final_share = 0.1 }");
+        assert!(unknown.unwrap_err().message().contains("final_share"));
+        let reinforcement = "epochs = 1\nsamples = 2\ntemperature = 1.0\nmax_new_tokens = 8\nmini_batches = 1\n\
+                             learning_rate = 1.0\nwarmup = 5";
+        let read: ReinforcementConfig = toml::from_str(reinforcement).unwrap();
+        assert_eq!(read.schedule, Decay::Constant {});
+    }
+
+    #[test]
     fn overrides_reach_into_sections() {
         let mut table: Table = toml::from_str("a = 1\n[b]\nc = 'x'").unwrap();
         for given in ["a=2", "b.c = y", "b.d.e=[1, 2]"] {
