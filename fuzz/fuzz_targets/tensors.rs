@@ -15,9 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
     match format % 2 {
         0 => {
             if let Ok(file) = GgufFile::open(file.path()) {
-                for (name, tensor) in file.tensors() {
-                    let numbers = file.read(name).expect("it lies in the file");
-                    assert_eq!(numbers.len(), tensor.shape.iter().product());
+                for name in file.tensors().keys() {
+                    file.read(name).expect("it lies in the file");
                 }
             }
         }
