@@ -24,6 +24,6 @@ pub use bundle::Bundle;
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use libtorch::{Device, TORCH_VERSION, set_up};
-pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE};
+pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE, SMOLLM2};
 pub use tasks::{HELP, run};
 pub use wheel::Wheel;

@@ -3,10 +3,11 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::bundle::Bundle;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::libtorch::{self, Device};
-use crate::pins::MOVIELENS;
+use crate::pins::{MOVIELENS, SMOLLM2};
 use crate::progress::say;
 
 /// What `cargo xtask help` prints.
@@ -17,7 +18,7 @@ cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (5
 cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 GB on disk)
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
 cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
-cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...
+cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...; fetches SmolLM2-135M for one (93 MB, into data)
 cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, tests
 cargo xtask help              print this
 
@@ -71,15 +72,27 @@ fn train(config: &str, rest: &[&str], environment: &Environment) -> Result<()> {
 }
 
 fn movielens(rest: &[&str], environment: &Environment) -> Result<()> {
-    let folder = environment.root.join("data/ml-100k");
-    if !MOVIELENS.is_installed(&folder) {
-        MOVIELENS.install(environment, &folder)?;
-    }
+    fetch(&MOVIELENS, "data/ml-100k", environment)?;
     train("configs/movielens.toml", rest, environment)
+}
+
+fn fetch(bundle: &Bundle, folder: &str, environment: &Environment) -> Result<()> {
+    let folder = environment.root.join(folder);
+    match bundle.is_installed(&folder) {
+        true => Ok(()),
+        false => bundle.install(environment, &folder),
+    }
 }
 
 fn test(rest: &[&str], environment: &Environment) -> Result<()> {
     libtorch::set_up(environment, Device::Cpu)?;
+    // Without a network all other tests still run.
+    if let Err(error) = fetch(&SMOLLM2, "data/smollm2", environment) {
+        say(format_args!(
+            "{} was not fetched, its test is skipped: {error}",
+            SMOLLM2.name
+        ));
+    }
     hand_over(cargo(
         &[&["test", "--workspace"], rest].concat(),
         environment,

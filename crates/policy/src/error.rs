@@ -64,6 +64,18 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file that is not the one its folder's checksums were made of.
+    #[error(
+        "{path}: holds {found}, but checksums.json says {expected}; if it was changed on purpose, delete checksums.json"
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Size and digest when it was written.
+        expected: String,
+        /// Size and digest now.
+        found: String,
+    },
     /// The loss or the gradient stopped being a number.
     #[error("{what} is {value} in this update; the weights were left as they were")]
     NotFinite {
@@ -85,6 +97,28 @@ pub enum Error {
     #[cfg(feature = "torch")]
     #[error("chat template: {0}")]
     ChatTemplate(#[from] minijinja::Error),
+    /// The hub did not give a file.
+    #[cfg(feature = "hub")]
+    #[error("cannot fetch {file} of {repo} from the Hugging Face hub")]
+    Hub {
+        /// The model.
+        repo: String,
+        /// The file.
+        file: String,
+        /// The cause.
+        source: Box<hf_hub::api::sync::ApiError>,
+    },
+    /// A model on the hub without a file it cannot be loaded without.
+    #[cfg(feature = "hub")]
+    #[error("model {repo} at {revision} has no file {file}")]
+    NotOnHub {
+        /// The model.
+        repo: String,
+        /// The branch, tag or commit.
+        revision: String,
+        /// The file.
+        file: String,
+    },
     /// libtorch failed.
     #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]

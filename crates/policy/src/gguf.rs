@@ -64,6 +64,8 @@ pub struct GgufFile {
 
 const MAGIC: [u8; 4] = *b"GGUF";
 const DEFAULT_ALIGNMENT: u64 = 32;
+/// A huge page; files align to less.
+const MAX_ALIGNMENT: u64 = 1 << 30;
 /// Arrays within arrays within arrays: no writer goes so deep.
 const MAX_DEPTH: usize = 4;
 /// Dimensions of a tensor, as in ggml.
@@ -89,33 +91,38 @@ impl GgufFile {
             len,
         };
         let (metadata, listed) = header.read()?;
-        let alignment = match metadata.get("general.alignment") {
-            None => DEFAULT_ALIGNMENT,
-            Some(GgufValue::Unsigned(value)) if value.is_power_of_two() => *value,
-            Some(other) => {
-                return Err(header.fault(format!(
-                    "general.alignment must be a power of 2, got {other:?}"
-                )));
-            }
-        };
+        let alignment = header.alignment(&metadata)?;
         let start = header.at.next_multiple_of(alignment);
-        let mut tensors = BTreeMap::new();
-        for (name, tensor) in listed {
-            let tensor = tensor
-                .place(start, len)
-                .map_err(|what| Error::InvalidTensor {
-                    path: path.to_owned(),
-                    name: name.clone(),
-                    what,
-                })?;
-            tensors.insert(name, tensor);
-        }
-        Ok(Self {
+        let mut open = Self {
             path: path.to_owned(),
             file,
             metadata,
-            tensors,
-        })
+            tensors: BTreeMap::new(),
+        };
+        for (name, tensor) in listed {
+            let tensor = tensor
+                .place(start, alignment, len)
+                .map_err(|what| open.fault(&name, what))?;
+            if open.tensors.insert(name.clone(), tensor).is_some() {
+                return Err(open.fault(&name, "is listed twice"));
+            }
+        }
+        open.check_overlap()?;
+        Ok(open)
+    }
+
+    fn check_overlap(&self) -> Result<()> {
+        let mut places: Vec<_> = self.tensors.iter().collect();
+        places.sort_by_key(|(_, tensor)| (tensor.offset, tensor.len));
+        for pair in places.windows(2) {
+            let [(before, first), (name, second)] = pair else {
+                continue;
+            };
+            if first.offset + first.len as u64 > second.offset {
+                return Err(self.fault(name, format!("overlaps tensor {before}")));
+            }
+        }
+        Ok(())
     }
 
     /// The file's path.
@@ -169,7 +176,7 @@ struct Listed {
 }
 
 impl Listed {
-    fn place(self, start: u64, file_len: u64) -> Result<GgufTensor, String> {
+    fn place(self, start: u64, alignment: u64, file_len: u64) -> Result<GgufTensor, String> {
         let kind = GgmlType::from_code(self.kind)
             .ok_or_else(|| format!("has the unsupported type {}", self.kind))?;
         let numbers = self
@@ -184,6 +191,12 @@ impl Listed {
                 self.shape
             ));
         };
+        if !self.offset.is_multiple_of(alignment) {
+            let offset = self.offset;
+            return Err(format!(
+                "begins at byte {offset} of the data, not at a multiple of {alignment}"
+            ));
+        }
         let end = (numbers / block)
             .checked_mul(kind.block_bytes() as u64)
             .and_then(|len| Some((len, start.checked_add(self.offset)?.checked_add(len)?)));
@@ -229,10 +242,28 @@ impl Header<'_> {
             let key = self.text()?;
             let kind = self.u32()?;
             let value = self.value(kind, 0)?;
+            if metadata.contains_key(&key) {
+                return Err(self.fault(format!("{key} is given twice")));
+            }
             metadata.insert(key, value);
         }
         let listed = (0..tensors).map(|_| self.tensor()).collect::<Result<_>>()?;
         Ok((metadata, listed))
+    }
+
+    /// What every offset is a multiple of.
+    fn alignment(&self, metadata: &BTreeMap<String, GgufValue>) -> Result<u64> {
+        match metadata.get("general.alignment") {
+            None => Ok(DEFAULT_ALIGNMENT),
+            Some(GgufValue::Unsigned(value))
+                if value.is_power_of_two() && *value <= MAX_ALIGNMENT =>
+            {
+                Ok(*value)
+            }
+            Some(other) => Err(self.fault(format!(
+                "general.alignment must be a power of 2 up to {MAX_ALIGNMENT}, got {other:?}"
+            ))),
+        }
     }
 
     fn tensor(&mut self) -> Result<(String, Listed)> {

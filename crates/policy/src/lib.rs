@@ -24,10 +24,14 @@
 mod config;
 mod error;
 mod gguf;
+#[cfg(feature = "hub")]
+mod hub;
 mod model_config;
 mod objective;
 mod policy;
 mod random;
+mod safetensors_file;
+mod schedule;
 #[cfg(feature = "torch")]
 mod torch;
 
@@ -36,6 +40,8 @@ pub use config::{
 };
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
+#[cfg(feature = "hub")]
+pub use hub::download_from_hub;
 pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
@@ -43,5 +49,7 @@ pub use policy::{
     SupervisedStats, TokenScores, TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
+pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
+pub use schedule::{Decay, Schedule};
 #[cfg(feature = "torch")]
 pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};

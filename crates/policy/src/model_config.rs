@@ -74,6 +74,11 @@ pub enum RopeScaling {
     },
 }
 
+/// Sizes stay below it, so that the product of two is a number of weights that can be counted.
+const MAX_SIZE: usize = 1 << 31;
+/// Tensors are listed before any is read, so there cannot be as many as a file likes to claim.
+const MAX_LAYERS: usize = 4096;
+
 fn default_initializer_range() -> f64 {
     0.02
 }
@@ -110,7 +115,8 @@ impl ModelConfig {
         };
         let mut json: Value = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
         unify_rope(&mut json);
-        let config: Self = serde_json::from_value(json).map_err(|e| fault(e.to_string()))?;
+        let config: Self =
+            serde_path_to_error::deserialize(json).map_err(|e| fault(e.to_string()))?;
         for (name, allowed) in fixed() {
             if let Some(value) = config.rest.get(name).filter(|v| **v != allowed) {
                 return Err(fault(format!("{name} must be {allowed}, got {value}")));
@@ -160,8 +166,14 @@ impl ModelConfig {
             ("num_key_value_heads", self.num_key_value_heads),
             ("max_position_embeddings", self.max_position_embeddings),
         ] {
-            check(value >= 1, name, value, "at least 1")?;
+            check((1..MAX_SIZE).contains(&value), name, value, "in [1, 2^31)")?;
         }
+        check(
+            self.num_hidden_layers <= MAX_LAYERS,
+            "num_hidden_layers",
+            self.num_hidden_layers,
+            "in [1, 4096]",
+        )?;
         check(
             self.num_attention_heads
                 .is_multiple_of(self.num_key_value_heads),
@@ -177,22 +189,22 @@ impl ModelConfig {
         )?;
         let head = self.head_width();
         check(
-            head >= 2 && head.is_multiple_of(2),
+            (2..MAX_SIZE).contains(&head) && head.is_multiple_of(2),
             "head_dim",
             head,
-            "even and at least 2",
+            "even and in [2, 2^31)",
         )?;
         check(
-            self.rms_norm_eps > 0.0,
+            self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite(),
             "rms_norm_eps",
             self.rms_norm_eps,
-            "above 0",
+            "above 0 and finite",
         )?;
         check(
-            self.rope_theta > 1.0,
+            self.rope_theta > 1.0 && self.rope_theta.is_finite(),
             "rope_theta",
             self.rope_theta,
-            "above 1",
+            "above 1 and finite",
         )?;
         self.rope_scaling
             .as_ref()
@@ -339,9 +351,58 @@ mod tests {
                 serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 0.0 } }),
                 "rope_scaling.factor must be above 0",
             ),
+            (
+                serde_json::json!({ "hidden_size": -8 }),
+                "hidden_size: invalid value: integer `-8`",
+            ),
+            (
+                serde_json::json!({ "hidden_size": 8.5 }),
+                "hidden_size: invalid type: floating point `8.5`",
+            ),
+            (
+                serde_json::json!({ "vocab_size": null }),
+                "vocab_size: invalid type: null",
+            ),
+            (
+                serde_json::json!({ "num_key_value_heads": 0 }),
+                "num_key_value_heads must be in [1, 2^31), got 0",
+            ),
+            (
+                serde_json::json!({ "vocab_size": u64::MAX }),
+                "vocab_size must be in [1, 2^31), got 18446744073709551615",
+            ),
+            (
+                serde_json::json!({ "num_hidden_layers": 1_000_000_000 }),
+                "num_hidden_layers must be in [1, 4096], got 1000000000",
+            ),
+            (
+                serde_json::json!({ "head_dim": 1u64 << 62 }),
+                "head_dim must be even and in [2, 2^31), got",
+            ),
+            (
+                serde_json::json!({ "rms_norm_eps": -1e-5 }),
+                "rms_norm_eps must be above 0 and finite, got -0.00001",
+            ),
         ] {
             let refused = read(changes).unwrap_err().to_string();
             assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_missing_field_and_a_broken_line_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, expected) in [
+            (r#"{"model_type": "llama"}"#, "missing field `vocab_size`"),
+            ("[]", "invalid type: sequence, expected struct ModelConfig"),
+            ("{\n\"vocab_size\": 1e999}", "number out of range at line 2"),
+            ("{", "EOF while parsing an object at line 1"),
+        ] {
+            fs::write(folder.path().join("config.json"), text).unwrap();
+            let refused = ModelConfig::from_folder(folder.path()).unwrap_err();
+            let refused = refused.to_string();
+            assert!(refused.contains(expected), "{refused}");
+            assert!(refused.contains("config.json: "), "{refused}");
         }
     }
 

@@ -356,6 +356,12 @@ fn a_checkpoint_of_another_shape_is_named() {
     let before = sample(&mut policy, 0.0);
     let refused = policy.restore(folder.path());
     assert!(
+        matches!(&refused, Err(Error::Checksum { path: p, .. }) if *p == path),
+        "{refused:?}"
+    );
+    std::fs::remove_file(folder.path().join("checksums.json")).unwrap();
+    let refused = policy.restore(folder.path());
+    assert!(
         matches!(&refused, Err(Error::InvalidFile { path: p, .. }) if *p == path),
         "{refused:?}"
     );

@@ -8,7 +8,7 @@ use std::{
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::CurriculumConfig;
 use rerec_datasets::{MovieLensConfig, WorldConfig};
-use rerec_policy::{DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
+use rerec_policy::{Decay, DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
 use rerec_rewards::{DualGraphConfig, LightGcnConfig, RewardBreakdown, SimilarityConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -152,10 +152,18 @@ pub struct WarmStartConfig {
     pub demonstrations: usize,
     /// Drills a step.
     pub drills: usize,
-    /// Peak learning rate; it rises over `warmup` steps and falls linearly to 0. Above 0.
+    /// Peak learning rate; it rises over `warmup` steps and falls as `schedule` says. Above 0.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises.
     pub warmup: u64,
+    /// How the learning rate falls over the steps: `{ kind = "linear" }` (default), `"cosine"` or `"constant"`; the first two with
+    /// a `final_share` of the peak in [0, 1], default 0.
+    #[serde(default = "default_warm_start_schedule")]
+    pub schedule: Decay,
+}
+
+fn default_warm_start_schedule() -> Decay {
+    Decay::Linear { final_share: 0.0 }
 }
 
 /// From rewards to advantages.
@@ -236,16 +244,24 @@ pub struct ReinforcementConfig {
     pub max_new_tokens: usize,
     /// Updates that a step's rollouts are split into, by whole queries. At least 1.
     pub mini_batches: usize,
-    /// Learning rate after `warmup` steps. Above 0.
+    /// Peak learning rate; it rises over `warmup` steps and falls as `schedule` says. Above 0.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises.
     pub warmup: u64,
+    /// How the learning rate falls, as in the warm start; default `{ kind = "constant" }`. The end of the run is where the curriculum's
+    /// epochs or `max_steps` put it as far as is known at each step.
+    #[serde(default = "default_reinforcement_schedule")]
+    pub schedule: Decay,
     /// Metric of the curriculum. Default `reward`.
     #[serde(default)]
     pub curriculum_metric: CurriculumMetric,
     /// Steps between checkpoints. Default 10, at least 1.
     #[serde(default = "default_checkpoint_every")]
     pub checkpoint_every: u64,
+}
+
+fn default_reinforcement_schedule() -> Decay {
+    Decay::Constant {}
 }
 
 fn default_checkpoint_every() -> u64 {
@@ -350,6 +366,13 @@ impl TrainConfig {
             "at least 1",
         )?;
         let positive = |x: f64| x > 0.0 && x.is_finite();
+        for (name, schedule) in [
+            ("warm_start.schedule.final_share", warm.schedule),
+            ("reinforcement.schedule.final_share", rl.schedule),
+        ] {
+            let share = schedule.final_share();
+            check((0.0..=1.0).contains(&share), name, share, "in [0, 1]")?;
+        }
         check(
             warm.demonstrations >= 1,
             "warm_start.demonstrations",
@@ -488,6 +511,22 @@ mod tests {
         let read: BTreeMap<String, CurriculumMetric> =
             toml::from_str("a = 'ndcg'\nb = { term = 'novelty' }").unwrap();
         assert_eq!(read["b"], term("novelty"));
+    }
+
+    #[test]
+    fn schedules_are_the_sections_own_unless_given() {
+        let warm = "steps = 9\ndemonstrations = 1\ndrills = 0\nlearning_rate = 1.0\nwarmup = 4\n";
+        let read = |more: &str| toml::from_str::<WarmStartConfig>(&format!("{warm}{more}"));
+        let linear = Decay::Linear { final_share: 0.0 };
+        assert_eq!(read("").unwrap().schedule, linear);
+        let cosine = read("schedule = { kind = 'cosine', final_share = 0.1 }").unwrap();
+        assert_eq!(cosine.schedule, Decay::Cosine { final_share: 0.1 });
+        let unknown = read("schedule = { kind = 'constant', final_share = 0.1 }");
+        assert!(unknown.unwrap_err().message().contains("final_share"));
+        let reinforcement = "epochs = 1\nsamples = 2\ntemperature = 1.0\nmax_new_tokens = 8\nmini_batches = 1\n\
+                             learning_rate = 1.0\nwarmup = 5";
+        let read: ReinforcementConfig = toml::from_str(reinforcement).unwrap();
+        assert_eq!(read.schedule, Decay::Constant {});
     }
 
     #[test]

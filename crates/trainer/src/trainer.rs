@@ -8,7 +8,7 @@ use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use rerec_curriculum::{Curriculum, QuerySpec};
 use rerec_datasets::{Dataset, Query};
-use rerec_policy::{Objective, Policy, SupervisedStats};
+use rerec_policy::{Objective, Policy, Schedule, SupervisedStats};
 use rerec_rewards::{ItemIndex, Reward};
 
 use self::evaluate::by_class;
@@ -60,6 +60,7 @@ pub struct Trainer<'a> {
     curriculum: Curriculum,
     crediter: Crediter,
     objective: Objective,
+    schedule: Schedule,
     queries: HashMap<&'a str, PreparedQuery<'a>>,
     metrics: JsonLines,
     rollouts: JsonLines,
@@ -159,7 +160,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn warm_start(&mut self, observer: &mut dyn Observer) -> Step<()> {
-        let lessons = WarmStart::new(&self.config.warm_start, self.task.dataset, self.config.seed);
+        let lessons = WarmStart::new(&self.config.warm_start, self.task.dataset, self.config.seed)?;
         let total = self.config.warm_start.steps;
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
@@ -226,6 +227,7 @@ impl<'a> Trainer<'a> {
 struct Parts<'a> {
     crediter: Crediter,
     objective: Objective,
+    schedule: Schedule,
     queries: HashMap<&'a str, PreparedQuery<'a>>,
 }
 
@@ -240,9 +242,11 @@ impl<'a> Parts<'a> {
         let queries = all
             .map(|query| Ok((query.id.as_str(), PreparedQuery::new(query, task.dataset)?)))
             .collect::<Result<_>>()?;
+        let rl = &config.reinforcement;
         Ok(Self {
             crediter: Crediter::new(&config.advantage, &task.dataset.catalogue)?,
             objective: Objective::new(config.objective.clone())?,
+            schedule: Schedule::new(rl.learning_rate, rl.warmup, rl.schedule)?,
             queries,
         })
     }
@@ -264,6 +268,7 @@ impl<'a> Parts<'a> {
         let Self {
             crediter,
             objective,
+            schedule,
             queries,
         } = self;
         Ok(Trainer {
@@ -274,6 +279,7 @@ impl<'a> Parts<'a> {
             curriculum,
             crediter,
             objective,
+            schedule,
             queries,
             metrics,
             rollouts,

@@ -2,9 +2,9 @@
 
 use rand::seq::SliceRandom;
 use rerec_datasets::Dataset;
-use rerec_policy::{SupervisedExample, random_stream};
+use rerec_policy::{Schedule, SupervisedExample, random_stream};
 
-use crate::WarmStartConfig;
+use crate::{WarmStartConfig, error::Result};
 
 /// Demonstrations and drills in seeded order. A step's batch depends on its number alone, so that a resumed
 /// run sees what it would have seen.
@@ -13,15 +13,22 @@ pub(crate) struct WarmStart<'a> {
     config: &'a WarmStartConfig,
     dataset: &'a Dataset,
     seed: u64,
+    schedule: Schedule,
 }
 
 impl<'a> WarmStart<'a> {
-    pub(crate) fn new(config: &'a WarmStartConfig, dataset: &'a Dataset, seed: u64) -> Self {
-        Self {
+    pub(crate) fn new(
+        config: &'a WarmStartConfig,
+        dataset: &'a Dataset,
+        seed: u64,
+    ) -> Result<Self> {
+        let schedule = Schedule::new(config.learning_rate, config.warmup, config.schedule)?;
+        Ok(Self {
             config,
             dataset,
             seed,
-        }
+            schedule,
+        })
     }
 
     /// The examples of step `step`, counted from 0.
@@ -65,10 +72,7 @@ impl<'a> WarmStart<'a> {
         (first..first + count as u64).map(place).collect()
     }
 
-    /// The learning rate of step `step`: up over the warm-up, then linearly down to 0.
     pub(crate) fn learning_rate(&self, step: u64) -> f64 {
-        let rise = (step + 1) as f64 / self.config.warmup.max(1) as f64;
-        let fall = 1.0 - step as f64 / self.config.steps.max(1) as f64;
-        self.config.learning_rate * rise.min(1.0) * fall
+        self.schedule.rate(step, self.config.steps)
     }
 }

@@ -83,9 +83,9 @@ impl GgmlType {
                 Self::F32 => out.push(f32::from_le_bytes([block[0], block[1], block[2], block[3]])),
                 Self::F16 => out.push(half(block, 0)),
                 Self::BF16 => out.push(bf16::from_le_bytes([block[0], block[1]]).to_f32()),
-                Self::Q4_0 => nibbles(half(block, 0), -8.0, 0.0, &block[2..], out),
+                Self::Q4_0 => nibbles(half(block, 0), -8.0, NOTHING, &block[2..], out),
                 Self::Q4_1 => nibbles(half(block, 0), 0.0, half(block, 2), &block[4..], out),
-                Self::Q5_0 => fives(half(block, 0), -16.0, 0.0, &block[2..], out),
+                Self::Q5_0 => fives(half(block, 0), -16.0, NOTHING, &block[2..], out),
                 Self::Q5_1 => fives(half(block, 0), 0.0, half(block, 2), &block[4..], out),
                 Self::Q8_0 => {
                     let scale = half(block, 0);
@@ -99,6 +99,9 @@ impl GgmlType {
         numbers
     }
 }
+
+/// Added to a number it leaves it as it is; 0 would turn -0 into 0.
+const NOTHING: f32 = -0.0;
 
 fn half(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()

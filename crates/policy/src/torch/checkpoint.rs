@@ -1,74 +1,99 @@
 //! Tensors in safetensors files.
 
 use std::{
-    borrow::Cow,
+    cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    fs::{self, File},
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use safetensors::{
     Dtype,
-    tensor::{Metadata, View},
+    tensor::{Metadata, TensorInfo},
 };
 use serde::Deserialize;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use crate::error::{Error, Result};
+use super::files::{FolderWriter, PartialFile, read_json};
+use crate::{
+    SafetensorsFile,
+    error::{Error, Result},
+};
 
-/// One f32 tensor, ready to be written.
-struct Plain {
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Plain {
-    fn new(tensor: &Tensor) -> Result<Self> {
-        let tensor = tensor.f_detach()?.f_contiguous()?;
-        let count = tensor.numel();
-        let mut bytes = vec![0; count * size_of::<f32>()];
-        tensor.f_copy_data_u8(&mut bytes, count)?;
-        Ok(Self {
-            shape: tensor.size().iter().map(|&d| d as usize).collect(),
-            bytes,
+impl FolderWriter<'_> {
+    /// Writes tensors by name, f32, bf16 or f16 as they are, without a copy of more than a piece of one.
+    pub(super) fn tensors<'a>(
+        &mut self,
+        name: &str,
+        tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+    ) -> Result<()> {
+        self.write(name, |file| {
+            let mut entries = tensors
+                .map(|(name, tensor)| Ok((name, dtype(file, name, tensor)?, tensor)))
+                .collect::<Result<Vec<_>>>()?;
+            // Behind wider numbers, narrower ones are aligned too.
+            entries.sort_by_key(|&(name, dtype, _)| (Reverse(dtype.bitsize()), name));
+            put_header(file, &entries)?;
+            entries.iter().try_for_each(|(.., t)| put_numbers(file, t))
         })
     }
 }
 
-impl View for &Plain {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
+fn dtype(file: &PartialFile, name: &str, tensor: &Tensor) -> Result<Dtype> {
+    match tensor.f_kind()? {
+        Kind::Float => Ok(Dtype::F32),
+        Kind::BFloat16 => Ok(Dtype::BF16),
+        Kind::Half => Ok(Dtype::F16),
+        other => Err(Error::InvalidTensor {
+            path: file.path().to_owned(),
+            name: name.to_owned(),
+            what: format!("is {other:?}, expected Float, BFloat16 or Half"),
+        }),
     }
 }
 
-/// Writes f32 tensors by name.
-pub(super) fn write<'a>(
-    path: &Path,
-    tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
-) -> Result<()> {
-    let plain: BTreeMap<&str, Plain> = tensors
-        .map(|(name, t)| Ok((name, Plain::new(t)?)))
-        .collect::<Result<_>>()?;
+/// Length and text of the header, padded to multiples of 8 bytes.
+fn put_header(file: &mut PartialFile, entries: &[(&str, Dtype, &Tensor)]) -> Result<()> {
+    let mut end = 0;
+    let mut info = |&(name, dtype, tensor): &(&str, Dtype, &Tensor)| {
+        let begin = end;
+        end += tensor.numel() * dtype.bitsize() / 8;
+        let info = TensorInfo {
+            dtype,
+            shape: tensor.size().iter().map(|&d| d as usize).collect(),
+            data_offsets: (begin, end),
+        };
+        (name.to_owned(), info)
+    };
+    let infos = entries.iter().map(&mut info).collect();
     // Readers elsewhere ask which framework's layout it is.
     let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(&plain, Some(format)).map_err(|e| Error::InvalidFile {
-        path: path.to_owned(),
-        what: e.to_string(),
-    })?;
-    fs::write(path, bytes).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })
+    let fault = |what: String| Error::InvalidFile {
+        path: file.path().to_owned(),
+        what,
+    };
+    let metadata = Metadata::new(Some(format), infos).map_err(|e| fault(e.to_string()))?;
+    let mut text = serde_json::to_vec(&metadata).map_err(|e| fault(e.to_string()))?;
+    text.resize(text.len().next_multiple_of(8), b' ');
+    file.put(&(text.len() as u64).to_le_bytes())?;
+    file.put(&text)
+}
+
+/// Numbers that are copied out of a tensor at a time.
+const PIECE: usize = 1 << 20;
+
+fn put_numbers(file: &mut PartialFile, tensor: &Tensor) -> Result<()> {
+    let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
+    let (count, width) = (flat.numel(), flat.f_kind()?.elt_size_in_bytes());
+    let mut bytes = vec![0; count.min(PIECE) * width];
+    for start in (0..count).step_by(PIECE) {
+        let len = PIECE.min(count - start);
+        let bytes = &mut bytes[..len * width];
+        flat.f_narrow(0, start as i64, len as i64)?
+            .f_to_device(Device::Cpu)?
+            .f_copy_data_u8(bytes, len)?;
+        file.put(bytes)?;
+    }
+    Ok(())
 }
 
 /// Reads exactly the tensors of `shapes` from one file, as f32.
@@ -77,12 +102,12 @@ pub(super) fn write<'a>(
 /// [`Error::Io`], [`Error::InvalidFile`], or [`Error::InvalidTensor`] for one that is missing, of another
 /// type or shape, or not asked for.
 pub(super) fn read(path: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
-    let file = TensorFile::open(path)?;
-    if let Some(extra) = file.names().find(|name| !shapes.contains_key(name)) {
-        return Err(file.fault(&extra, "is not part of the model".to_owned()));
+    let file = SafetensorsFile::open(path)?;
+    let mut names = file.tensors().keys();
+    if let Some(extra) = names.find(|name| !shapes.contains_key(*name)) {
+        return Err(file.tensor_fault(extra, "is not part of the model"));
     }
-    let one = |(name, shape): (&String, &Vec<i64>)| Ok((name.clone(), file.read(name, shape)?));
-    shapes.iter().map(one).collect()
+    read_all(&file, shapes)
 }
 
 /// Reads the tensors of `shapes` from a Hugging Face folder, whole or in shards, as f32. Tensors that are not asked for are
@@ -93,20 +118,19 @@ pub(super) fn read(path: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tens
 pub(super) fn read_model(folder: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
     let index = folder.join("model.safetensors.index.json");
     if !index.exists() {
-        let file = TensorFile::open(&folder.join("model.safetensors"))?;
-        let one = |(name, shape): (&String, &Vec<i64>)| Ok((name.clone(), file.read(name, shape)?));
-        return shapes.iter().map(one).collect();
+        let file = SafetensorsFile::open(&folder.join("model.safetensors"))?;
+        return read_all(&file, shapes);
     }
-    let shards = ShardIndex::read(&index)?;
-    let mut open: BTreeMap<&str, TensorFile> = BTreeMap::new();
+    let shards: ShardIndex = read_json(&index)?;
+    let mut open: BTreeMap<&str, SafetensorsFile> = BTreeMap::new();
     let mut tensors = BTreeMap::new();
     for (name, shape) in shapes {
         let shard = shards.shard_of(name, &index)?;
         if !open.contains_key(shard) {
-            open.insert(shard, TensorFile::open(&folder.join(shard))?);
+            open.insert(shard, SafetensorsFile::open(&folder.join(shard))?);
         }
         if let Some(file) = open.get(shard) {
-            tensors.insert(name.clone(), file.read(name, shape)?);
+            tensors.insert(name.clone(), read_one(file, name, shape)?);
         }
     }
     Ok(tensors)
@@ -115,6 +139,33 @@ pub(super) fn read_model(folder: &Path, shapes: &Shapes) -> Result<BTreeMap<Stri
 /// Shapes of tensors by name.
 type Shapes = BTreeMap<String, Vec<i64>>;
 
+fn read_all(file: &SafetensorsFile, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
+    let one =
+        |(name, shape): (&String, &Vec<i64>)| Ok((name.clone(), read_one(file, name, shape)?));
+    shapes.iter().map(one).collect()
+}
+
+fn read_one(file: &SafetensorsFile, name: &str, shape: &[i64]) -> Result<Tensor> {
+    let tensor = file.tensor(name)?;
+    let kind = match tensor.dtype {
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::F16 => Some(Kind::Half),
+        Dtype::BF16 => Some(Kind::BFloat16),
+        _ => None,
+    };
+    let fits = tensor
+        .shape
+        .iter()
+        .map(|&d| d as i64)
+        .eq(shape.iter().copied());
+    let Some(kind) = kind.filter(|_| fits) else {
+        let (dtype, got) = (tensor.dtype, &tensor.shape);
+        let what = format!("is {dtype} {got:?}, expected F32, F16 or BF16 {shape:?}");
+        return Err(file.tensor_fault(name, what));
+    };
+    Ok(Tensor::f_from_data_size(&file.read(name)?, shape, kind)?.f_to_kind(Kind::Float)?)
+}
+
 /// `model.safetensors.index.json`: which file holds which tensor.
 #[derive(Deserialize)]
 struct ShardIndex {
@@ -122,17 +173,6 @@ struct ShardIndex {
 }
 
 impl ShardIndex {
-    fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-            path: path.to_owned(),
-            what: e.to_string(),
-        })
-    }
-
     /// The file of a tensor, which lies in the index's own folder.
     fn shard_of(&self, name: &str, path: &Path) -> Result<&str> {
         let fault = |what: String| Error::InvalidTensor {
@@ -154,98 +194,67 @@ impl ShardIndex {
     }
 }
 
-/// A safetensors file whose tensors are read one at a time.
-struct TensorFile {
-    path: PathBuf,
-    file: File,
-    metadata: Metadata,
-    /// Where the tensors' bytes begin.
-    start: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Longest header that is read, as in the format's reference implementation.
-const MAX_HEADER: u64 = 100_000_000;
-
-impl TensorFile {
-    /// Opens a file and checks that header and size agree.
-    fn open(path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let fault = |what: String| Error::InvalidFile {
-            path: path.to_owned(),
-            what,
-        };
-        let file = File::open(path).map_err(io)?;
-        let len = file.metadata().map_err(io)?.len();
-        if len < 8 {
-            return Err(fault(format!("has {len} bytes, too few for a header")));
-        }
-        let mut size = [0; 8];
-        file.read_exact_at(&mut size, 0).map_err(io)?;
-        let size = u64::from_le_bytes(size);
-        if size > MAX_HEADER.min(len - 8) {
-            return Err(fault(format!(
-                "claims a header of {size} bytes, but has {len} bytes in all"
-            )));
-        }
-        let mut header = vec![0; size as usize];
-        file.read_exact_at(&mut header, 8).map_err(io)?;
-        let metadata: Metadata =
-            serde_json::from_slice(&header).map_err(|e| fault(format!("header: {e}")))?;
-        let expected = (8 + size).saturating_add(metadata.data_len() as u64);
-        if expected != len {
-            return Err(fault(format!(
-                "has {len} bytes, but its header describes {expected}"
-            )));
-        }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            metadata,
-            start: 8 + size,
-        })
+    fn shapes(tensors: &[(&str, Tensor)]) -> Shapes {
+        let shape = |(name, t): &(&str, Tensor)| ((*name).to_owned(), t.size());
+        tensors.iter().map(shape).collect()
     }
 
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.metadata.tensors().into_keys()
+    fn write(folder: &Path, tensors: &[(&str, Tensor)]) -> Result<()> {
+        let tensors = tensors.iter().map(|(name, t)| (*name, t));
+        FolderWriter::new(folder).tensors("t.safetensors", tensors)
     }
 
-    /// The tensor of that name as f32.
-    fn read(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
-        let info = self
-            .metadata
-            .info(name)
-            .ok_or_else(|| self.fault(name, "is missing".to_owned()))?;
-        let got: Vec<i64> = info.shape.iter().map(|&d| d as i64).collect();
-        let kind = match info.dtype {
-            Dtype::F32 => Some(Kind::Float),
-            Dtype::F16 => Some(Kind::Half),
-            Dtype::BF16 => Some(Kind::BFloat16),
-            _ => None,
-        };
-        let Some(kind) = kind.filter(|_| got == shape) else {
-            let dtype = info.dtype;
-            let expected = format!("expected F32, F16 or BF16 {shape:?}");
-            return Err(self.fault(name, format!("is {dtype:?} {got:?}, {expected}")));
-        };
-        let (begin, end) = info.data_offsets;
-        let mut bytes = vec![0; end - begin];
-        self.file
-            .read_exact_at(&mut bytes, self.start + begin as u64)
-            .map_err(|source| Error::Io {
-                path: self.path.clone(),
-                source,
-            })?;
-        Ok(Tensor::f_from_data_size(&bytes, shape, kind)?.f_to_kind(Kind::Float)?)
-    }
-
-    fn fault(&self, name: &str, what: String) -> Error {
-        Error::InvalidTensor {
-            path: self.path.clone(),
-            name: name.to_owned(),
-            what,
+    #[test]
+    fn every_kind_of_float_comes_back_as_f32_with_the_same_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let numbers = |kind| Tensor::arange(6, (kind, tch::Device::Cpu)) / 4;
+        let tensors = [
+            ("bf16", numbers(Kind::BFloat16)),
+            ("f16", numbers(Kind::Half).view([2, 3])),
+            ("f32", numbers(Kind::Float).view([3, 2]).tr()),
+            ("none", Tensor::zeros([0], (Kind::Float, tch::Device::Cpu))),
+            ("one", Tensor::from(0.5f32)),
+        ];
+        write(folder.path(), &tensors).unwrap();
+        let path = folder.path().join("t.safetensors");
+        let read = read(&path, &shapes(&tensors)).unwrap();
+        for (name, tensor) in &tensors {
+            assert_eq!(read[*name].kind(), Kind::Float);
+            assert_eq!(read[*name], tensor.to_kind(Kind::Float), "{name}");
         }
+        // The format's own implementation reads the same.
+        let bytes = std::fs::read(&path).unwrap();
+        let theirs = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(theirs.tensor("bf16").unwrap().dtype(), Dtype::BF16);
+        assert_eq!(theirs.tensor("f32").unwrap().shape(), [2, 3]);
+    }
+
+    #[test]
+    fn more_than_a_piece_is_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let count = PIECE as i64 + 3;
+        let long = [(
+            "long",
+            Tensor::arange(count, (Kind::Float, tch::Device::Cpu)),
+        )];
+        write(folder.path(), &long).unwrap();
+        let read = read(&folder.path().join("t.safetensors"), &shapes(&long)).unwrap();
+        assert_eq!(read["long"], long[0].1);
+    }
+
+    #[test]
+    fn other_numbers_are_refused_and_leave_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = [("w", Tensor::from_slice(&[1i64]))];
+        let refused = write(folder.path(), &whole).unwrap_err().to_string();
+        assert!(
+            refused.contains("tensor w is Int64, expected Float"),
+            "{refused}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -85,6 +85,7 @@ impl DecoderPolicy {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        storage::verify_model(folder)?;
         let model = ModelConfig::from_folder(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
         let tensors = checkpoint::read_model(folder, &Weights::shapes(&model))?;

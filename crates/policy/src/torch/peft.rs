@@ -8,7 +8,7 @@ use tch::Tensor;
 use super::{
     adapters::Adapters,
     checkpoint,
-    files::{read_json, write_json},
+    files::{FolderWriter, read_json, verify},
 };
 use crate::{
     LoraConfig,
@@ -57,14 +57,16 @@ pub(super) fn write(folder: &Path, adapters: &Adapters) -> Result<()> {
         "use_dora": false,
         "use_rslora": false,
     });
-    write_json(&folder.join(CONFIG), &config)?;
+    let mut files = FolderWriter::new(folder);
+    files.json(CONFIG, &config)?;
     let named: Vec<(String, &Tensor)> = adapters
         .by_name()
         .into_iter()
         .map(|(name, t)| (format!("{PREFIX}{name}"), t))
         .collect();
     let named = named.iter().map(|(name, t)| (name.as_str(), *t));
-    checkpoint::write(&folder.join(TENSORS), named)
+    files.tensors(TENSORS, named)?;
+    files.finish()
 }
 
 /// Tensors of the given names and shapes, written for adapters like those of `expected`.
@@ -73,6 +75,7 @@ pub(super) fn read(
     expected: &LoraConfig,
     shapes: &BTreeMap<String, Vec<i64>>,
 ) -> Result<BTreeMap<String, Tensor>> {
+    verify(folder, |name| [CONFIG, TENSORS].contains(&name))?;
     check(&folder.join(CONFIG), expected)?;
     let prefixed = shapes
         .iter()

@@ -17,7 +17,7 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel,
 };
 
-use super::files::{read_json, write_json};
+use super::files::{FolderWriter, read_json};
 use crate::{
     TokenizerConfig,
     error::{Error, Result, check},
@@ -184,7 +184,10 @@ impl Tokenizer {
             false => GenerationConfig::default(),
         };
         let path = folder.join("tokenizer.json");
-        let inner = HfTokenizer::from_file(&path).map_err(Error::Tokenizer)?;
+        let inner = HfTokenizer::from_file(&path).map_err(|e| Error::InvalidFile {
+            path: path.clone(),
+            what: e.to_string(),
+        })?;
         Self::assemble(inner, side_car, generation.eos_token_id, &path)
     }
 
@@ -202,13 +205,12 @@ impl Tokenizer {
     }
 
     /// Writes `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
-    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
-        self.inner
-            .save(folder.join("tokenizer.json"), false)
-            .map_err(Error::Tokenizer)?;
-        write_json(&folder.join("tokenizer_config.json"), &self.side_car)?;
+    pub(super) fn save(&self, files: &mut FolderWriter<'_>) -> Result<()> {
+        let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
+        files.text("tokenizer.json", &text)?;
+        files.json("tokenizer_config.json", &self.side_car)?;
         let stops = serde_json::json!({ "eos_token_id": self.stops });
-        write_json(&folder.join("generation_config.json"), &stops)
+        files.json("generation_config.json", &stops)
     }
 
     fn assemble(
@@ -217,11 +219,14 @@ impl Tokenizer {
         further_stops: StopIds,
         path: &Path,
     ) -> Result<Self> {
-        let end = side_car.eos_token.text();
-        let eos = inner.token_to_id(end).ok_or_else(|| Error::InvalidFile {
+        let fault = |what: String| Error::InvalidFile {
             path: path.to_owned(),
-            what: format!("token {end:?} is missing"),
-        })?;
+            what,
+        };
+        let end = side_car.eos_token.text();
+        let eos = inner
+            .token_to_id(end)
+            .ok_or_else(|| fault(format!("token {end:?} is missing")))?;
         let mut stops = vec![eos];
         stops.extend(match further_stops {
             StopIds::None => Vec::new(),
@@ -230,7 +235,7 @@ impl Tokenizer {
         });
         let mut seen = HashSet::new();
         stops.retain(|&id| seen.insert(id));
-        let bytes = token_bytes(&inner);
+        let bytes = token_bytes(&inner).map_err(fault)?;
         let chat = chat_environment(side_car.chat_template.as_ref())?;
         Ok(Self {
             inner,
@@ -358,7 +363,7 @@ fn decode_lossily(bytes: &[u8]) -> (String, Vec<u32>) {
 }
 
 /// The bytes of every id: none for special tokens, the text itself for other added ones.
-fn token_bytes(inner: &HfTokenizer) -> Vec<Vec<u8>> {
+fn token_bytes(inner: &HfTokenizer) -> Result<Vec<Vec<u8>>, String> {
     let alphabet = byte_level_alphabet();
     let added = inner.get_added_tokens_decoder();
     let of_vocabulary = |id| {
@@ -366,15 +371,21 @@ fn token_bytes(inner: &HfTokenizer) -> Vec<Vec<u8>> {
         let bytes = token.chars().filter_map(|c| alphabet.get(&c).copied());
         bytes.collect()
     };
-    let last = added.keys().copied().max().unwrap_or(0) as usize;
-    let ids = inner.get_vocab_size(true).max(last + 1) as u32;
-    (0..ids)
-        .map(|id| match added.get(&id) {
-            Some(token) if token.special => Vec::new(),
-            Some(token) => token.content.clone().into_bytes(),
-            None => of_vocabulary(id),
-        })
-        .collect()
+    let count = inner.get_vocab_size(true);
+    let last = added.keys().copied().max().unwrap_or(0);
+    // Ids may leave gaps, but memory is not set aside for whatever number stands there.
+    if last as usize >= 2 * count {
+        return Err(format!(
+            "an added token has the id {last}, but there are {count} tokens"
+        ));
+    }
+    let one = |id| match added.get(&id) {
+        Some(token) if token.special => Vec::new(),
+        Some(token) => token.content.clone().into_bytes(),
+        None => of_vocabulary(id),
+    };
+    let ids = count.max(last as usize + 1) as u32;
+    Ok((0..ids).map(one).collect())
 }
 
 /// Byte-level BPE writes each byte as a printable character: itself where it is one, else the next free

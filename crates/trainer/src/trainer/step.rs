@@ -126,10 +126,12 @@ impl Trainer<'_> {
         }
     }
 
+    /// The learning rate of the step under way, which the curriculum no longer counts among those left.
     fn learning_rate(&self) -> f64 {
         let config = &self.config.reinforcement;
-        let rise = (self.state.steps + 1) as f64 / config.warmup.max(1) as f64;
-        config.learning_rate * rise.min(1.0)
+        let by_data = self.state.steps + 1 + self.curriculum.steps_left(config.epochs) as u64;
+        let total = config.max_steps.map_or(by_data, |limit| limit.min(by_data));
+        self.schedule.rate(self.state.steps, total)
     }
 
     /// One update for each mini-batch of whole queries.

@@ -12,7 +12,7 @@ use crate::{
         adapters::Adapters,
         checkpoint,
         decoder::Weights,
-        files::{read_json, write_json},
+        files::{FolderWriter, read_json, verify},
         peft,
         tokenizer::Tokenizer,
     },
@@ -25,6 +25,13 @@ struct TrainingState {
     optimizer_steps: i32,
     has_reference: bool,
 }
+
+/// Files of a checkpoint that a model is not read from.
+const TRAINING_FILES: [&str; 3] = [
+    "reference.safetensors",
+    "optimizer.safetensors",
+    "training.json",
+];
 
 /// Folder of a checkpoint that holds its adapters.
 const ADAPTER: &str = "adapter";
@@ -60,7 +67,9 @@ impl DecoderPolicy {
         if let Some(adapters) = &self.adapters {
             adapters.merge_into(&weights)?;
         }
-        self.write_model(folder, &weights)
+        let mut files = FolderWriter::new(folder);
+        self.put_model(&mut files, &weights)?;
+        files.finish()
     }
 
     pub(super) fn restore_adapters(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
@@ -71,20 +80,18 @@ impl DecoderPolicy {
             .refresh(&trained_tensors(&self.weights, &self.adapters))
     }
 
-    fn write_model(&self, folder: &Path, weights: &Weights) -> Result<()> {
-        write_json(
-            &folder.join("config.json"),
-            &self.model().with_architecture(),
-        )?;
-        self.tokenizer.save(folder)?;
-        write_tensors(&folder.join("model.safetensors"), &weights.named()?)
+    fn put_model(&self, files: &mut FolderWriter<'_>, weights: &Weights) -> Result<()> {
+        files.json("config.json", &self.model().with_architecture())?;
+        self.tokenizer.save(files)?;
+        put_tensors(files, "model.safetensors", &weights.named()?)
     }
 
     pub(super) fn write_folder(&self, folder: &Path) -> Result<()> {
-        self.write_model(folder, &self.weights)?;
+        let mut files = FolderWriter::new(folder);
+        self.put_model(&mut files, &self.weights)?;
         let reference = self.reference.as_ref().and_then(|r| r.weights.as_ref());
         if let Some(weights) = reference {
-            write_tensors(&folder.join("reference.safetensors"), &weights.named()?)?;
+            put_tensors(&mut files, "reference.safetensors", &weights.named()?)?;
         }
         if let Some(adapters) = &self.adapters {
             let folder = folder.join(ADAPTER);
@@ -96,15 +103,17 @@ impl DecoderPolicy {
         }
         let moments: Vec<(String, &Tensor)> = self.optimizer.moments().collect();
         let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
-        checkpoint::write(&folder.join("optimizer.safetensors"), moments)?;
+        files.tensors("optimizer.safetensors", moments)?;
         let state = TrainingState {
             optimizer_steps: self.optimizer.steps(),
             has_reference: reference.is_some(),
         };
-        write_json(&folder.join("training.json"), &state)
+        files.json("training.json", &state)?;
+        files.finish()
     }
 
     pub(super) fn read_folder(&mut self, folder: &Path) -> Result<()> {
+        verify(folder, |_| true)?;
         let shapes = Weights::shapes(self.model());
         let place = (self.weights.kind(), self.decoder.place().1);
         let read = |name: &str, place| {
@@ -155,6 +164,15 @@ impl DecoderPolicy {
     }
 }
 
-fn write_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    checkpoint::write(path, tensors.iter().map(|(name, t)| (name.as_str(), t)))
+fn put_tensors(
+    files: &mut FolderWriter<'_>,
+    name: &str,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<()> {
+    files.tensors(name, tensors.iter().map(|(name, t)| (name.as_str(), t)))
+}
+
+/// Checks the files that a model is read from, where the folder lists what they held.
+pub(super) fn verify_model(folder: &Path) -> Result<()> {
+    verify(folder, |name| !TRAINING_FILES.contains(&name))
 }
