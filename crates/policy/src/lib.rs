@@ -44,4 +44,4 @@ pub use policy::{
 };
 pub use random::random_stream;
 #[cfg(feature = "torch")]
-pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
+pub use torch::{DecoderPolicy, Tokenizer, ops, set_threads, tune_allocator};
