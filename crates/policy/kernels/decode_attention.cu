@@ -15,7 +15,7 @@ constexpr int WARPS = 8;
 constexpr int HEAD_PACKS = HEAD / WIDTH;
 static_assert(HEAD % WIDTH == 0, "a head is a multiple of 16 bytes");
 
-constexpr int power_of_two(int n) { return n <= 1 ? 1 : 2 * power_of_two((n + 1) / 2); }
+__device__ constexpr int power_of_two(int n) { return n <= 1 ? 1 : 2 * power_of_two((n + 1) / 2); }
 
 // Lanes that share a key, packs that each has of it, keys that a warp looks at together, and how often before it moves on.
 constexpr int GROUP = power_of_two(HEAD_PACKS) < WARP ? power_of_two(HEAD_PACKS) : WARP;

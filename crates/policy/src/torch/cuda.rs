@@ -9,11 +9,11 @@
 //!
 //! ```text
 //! cargo xtask setup --cuda
-//! cargo test --package rerec-policy --features cuda cuda        # every kernel against its reference on the CPU
+//! cargo test --package rerec-policy --features cuda --test cuda_kernels    # against libtorch on the CPU
 //! cargo bench --package rerec-benches --features cuda --bench policy_kernels
 //! ```
 //!
-//! Without a GPU the first still compiles every kernel for sm_80 and sm_90, where it finds NVRTC. The bench prints for each
+//! The unit tests (`--lib`) need no GPU: they compile every kernel for sm_80 and sm_90, where they find NVRTC. The bench prints for each
 //! kernel the bytes that it has to move, divided by its time, and the fraction of the device's peak that this is: memory
 //! clock times bus width times two.
 #![allow(unsafe_code)]
@@ -61,9 +61,18 @@ pub(super) fn takes(tensors: &[&Tensor]) -> bool {
         && is_available()
 }
 
-/// Whether a gradient is to flow back: a leaf asks for one always, its views only where operations are recorded.
+/// Whether a gradient is to flow back.
 fn is_recorded(tensor: &Tensor) -> bool {
-    tensor.requires_grad() && tensor.f_alias().map_or(true, |view| view.requires_grad())
+    tensor.requires_grad() && is_recording()
+}
+
+fn is_recording() -> bool {
+    // SAFETY: sets a flag of this thread, which can be read in no other way, and puts it back.
+    unsafe {
+        let was = torch_sys::at_grad_set_enabled(0);
+        torch_sys::at_grad_set_enabled(was);
+        was != 0
+    }
 }
 
 /// A contiguous tensor of this shape, of the kind and device of `like`.

@@ -88,6 +88,8 @@ impl Build {
         let mut options = vec![
             format!("--gpu-architecture={architecture}"),
             "--std=c++17".to_owned(),
+            // What is below 2^-126 counts as 0, for two thirds of an exponential's instructions. Nothing else is less exact.
+            "--ftz=true".to_owned(),
             format!("--include-path={}", toolkit.include.display()),
         ];
         if self.bf16 {
@@ -155,17 +157,7 @@ mod tests {
     use crate::torch::cuda::library::toolkit;
 
     fn builds() -> impl Iterator<Item = Build> {
-        let attention = [(64, 1), (64, 3), (64, 4), (64, 7), (80, 1), (96, 8)];
-        let wide = [
-            (128, 2),
-            (128, 4),
-            (128, 5),
-            (128, 6),
-            (128, 7),
-            (128, 8),
-            (256, 8),
-        ];
-        let attention = attention.into_iter().chain(wide);
+        let attention = [(64, 3), (80, 1), (128, 7), (256, 8)];
         let attention = attention.map(|shape| (Source::DecodeAttention, Some(shape)));
         let others = [
             Source::RmsNorm,
