@@ -123,6 +123,39 @@ pub enum Error {
     #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// A tensor that a kernel cannot work on.
+    #[cfg(feature = "cuda")]
+    #[error("{name} is {got}, expected {expected}")]
+    InvalidTensorArgument {
+        /// The argument.
+        name: &'static str,
+        /// Kind, shape and device, or whatever else does not fit.
+        got: String,
+        /// What it has to be.
+        expected: String,
+    },
+    /// A kernel does not compile.
+    #[cfg(feature = "cuda")]
+    #[error("kernel {name} does not compile for {architecture}: {log}")]
+    Kernel {
+        /// The source.
+        name: &'static str,
+        /// The GPU's, such as `sm_90`.
+        architecture: String,
+        /// The compiler's words.
+        log: String,
+    },
+    /// Kernels cannot be compiled on this machine.
+    #[cfg(feature = "cuda")]
+    #[error("no CUDA kernels: {what}")]
+    NoCuda {
+        /// What is missing.
+        what: String,
+    },
+    /// The CUDA driver failed.
+    #[cfg(feature = "cuda")]
+    #[error("cuda: {0}")]
+    Cuda(#[from] cudarc::driver::DriverError),
 }
 
 /// The crate's result type.

@@ -52,4 +52,4 @@ pub use random::random_stream;
 pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
 pub use schedule::{Decay, Schedule};
 #[cfg(feature = "torch")]
-pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
+pub use torch::{DecoderPolicy, Tokenizer, ops, set_threads, tune_allocator};

@@ -3,6 +3,8 @@
 mod adapters;
 mod batch;
 mod checkpoint;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod decoder;
 mod decoder_policy;
 mod device;
@@ -10,7 +12,7 @@ mod files;
 mod generation;
 mod gguf_model;
 mod head;
-mod ops;
+pub mod ops;
 mod optimizer;
 mod peft;
 mod process;

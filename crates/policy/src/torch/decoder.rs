@@ -12,7 +12,12 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor, no_grad};
 
-use self::{attention::Attention, leaves::Source, linear::Linear, rotary::Rotary};
+use self::{
+    attention::Attention,
+    leaves::Source,
+    linear::Linear,
+    rotary::{Rotary, Turns},
+};
 pub(crate) use self::{
     cache::{KvCache, PromptCache},
     leaves::{F32, Gradients, Leaf, Trained},
@@ -60,7 +65,7 @@ struct Layer {
 #[derive(Debug)]
 struct Pass<'a> {
     layout: &'a Layout,
-    rotary: Rotary,
+    rotary: Turns,
     dropout: Option<Dropout>,
 }
 

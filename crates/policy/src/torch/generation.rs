@@ -9,7 +9,7 @@ use tch::{Tensor, no_grad};
 use super::{
     batch::Layout,
     decoder::{Decoder, KvCache, PromptCache},
-    sampler::draw,
+    ops,
     tokenizer::Tokenizer,
 };
 use crate::{
@@ -237,23 +237,23 @@ impl<'a> Generator<'a> {
     fn sample(&mut self, active: &Active) -> Result<()> {
         let alive = &active.rows;
         let logits = self.without_early_ends(&active.logits, alive)?;
-        let log_probs = self.sampling.distribution(&logits, |row| {
+        let seen = |row: usize| {
             let response = &self.responses[alive[row]];
             let prompt = self.prompts[response.prompt].iter();
-            prompt
-                .chain(&response.ids)
-                .map(|&id| i64::from(id))
-                .collect()
-        })?;
-        let chosen = if self.sampling.temperature > 0.0 {
-            let uniform = |&row: &usize| self.responses[row].random.random();
-            draw(&log_probs, &alive.iter().map(uniform).collect::<Vec<_>>())?
-        } else {
-            log_probs.f_argmax(-1, true)?
+            let all = prompt.chain(&response.ids);
+            all.map(|&id| i64::from(id)).collect()
         };
-        let ids = Vec::<i64>::try_from(&chosen.f_view([-1])?)?;
-        let log_probs =
-            Vec::<f32>::try_from(&log_probs.f_gather(-1, &chosen, false)?.f_view([-1])?)?;
+        let logits = self.sampling.shaped(&logits, seen)?;
+        let uniform = |&row: &usize| self.responses[row].random.random();
+        let uniform: Vec<f32> = match self.sampling.temperature {
+            0.0 => vec![0.0; alive.len()],
+            _ => alive.iter().map(uniform).collect(),
+        };
+        let uniform = Tensor::f_from_slice(&uniform)?.f_to_device(logits.device())?;
+        let temperature = self.sampling.remaining_temperature();
+        let (ids, log_probs) = ops::draw(&logits, &uniform, temperature)?;
+        let ids = Vec::<i64>::try_from(&ids)?;
+        let log_probs = Vec::<f32>::try_from(&log_probs)?;
         for ((&row, id), log_prob) in alive.iter().zip(ids).zip(log_probs) {
             let response = &mut self.responses[row];
             if response.finish.is_none() {

@@ -1,22 +1,57 @@
-//! Operations between the matrix products.
+//! Operations between the matrix products: on a GPU by kernels of our own (feature `cuda`), else as libtorch has them.
+//!
+//! A kernel takes the place of libtorch's operations where the first tensor is f32 or bf16 on a CUDA device and no gradient is
+//! asked for. What libtorch computes is the reference: kernels round their results once and sum in another order.
 
 use tch::{Kind, Tensor};
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use crate::Result;
 
+/// Whether there are a GPU, its driver and NVRTC, so that kernels of our own are used. Asks libtorch for CUDA.
+pub fn has_kernels() -> bool {
+    #[cfg(feature = "cuda")]
+    let has_kernels = cuda::is_available();
+    #[cfg(not(feature = "cuda"))]
+    let has_kernels = false;
+    has_kernels
+}
+
 /// `x / rms(x) * weight` over the last dimension of `x` `[..., n]`, `weight` `[n]` (arXiv 1910.07467).
-pub(super) fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[x, weight]) {
+        return cuda::rms_norm(x, weight, eps);
+    }
     Ok(x.f_rms_norm(weight.size(), Some(weight), eps)?)
 }
 
 /// Turns `x` `[tokens, heads, head]` by the angles of `cos` and `sin` `[tokens, 1, head]`; the first half of `sin` is negated.
-pub(super) fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit.
+pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[x, cos, sin]) {
+        return cuda::rotate(x, cos, sin);
+    }
     let half = cos.size().last().copied().unwrap_or(0) / 2;
     Ok(x.f_mul(cos)?.f_addcmul(&x.f_roll([half], [-1])?, sin)?)
 }
 
 /// `silu(gate) * up` of `gate_up` `[rows, 2 * wide]`, the gate first: `[rows, wide]` (arXiv 2002.05202).
-pub(super) fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
+///
+/// # Errors
+/// A tensor that is not `[rows, 2 * wide]`.
+pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[gate_up]) {
+        return cuda::swiglu(gate_up);
+    }
     let wide = gate_up.size2()?.1 / 2;
     let (gate, up) = (
         gate_up.f_narrow(1, 0, wide)?,
@@ -27,15 +62,26 @@ pub(super) fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
 
 /// What a head makes of rows of logits, each `[rows]` f32.
 #[derive(Debug)]
-pub(super) struct Selected {
+pub struct Selected {
     /// Log-probability of each row's target.
-    pub(super) log_probs: Tensor,
+    pub log_probs: Tensor,
     /// ln of the sum of exponentials.
-    pub(super) normalisers: Tensor,
+    pub normalisers: Tensor,
 }
 
 /// Log-probabilities under softmax(`logits` / `temperatures`): logits `[rows, vocab]`, temperatures f32 and targets `[rows]`.
-pub(super) fn select(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -> Result<Selected> {
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit; a target outside the vocabulary, which on a GPU has the log-probability NaN.
+pub fn select(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -> Result<Selected> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[logits]) {
+        let all = cuda::select(logits, targets, temperatures)?;
+        return Ok(Selected {
+            log_probs: all.log_probs,
+            normalisers: all.normalisers,
+        });
+    }
     let scaled = scaled(logits, temperatures)?;
     let normalisers = scaled.f_logsumexp([-1i64].as_slice(), false)?;
     let chosen = scaled
@@ -48,11 +94,15 @@ pub(super) fn select(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -
 }
 
 /// Entropy of softmax(`logits` / `temperatures`) in nats, `[rows]` f32.
-pub(super) fn entropy(
-    logits: &Tensor,
-    normalisers: &Tensor,
-    temperatures: &Tensor,
-) -> Result<Tensor> {
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit.
+pub fn entropy(logits: &Tensor, normalisers: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[logits]) {
+        let any = normalisers.f_zeros_like()?.f_to_kind(Kind::Int64)?;
+        return Ok(cuda::select(logits, &any, temperatures)?.entropies);
+    }
     let log_probs = scaled(logits, temperatures)?.f_sub(&normalisers.f_unsqueeze(1)?)?;
     // A token of no probability adds nothing, whatever its logarithm.
     let terms = log_probs
@@ -65,13 +115,21 @@ pub(super) fn entropy(
 
 /// Writes `slope / temperature * (onehot(target) - softmax(logits / temperature))` over the logits `[rows, vocab]`: the gradient
 /// of a loss whose derivative by the target's log-probability is `slopes` `[rows]`.
-pub(super) fn logits_gradient(
-    logits: Tensor,
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit.
+pub fn logits_gradient(
+    #[cfg_attr(not(feature = "cuda"), allow(unused_mut))] mut logits: Tensor,
     normalisers: &Tensor,
     targets: &Tensor,
     slopes: &Tensor,
     temperatures: &Tensor,
 ) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[&logits]) {
+        cuda::logits_gradient_(&mut logits, normalisers, targets, slopes, temperatures)?;
+        return Ok(logits);
+    }
     let kind = logits.kind();
     let slopes = slopes.f_div(temperatures)?.f_unsqueeze(1)?;
     let mut gradient = scaled(&logits, temperatures)?;
@@ -84,4 +142,163 @@ pub(super) fn logits_gradient(
 /// At least f32.
 fn scaled(logits: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
     Ok(logits.f_div(&temperatures.f_unsqueeze(1)?)?)
+}
+
+/// One token a row from softmax(`logits` / `temperature`), by inverse transform in the order of the vocabulary of `uniform`
+/// `[rows]` f32 in [0, 1): ids and their log-probabilities, each `[rows]`. Temperature 0 takes the greatest logit, the first of
+/// equals, with its log-probability at temperature 1. What has no probability is never drawn.
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit.
+pub fn draw(logits: &Tensor, uniform: &Tensor, temperature: f64) -> Result<(Tensor, Tensor)> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[logits]) {
+        return cuda::draw(logits, uniform, temperature);
+    }
+    let greedy = temperature == 0.0;
+    let scale = if greedy { 1.0 } else { temperature };
+    let log_probs = logits.f_to_kind(Kind::Float)?.f_div_scalar(scale)?;
+    let log_probs = log_probs.f_log_softmax(-1, None)?;
+    let ids = if greedy {
+        logits.f_argmax(-1, true)?
+    } else {
+        inverse_transform(&log_probs, &uniform.f_unsqueeze(1)?)?
+    };
+    let chosen = log_probs.f_gather(1, &ids, false)?;
+    Ok((ids.f_squeeze_dim(1)?, chosen.f_squeeze_dim(1)?))
+}
+
+/// The first id `[rows, 1]` whose cumulative probability exceeds `uniform` `[rows, 1]`.
+fn inverse_transform(log_probs: &Tensor, uniform: &Tensor) -> Result<Tensor> {
+    let cumulative = log_probs.f_exp()?.f_cumsum(-1, None)?;
+    let last = cumulative.size2()?.1 - 1;
+    // Scaled by the true sum, which rounding leaves a little off 1, and kept below it.
+    let sum = cumulative.f_narrow(1, last, 1)?;
+    let level = uniform.f_mul(&sum)?;
+    let level = level.f_minimum(&sum.f_nextafter(&sum.f_zeros_like()?)?)?;
+    let below = cumulative.f_le_tensor(&level)?;
+    Ok(below.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Int64)?)
+}
+
+/// Attention of one new token a row over its prompt and its own response, in one softmax: `q` and the result
+/// `[rows, kv_heads, queries, head]`, keys and values of `prompt` `[prompts, kv_heads, slots, head]` and of `own`
+/// `[rows, kv_heads, capacity, head]`. `prompt_lens` `[prompts]` and `own_lens` `[rows]` count what is filled, `prompt_of`
+/// `[rows]` is the place of each row's prompt; all three are i64, and every row has at least one key.
+///
+/// # Errors
+/// Shapes, kinds or devices that do not fit; on a GPU also a cache that is not contiguous.
+pub fn decode_attention(
+    q: &Tensor,
+    prompt: (&Tensor, &Tensor),
+    prompt_lens: &Tensor,
+    prompt_of: &Tensor,
+    own: (&Tensor, &Tensor),
+    own_lens: &Tensor,
+) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if cuda::takes(&[q, prompt.0, prompt.1, own.0, own.1]) {
+        return cuda::decode_attention(q, prompt, prompt_lens, prompt_of, own, own_lens);
+    }
+    let joined = |prompt: &Tensor, own: &Tensor| -> Result<Tensor> {
+        Ok(Tensor::f_cat(
+            &[&prompt.f_index_select(0, prompt_of)?, own],
+            2,
+        )?)
+    };
+    let filled = |lens: &Tensor, cache: &Tensor| -> Result<Tensor> {
+        let places = Tensor::f_arange(cache.size4()?.2, (Kind::Int64, lens.device()))?;
+        Ok(places.f_lt_tensor(&lens.f_unsqueeze(1)?)?)
+    };
+    let seen = [
+        filled(&prompt_lens.f_index_select(0, prompt_of)?, prompt.0)?,
+        filled(own_lens, own.0)?,
+    ];
+    let mask = Tensor::f_cat(&seen, 1)?.f_unsqueeze(1)?.f_unsqueeze(1)?;
+    let (keys, values) = (joined(prompt.0, own.0)?, joined(prompt.1, own.1)?);
+    Ok(Tensor::f_scaled_dot_product_attention(
+        q,
+        &keys,
+        &values,
+        Some(&mask),
+        0.0,
+        false,
+        None,
+        false,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(tensor: &Tensor) -> Vec<f64> {
+        Vec::try_from(&tensor.to_kind(Kind::Double).flatten(0, -1)).unwrap()
+    }
+
+    #[test]
+    fn a_draw_is_the_first_token_beyond_the_uniform_number() {
+        let logits = Tensor::from_slice(&[0.2f32, 0.0, 0.5, 0.3])
+            .log()
+            .view([1, 4]);
+        let drawn = |uniform: f32, temperature| {
+            let (id, log_prob) =
+                draw(&logits, &Tensor::from_slice(&[uniform]), temperature).unwrap();
+            (id.int64_value(&[0]), log_prob.double_value(&[0]).exp())
+        };
+        let check = |(id, probability): (i64, f64), expected: (i64, f64)| {
+            assert_eq!(id, expected.0);
+            approx::assert_abs_diff_eq!(probability, expected.1, epsilon = 1e-6);
+        };
+        check(drawn(0.0, 1.0), (0, 0.2));
+        check(drawn(0.19, 1.0), (0, 0.2));
+        check(drawn(0.21, 1.0), (2, 0.5));
+        check(drawn(0.71, 1.0), (3, 0.3));
+        check(drawn(1.0 - f32::EPSILON / 2.0, 1.0), (3, 0.3));
+        // Squares over their sum of 0.38.
+        check(drawn(0.2, 0.5), (2, 0.25 / 0.38));
+        check(drawn(0.9, 0.0), (2, 0.5));
+    }
+
+    #[test]
+    fn attention_takes_prompt_and_response_as_one_sequence() {
+        let options = (Kind::Double, tch::Device::Cpu);
+        let wave = |size: [i64; 4], k: f64| {
+            (Tensor::arange(size.iter().product::<i64>(), options) * k)
+                .sin()
+                .view(size)
+        };
+        let (q, keys, values) = (
+            wave([2, 1, 3, 4], 0.7),
+            wave([2, 1, 5, 4], 0.3),
+            wave([2, 1, 5, 4], 0.9),
+        );
+        let (own_keys, own_values) = (wave([2, 1, 6, 4], 1.1), wave([2, 1, 6, 4], 1.3));
+        let y = decode_attention(
+            &q,
+            (&keys, &values),
+            &Tensor::from_slice(&[5i64, 2]),
+            &Tensor::from_slice(&[1i64, 1]),
+            (&own_keys, &own_values),
+            &Tensor::from_slice(&[1i64, 4]),
+        )
+        .unwrap();
+        for (row, len) in [(0, 1), (1, 4)] {
+            let joined = |prompt: &Tensor, own: &Tensor| {
+                Tensor::cat(
+                    &[
+                        prompt.get(1).narrow(1, 0, 2),
+                        own.get(row).narrow(1, 0, len),
+                    ],
+                    1,
+                )
+            };
+            let scores = q.get(row).matmul(&joined(&keys, &own_keys).transpose(1, 2)) / 2.0;
+            let expected = scores
+                .softmax(-1, None)
+                .matmul(&joined(&values, &own_values));
+            for (a, b) in numbers(&y.get(row)).iter().zip(numbers(&expected)) {
+                approx::assert_abs_diff_eq!(*a, b, epsilon = 1e-12);
+            }
+        }
+    }
 }

@@ -53,26 +53,38 @@ impl Sampling {
         )
     }
 
-    /// Log-probabilities `[rows, vocab]` of the distribution sampled from; minus infinity for what was cut away. `seen` gives the
-    /// ids in a row's prompt and response.
+    /// Logits `[rows, vocab]` after the penalty and the cuts, minus infinity for what was cut away; still to be divided by
+    /// [`Sampling::remaining_temperature`]. `seen` gives the ids in a row's prompt and response.
     ///
     /// The order is that of transformers: penalty, temperature, top-k, top-p, min-p.
-    pub(super) fn distribution(
+    pub(super) fn shaped(
         &self,
         logits: &Tensor,
         seen: impl Fn(usize) -> BTreeSet<i64>,
     ) -> Result<Tensor> {
-        let mut logits = logits.f_to_kind(Kind::Float)?;
+        let mut logits = logits.shallow_clone();
         if self.repetition_penalty != 1.0 {
-            logits = self.penalised(&logits, seen)?;
+            logits = self.penalised(&logits.f_to_kind(Kind::Float)?, seen)?;
         }
-        if self.temperature > 0.0 {
-            if self.temperature != 1.0 {
-                logits = logits.f_div_scalar(self.temperature)?;
-            }
-            logits = self.cut(logits)?;
+        if self.is_cut() {
+            logits = self.cut(
+                logits
+                    .f_to_kind(Kind::Float)?
+                    .f_div_scalar(self.temperature)?,
+            )?;
         }
-        Ok(logits.f_log_softmax(-1, None)?)
+        Ok(logits)
+    }
+
+    /// The temperature that the drawing still has to apply: cuts go by probabilities, so they have applied it.
+    pub(super) fn remaining_temperature(&self) -> f64 {
+        if self.is_cut() { 1.0 } else { self.temperature }
+    }
+
+    /// Greedy responses need no cuts: each leaves the most probable token.
+    fn is_cut(&self) -> bool {
+        let cuts = self.top_k.is_some() || self.top_p.is_some() || self.min_p.is_some();
+        cuts && self.temperature > 0.0
     }
 
     fn penalised(&self, logits: &Tensor, seen: impl Fn(usize) -> BTreeSet<i64>) -> Result<Tensor> {
@@ -126,22 +138,10 @@ fn without(logits: &Tensor, hidden: &Tensor) -> Result<Tensor> {
     Ok(logits.f_masked_fill(hidden, f64::NEG_INFINITY)?)
 }
 
-/// Inverse-transform sampling by one uniform number in [0, 1) for each row: ids `[rows, 1]`.
-pub(super) fn draw(log_probs: &Tensor, uniform: &[f32]) -> Result<Tensor> {
-    let uniform = Tensor::f_from_slice(uniform)?.f_unsqueeze(1)?;
-    let cumulative = log_probs.f_exp()?.f_cumsum(-1, None)?;
-    let last = cumulative.size2()?.1 - 1;
-    // Scaled by the true sum, which rounding leaves a little off 1, and kept below it: what has no probability is never drawn.
-    let sum = cumulative.f_narrow(1, last, 1)?;
-    let level = uniform.f_mul(&sum)?;
-    let level = level.f_minimum(&sum.f_nextafter(&sum.f_zeros_like()?)?)?;
-    let below = cumulative.f_le_tensor(&level)?;
-    Ok(below.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Int64)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torch::ops;
 
     /// ln of 0.4, 0.3, 0.2, 0.1 in another order.
     fn logits() -> Tensor {
@@ -152,8 +152,8 @@ mod tests {
 
     fn probs(sampling: &Sampling, seen: &[i64]) -> Vec<f32> {
         let seen = |_| seen.iter().copied().collect();
-        let log_probs = sampling.distribution(&logits(), seen).unwrap();
-        Vec::try_from(&log_probs.exp().view([-1])).unwrap()
+        let logits = sampling.shaped(&logits(), seen).unwrap() / sampling.remaining_temperature();
+        Vec::try_from(&logits.softmax(-1, Kind::Float).view([-1])).unwrap()
     }
 
     #[track_caller]
@@ -213,10 +213,11 @@ mod tests {
             top_k: Some(2),
             ..Default::default()
         };
-        let log_probs = sampling
-            .distribution(&logits(), |_| BTreeSet::new())
-            .unwrap();
-        let drawn = |uniform: f32| i64::try_from(draw(&log_probs, &[uniform]).unwrap()).unwrap();
+        let logits = sampling.shaped(&logits(), |_| BTreeSet::new()).unwrap();
+        let drawn = |uniform: f32| {
+            let (id, _) = ops::draw(&logits, &Tensor::from_slice(&[uniform]), 1.0).unwrap();
+            id.int64_value(&[0])
+        };
         assert_eq!(drawn(0.0), 1);
         assert_eq!(drawn(0.57), 1);
         assert_eq!(drawn(0.58), 3);

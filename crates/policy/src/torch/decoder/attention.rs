@@ -1,12 +1,13 @@
 //! Grouped-query attention.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::{
-    Dropout, KvCache, PromptCache, Rotary,
+    Dropout, KvCache, PromptCache,
     cache::{Past, Sharing, Step},
     leaves::Source,
     linear::Linear,
+    rotary::Turns,
 };
 use crate::{
     ModelConfig, Result,
@@ -47,7 +48,7 @@ impl Attention {
     pub(super) fn forward(
         &self,
         x: &Tensor,
-        rotary: &Rotary,
+        rotary: &Turns,
         layout: &Layout,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
@@ -60,7 +61,7 @@ impl Attention {
     pub(super) fn prefill(
         &self,
         x: &Tensor,
-        rotary: &Rotary,
+        rotary: &Turns,
         layout: &Layout,
         cache: &mut PromptCache,
         layer: usize,
@@ -74,7 +75,7 @@ impl Attention {
     pub(super) fn decode(
         &self,
         x: &Tensor,
-        rotary: &Rotary,
+        rotary: &Turns,
         step: &Step,
         cache: &mut KvCache,
         layer: usize,
@@ -85,7 +86,7 @@ impl Attention {
         // The query heads that share a key head stand together: no key is repeated.
         let shared = self.heads / self.kv_heads;
         let q = q.f_reshape([rows, self.kv_heads, shared, self.head])?;
-        let y = attend_past(&q, &past)?;
+        let y = attend_past(&q, &past, step)?;
         self.o
             .forward(&y.f_reshape([rows, self.heads * self.head])?, None)
     }
@@ -94,7 +95,7 @@ impl Attention {
     fn project(
         &self,
         x: &Tensor,
-        rotary: &Rotary,
+        rotary: &Turns,
         dropout: Option<Dropout>,
     ) -> Result<(Tensor, Tensor, Tensor)> {
         let (heads, kv_heads) = (self.heads, self.kv_heads);
@@ -145,23 +146,33 @@ impl Attention {
     }
 }
 
-/// Attention of `q` `[rows, kv heads, queries, head]`: over the prompts, each read once for all of its rows, and over the
-/// responses, put together by their shares of the softmax.
-fn attend_past(q: &Tensor, past: &Past<'_>) -> Result<Tensor> {
+/// Attention of `q` `[rows, kv heads, queries, head]` over each row's prompt and its response, in one softmax.
+fn attend_past(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
+    if q.device() == Device::Cpu {
+        return attend_past_on_cpu(q, past, step);
+    }
+    let (lens, prompt_of) = (past.prompt_lens, &past.sharing.prompt_of);
+    ops::decode_attention(q, past.prompts, lens, prompt_of, past.own, &step.lens)
+}
+
+/// Attention over the prompts, each read once for all of its rows, and over the responses, put together by their shares of the
+/// softmax.
+fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
     let queries = q.size4()?.2;
-    let (keys, values, mask) = past.prompts;
-    let (over_prompt, prompt_norm) = attend_all(&by_prompt(q, past.sharing)?, keys, values, mask)?;
+    let grouped = by_prompt(q, past.sharing)?;
+    let (over_prompt, prompt_norm) = attend_all(&grouped, past.prompts, past.prompt_mask)?;
     let over_prompt = by_row(&over_prompt, past.sharing, queries)?;
     let prompt_norm = by_row(&prompt_norm.f_unsqueeze(3)?, past.sharing, queries)?;
-    let (keys, values, mask) = &past.own;
-    let (over_own, own_norm) = attend_all(q, keys, values, mask)?;
+    let used = |t: &Tensor| t.f_narrow(2, 0, step.used);
+    let own = (&used(past.own.0)?, &used(past.own.1)?);
+    let (over_own, own_norm) = attend_all(q, own, &step.mask)?;
     let share = prompt_norm.f_sub(&own_norm.f_unsqueeze(3)?)?.f_sigmoid()?;
     Ok(over_own.f_lerp_tensor(&over_prompt, &share.f_to_kind(q.kind())?)?)
 }
 
 /// Scaled dot-product attention `[n, heads, queries, head]`, and the logarithm of each softmax's denominator
 /// `[n, heads, queries]`.
-fn attend_all(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor) -> Result<(Tensor, Tensor)> {
+fn attend_all(q: &Tensor, (k, v): (&Tensor, &Tensor), mask: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok(
         Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(
             q,

@@ -16,6 +16,8 @@ pub(crate) struct PromptCache {
     layers: Vec<(Tensor, Tensor)>,
     /// Additive attention mask `[prompts, 1, 1, slots]`: minus infinity behind the end of a prompt.
     mask: Tensor,
+    /// Tokens of each prompt, `[prompts]`.
+    lens: Tensor,
 }
 
 impl PromptCache {
@@ -35,6 +37,7 @@ impl PromptCache {
         Ok(Self {
             layers,
             mask: mask_behind(&lens, slots as i64, place)?,
+            lens: index(&lens, place.1)?,
         })
     }
 
@@ -73,6 +76,7 @@ impl PromptCache {
         let picked = Self {
             layers: layers.collect::<Result<_>>()?,
             mask: pick(&self.mask)?,
+            lens: pick(&self.lens)?,
         };
         let Some(more) = more else { return Ok(picked) };
         let slots = picked.slots().max(more.slots());
@@ -84,6 +88,7 @@ impl PromptCache {
                 .map(|((k, v), (k2, v2))| Ok((join(k, k2)?, join(v, v2)?)))
                 .collect::<Result<_>>()?,
             mask: join(&a.mask, &b.mask)?,
+            lens: join(&a.lens, &b.lens)?,
         })
     }
 
@@ -100,7 +105,11 @@ impl PromptCache {
         let place = (self.mask.kind(), self.mask.device());
         let hidden = Tensor::f_full([rows, 1, 1, more], f64::NEG_INFINITY, place)?;
         let mask = Tensor::f_cat(&[&self.mask, &hidden], 3)?;
-        Ok(Self { layers, mask })
+        Ok(Self {
+            layers,
+            mask,
+            lens: self.lens,
+        })
     }
 }
 
@@ -122,6 +131,8 @@ pub(crate) struct Sharing {
     pub(crate) members: Tensor,
     /// Place of each row.
     pub(crate) places: Tensor,
+    /// Prompt of each row, `[rows]`.
+    pub(crate) prompt_of: Tensor,
     pub(crate) prompts: i64,
     pub(crate) width: i64,
 }
@@ -147,32 +158,42 @@ impl Sharing {
         Ok(Self {
             members: index(&members, device)?,
             places: index(&places, device)?,
+            prompt_of: index(
+                &prompt_of.iter().map(|&p| p as i64).collect::<Vec<_>>(),
+                device,
+            )?,
             prompts: prompts as i64,
             width: width as i64,
         })
     }
 }
 
-/// Where the next token of every row goes, and what it may look at.
+/// Where the next token of every row goes, and how much there is to look at with it.
 #[derive(Debug)]
 pub(crate) struct Step {
     /// `0..rows`.
     rows: Tensor,
     /// Slot of each row's token.
     slots: Tensor,
-    /// Slots in use, the new one included.
-    used: i64,
+    /// Tokens of each row, the new one included, `[rows]`.
+    pub(crate) lens: Tensor,
+    /// The most of them.
+    pub(crate) used: i64,
     /// Additive attention mask `[rows, 1, 1, used]`.
-    mask: Tensor,
+    pub(crate) mask: Tensor,
 }
 
-/// What one layer's attention of the newest tokens looks at: keys, values and an additive mask.
+/// What one layer's attention of the newest tokens looks at.
 #[derive(Debug)]
 pub(crate) struct Past<'c> {
-    /// `[prompts, kv heads, slots, head]` twice, and `[prompts, 1, 1, slots]`.
-    pub(crate) prompts: (&'c Tensor, &'c Tensor, &'c Tensor),
-    /// `[rows, kv heads, used, head]` twice, and `[rows, 1, 1, used]`.
-    pub(crate) own: (Tensor, Tensor, &'c Tensor),
+    /// Keys and values, `[prompts, kv heads, slots, head]`.
+    pub(crate) prompts: (&'c Tensor, &'c Tensor),
+    /// Additive attention mask `[prompts, 1, 1, slots]`.
+    pub(crate) prompt_mask: &'c Tensor,
+    /// Tokens of each prompt, `[prompts]`.
+    pub(crate) prompt_lens: &'c Tensor,
+    /// Keys and values, `[rows, kv heads, capacity, head]`, of which the step uses some.
+    pub(crate) own: (&'c Tensor, &'c Tensor),
     pub(crate) sharing: &'c Sharing,
 }
 
@@ -218,19 +239,20 @@ impl KvCache {
         Ok(Step {
             rows: Tensor::f_arange(self.lens.len() as i64, (Kind::Int64, place.1))?,
             slots: index(&self.lens, place.1)?,
+            lens: index(&lens, place.1)?,
             used,
             mask: mask_behind(&lens, used, place)?,
         })
     }
 
     /// Stores keys and values `[rows, kv heads, head]` of one more token a row, and gives all there is to look at.
-    pub(crate) fn extend<'c>(
-        &'c mut self,
+    pub(crate) fn extend(
+        &mut self,
         layer: usize,
-        step: &'c Step,
+        step: &Step,
         k: &Tensor,
         v: &Tensor,
-    ) -> Result<Past<'c>> {
+    ) -> Result<Past<'_>> {
         let (keys, values) = &self.layers[layer];
         for (cached, new) in [(keys, k), (values, v)] {
             // Rows and slots lead, so that one indexed write stores every row's token in its slot.
@@ -238,10 +260,11 @@ impl KvCache {
             let _ = by_slot.f_index_put_(&[Some(&step.rows), Some(&step.slots)], new, false)?;
         }
         let (prompt_keys, prompt_values) = &self.prompts.layers[layer];
-        let used = |t: &Tensor| t.f_narrow(2, 0, step.used);
         Ok(Past {
-            prompts: (prompt_keys, prompt_values, &self.prompts.mask),
-            own: (used(keys)?, used(values)?, &step.mask),
+            prompts: (prompt_keys, prompt_values),
+            prompt_mask: &self.prompts.mask,
+            prompt_lens: &self.prompts.lens,
+            own: (keys, values),
             sharing: &self.sharing,
         })
     }

@@ -4,9 +4,16 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{ModelConfig, Result, RopeScaling, torch::ops};
 
-/// Cosines and sines of every position, `[positions, head]`; the first half of the sines is negated.
+/// Angles a position, in radians: `[head / 2]` f32.
 #[derive(Debug)]
 pub(super) struct Rotary {
+    frequencies: Tensor,
+    kind: Kind,
+}
+
+/// Cosines and sines of some positions, `[tokens, 1, head]`; the first half of the sines is negated.
+#[derive(Debug)]
+pub(super) struct Turns {
     cos: Tensor,
     sin: Tensor,
 }
@@ -21,28 +28,31 @@ impl Rotary {
             .f_pow(&exponents)?
             .f_reciprocal()?;
         let frequencies = stretch(&frequencies, config.rope_scaling.as_ref())?;
-        let positions = Tensor::f_arange(config.max_position_embeddings as i64, options)?;
-        let angles = positions.f_outer(&frequencies)?;
+        Ok(Self {
+            frequencies: frequencies.f_to_device(device)?,
+            kind,
+        })
+    }
+
+    /// Those of the given positions `[tokens]`.
+    pub(super) fn at(&self, positions: &Tensor) -> Result<Turns> {
+        let angles = positions
+            .f_to_kind(Kind::Float)?
+            .f_outer(&self.frequencies)?;
         let (cos, sin) = (angles.f_cos()?, angles.f_sin()?);
         let ready = |low: &Tensor, high: &Tensor| -> Result<Tensor> {
-            Ok(Tensor::f_cat(&[low, high], -1)?.f_to_device_(device, kind, false, false)?)
+            Ok(Tensor::f_cat(&[low, high], -1)?
+                .f_to_kind(self.kind)?
+                .f_unsqueeze(1)?)
         };
-        Ok(Self {
+        Ok(Turns {
             cos: ready(&cos, &cos)?,
             sin: ready(&sin.f_neg()?, &sin)?,
         })
     }
+}
 
-    /// Those of the given positions `[tokens]`, shaped to broadcast over `[tokens, heads, head]`.
-    pub(super) fn at(&self, positions: &Tensor) -> Result<Self> {
-        let part =
-            |t: &Tensor| -> Result<Tensor> { Ok(t.f_index_select(0, positions)?.f_unsqueeze(1)?) };
-        Ok(Self {
-            cos: part(&self.cos)?,
-            sin: part(&self.sin)?,
-        })
-    }
-
+impl Turns {
     /// Turns the last dimension of `x` `[tokens, heads, head]`.
     pub(super) fn turn(&self, x: &Tensor) -> Result<Tensor> {
         ops::rotate(x, &self.cos, &self.sin)
