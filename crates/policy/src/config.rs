@@ -1,9 +1,12 @@
 //! Settings of the decoder policy; they need no libtorch to be read.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "torch")]
-use crate::error::{Result, check};
+use crate::error::check;
+use crate::error::{Error, Result};
 
 /// Settings for training a tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,16 +16,123 @@ pub struct TokenizerConfig {
     pub vocab_size: usize,
 }
 
-/// How the decoder policy spends memory, and its optimiser.
+/// Where the decoder policy computes. In files `cpu` or `cuda:0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Device {
+    /// The processors.
+    #[default]
+    Cpu,
+    /// The NVIDIA GPU of that number; needs the feature `cuda` and a libtorch with CUDA.
+    Cuda(usize),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => write!(f, "cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        device.to_string()
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let index = || text.strip_prefix("cuda:")?.parse().ok();
+        match text.as_str() {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => index().map(Self::Cuda).ok_or(Error::InvalidConfig {
+                name: "device",
+                value: text.clone(),
+                allowed: "cpu, cuda or cuda:N",
+            }),
+        }
+    }
+}
+
+/// The numbers that products and activations are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// bfloat16: half the memory, and faster where the processor multiplies it. Trained weights, their moments and their
+    /// gradients' sums stay f32; log-probabilities are taken from f32 logits.
+    Bf16,
+}
+
+/// Low-rank adapters: each adapted product becomes `x Wᵀ + alpha/rank (x Aᵀ) Bᵀ`, and only A `[rank, in]` and B `[out, rank]`
+/// are trained (LoRA, arXiv 2106.09685). The reference policy is the model with its adapters switched off.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoraConfig {
+    /// Rows of A. Default 16; at least 1.
+    pub rank: usize,
+    /// Default 32; above 0.
+    pub alpha: f64,
+    /// Share of a product's inputs that its adapter does not see in training. Default 0; range `[0, 1)`.
+    pub dropout: f64,
+    /// Which of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj` and `down_proj` are adapted. Default all.
+    pub targets: Vec<String>,
+    /// Of the first A and of dropout; B begins at 0. Default 0.
+    pub seed: u64,
+}
+
+impl LoraConfig {
+    /// What may be adapted.
+    pub const TARGETS: [&str; 7] = [
+        "q_proj",
+        "k_proj",
+        "v_proj",
+        "o_proj",
+        "gate_proj",
+        "up_proj",
+        "down_proj",
+    ];
+}
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        Self {
+            rank: 16,
+            alpha: 32.0,
+            dropout: 0.0,
+            targets: Self::TARGETS.map(str::to_owned).to_vec(),
+            seed: 0,
+        }
+    }
+}
+
+/// How the decoder policy computes and spends memory, and its optimiser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecoderPolicyConfig {
+    /// Where it computes. Default the processors.
+    pub device: Device,
+    /// Numbers of products and activations. Default f32.
+    pub precision: Precision,
+    /// Adapters to train instead of the weights. Default none.
+    pub lora: Option<LoraConfig>,
+    /// Keeps only the inputs of the layers for the backward pass and computes each layer anew there: a third more work,
+    /// and activations of one layer at a time instead of all. Default off; changes no gradient.
+    pub gradient_checkpointing: bool,
     /// Tokens of one forward and backward pass, a prompt that several responses share counted once; changes memory and
     /// speed, not the gradient.
     /// Default 8192; at least 1.
     pub micro_batch_tokens: usize,
     /// Responses sampled side by side. Default 256; at least 1. The KV cache holds their tokens and each of their prompts once, at
-    /// `8 * layers * kv heads * head width` bytes a token.
+    /// `8 * layers * kv heads * head width` bytes a token in f32, half of it in bf16: see
+    /// [`ModelConfig::kv_cache_bytes`](crate::ModelConfig::kv_cache_bytes).
     pub generation_rows: usize,
     /// AdamW.
     pub optimizer: OptimizerConfig,
@@ -31,6 +141,10 @@ pub struct DecoderPolicyConfig {
 impl Default for DecoderPolicyConfig {
     fn default() -> Self {
         Self {
+            device: Device::Cpu,
+            precision: Precision::F32,
+            lora: None,
+            gradient_checkpointing: false,
             micro_batch_tokens: 8192,
             generation_rows: 256,
             optimizer: OptimizerConfig::default(),
@@ -63,6 +177,45 @@ impl Default for OptimizerConfig {
             weight_decay: 0.0,
             max_grad_norm: 1.0,
         }
+    }
+}
+
+#[cfg(feature = "torch")]
+impl DecoderPolicyConfig {
+    pub(crate) fn validate(&self) -> Result<()> {
+        for (name, value) in [
+            ("micro_batch_tokens", self.micro_batch_tokens),
+            ("generation_rows", self.generation_rows),
+        ] {
+            check(value >= 1, name, value, "at least 1")?;
+        }
+        self.lora.as_ref().map_or(Ok(()), LoraConfig::validate)?;
+        self.optimizer.validate()
+    }
+}
+
+#[cfg(feature = "torch")]
+impl LoraConfig {
+    pub(crate) fn validate(&self) -> Result<()> {
+        check(self.rank >= 1, "lora.rank", self.rank, "at least 1")?;
+        check(
+            self.alpha > 0.0 && self.alpha.is_finite(),
+            "lora.alpha",
+            self.alpha,
+            "above 0",
+        )?;
+        check(
+            (0.0..1.0).contains(&self.dropout),
+            "lora.dropout",
+            self.dropout,
+            "in [0, 1)",
+        )?;
+        let unknown = |target: &&String| !Self::TARGETS.contains(&target.as_str());
+        let allowed = "some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
+        if let Some(target) = self.targets.iter().find(unknown) {
+            return check(false, "lora.targets", target, allowed);
+        }
+        check(!self.targets.is_empty(), "lora.targets", "none", allowed)
     }
 }
 

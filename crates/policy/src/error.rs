@@ -35,6 +35,9 @@ pub enum Error {
         /// The KL coefficient.
         coefficient: f64,
     },
+    /// Adapters were asked for, and there are none.
+    #[error("the policy has no adapters: its configuration needs lora")]
+    NoAdapter,
     /// A file could not be read or written.
     #[error("cannot access {path}")]
     Io {

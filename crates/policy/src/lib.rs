@@ -31,14 +31,16 @@ mod random;
 #[cfg(feature = "torch")]
 mod torch;
 
-pub use config::{DecoderPolicyConfig, OptimizerConfig, TokenizerConfig};
+pub use config::{
+    DecoderPolicyConfig, Device, LoraConfig, OptimizerConfig, Precision, TokenizerConfig,
+};
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
-    Finish, Policy, Progress, PromptGroup, Rollout, Sampling, SupervisedExample, SupervisedStats,
-    TrainingSequence, UpdateStats,
+    Finish, Policy, Progress, PromptGroup, Rollout, Sampling, Sequence, SupervisedExample,
+    SupervisedStats, TokenScores, TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
 #[cfg(feature = "torch")]

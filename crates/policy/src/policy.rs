@@ -28,6 +28,8 @@ pub struct Sampling {
     pub temperature: f64,
     /// Longest response in tokens, the end token included. Default 256; range `[1, inf)`.
     pub max_new_tokens: usize,
+    /// End tokens and stop texts do not end a response before it has so many tokens; end tokens are not drawn. Default 0.
+    pub min_new_tokens: usize,
     /// Draws from the k most probable tokens only. Default none; at least 1.
     pub top_k: Option<usize>,
     /// Draws from the most probable tokens that together reach this probability (nucleus sampling, arXiv 1904.09751).
@@ -52,6 +54,7 @@ impl Default for Sampling {
         Self {
             temperature: 1.0,
             max_new_tokens: 256,
+            min_new_tokens: 0,
             top_k: None,
             top_p: None,
             min_p: None,
@@ -103,6 +106,26 @@ pub struct SupervisedExample<'a> {
     pub prompt: &'a str,
     /// What the assistant should answer.
     pub response: &'a str,
+}
+
+/// A prompt with a response, to be scored.
+#[derive(Debug, Clone, Copy)]
+pub struct Sequence<'a> {
+    /// The prompt, as in [`Rollout::prompt_ids`].
+    pub prompt_ids: &'a [u32],
+    /// The response, as in [`Rollout::token_ids`].
+    pub token_ids: &'a [u32],
+    /// Softmax temperature.
+    pub temperature: f64,
+}
+
+/// What a policy makes of a response, a number for each of its tokens, in nats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenScores {
+    /// Log-probabilities.
+    pub log_probs: Vec<f32>,
+    /// Entropies of the distributions that the tokens stand in.
+    pub entropies: Vec<f32>,
 }
 
 /// One sampled response with the advantage of each of its tokens.

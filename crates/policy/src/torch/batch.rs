@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::Result;
+use crate::{Result, Sequence};
 
 /// A prompt with its response.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,16 @@ pub(super) struct Row<'a> {
     pub(super) prompt: &'a [u32],
     pub(super) response: &'a [u32],
     pub(super) temperature: f64,
+}
+
+impl<'a> From<&Sequence<'a>> for Row<'a> {
+    fn from(sequence: &Sequence<'a>) -> Self {
+        Self {
+            prompt: sequence.prompt_ids,
+            response: sequence.token_ids,
+            temperature: sequence.temperature,
+        }
+    }
 }
 
 impl Row<'_> {
@@ -27,8 +37,10 @@ impl Row<'_> {
 }
 
 /// Tokens of several sequences in one row, without padding; what may look at what.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Layout {
+    /// Kind and device of the computation.
+    place: (Kind, Device),
     /// Position of every token within its own sequence.
     positions: Vec<i64>,
     pub(crate) blocks: Vec<Block>,
@@ -45,9 +57,17 @@ pub(crate) struct Block {
 }
 
 impl Layout {
+    fn new(place: (Kind, Device)) -> Self {
+        Self {
+            place,
+            positions: Vec::new(),
+            blocks: Vec::new(),
+        }
+    }
+
     /// Whole sequences of the given lengths.
-    pub(crate) fn of_sequences(lens: &[usize]) -> Result<Self> {
-        let mut layout = Self::default();
+    pub(crate) fn of_sequences(lens: &[usize], place: (Kind, Device)) -> Result<Self> {
+        let mut layout = Self::new(place);
         lens.iter().try_for_each(|&len| layout.add(len, &[]))?;
         Ok(layout)
     }
@@ -61,7 +81,7 @@ impl Layout {
         self.append(0, prompt + alone);
         let branches = branches.iter().filter(|&&len| len > 0).map(|&len| {
             self.append(prompt, len);
-            branch_mask(len as i64, prompt as i64)
+            branch_mask(len as i64, prompt as i64, self.place)
         });
         let branches = branches.collect::<Result<_>>()?;
         let trunk = (prompt + alone) as i64;
@@ -77,7 +97,7 @@ impl Layout {
 
     /// Position of every token within its own sequence, `[tokens]`.
     pub(crate) fn positions(&self) -> Result<Tensor> {
-        Ok(Tensor::f_from_slice(&self.positions)?)
+        Ok(Tensor::f_from_slice(&self.positions)?.f_to_device(self.place.1)?)
     }
 
     /// Lengths of trunks and branches in order; they add up to the tokens.
@@ -93,9 +113,9 @@ impl Layout {
     }
 }
 
-fn branch_mask(tokens: i64, trunk: i64) -> Result<Tensor> {
+fn branch_mask(tokens: i64, trunk: i64, place: (Kind, Device)) -> Result<Tensor> {
     let all = [tokens, trunk + tokens];
-    Ok(Tensor::f_full(all, f64::NEG_INFINITY, (Kind::Float, Device::Cpu))?.f_triu(trunk + 1)?)
+    Ok(Tensor::f_full(all, f64::NEG_INFINITY, place)?.f_triu(trunk + 1)?)
 }
 
 /// Rows of one micro-batch, laid out for the decoder.
@@ -108,15 +128,15 @@ pub(super) struct PackedBatch {
     pub(super) predictors: Tensor,
     /// The predicted ids, `[response tokens]`.
     pub(super) targets: Tensor,
-    /// Temperature of each predicted id, `[response tokens, 1]`.
+    /// Temperature of each predicted id, `[response tokens]`.
     pub(super) temperatures: Tensor,
 }
 
 impl PackedBatch {
     /// Packs rows with at least one prompt and one response token each. Neighbours with the same prompt share
     /// it.
-    pub(super) fn new(rows: &[Row<'_>]) -> Result<Self> {
-        let mut layout = Layout::default();
+    pub(super) fn new(rows: &[Row<'_>], place: (Kind, Device)) -> Result<Self> {
+        let mut layout = Layout::new(place);
         let (mut ids, mut predictors) = (Vec::new(), Vec::new());
         let (mut targets, mut temperatures) = (Vec::new(), Vec::new());
         for group in sharing(rows) {
@@ -134,12 +154,13 @@ impl PackedBatch {
                 temperatures.extend(row.response.iter().map(|_| row.temperature as f32));
             }
         }
+        let numbers = |ids: &[i64]| Tensor::f_from_slice(ids)?.f_to_device(place.1);
         Ok(Self {
-            ids: Tensor::f_from_slice(&ids)?,
+            ids: numbers(&ids)?,
             layout,
-            predictors: Tensor::f_from_slice(&predictors)?,
-            targets: Tensor::f_from_slice(&targets)?,
-            temperatures: Tensor::f_from_slice(&temperatures)?.f_unsqueeze(1)?,
+            predictors: numbers(&predictors)?,
+            targets: numbers(&targets)?,
+            temperatures: Tensor::f_from_slice(&temperatures)?.f_to_device(place.1)?,
         })
     }
 
@@ -179,6 +200,7 @@ pub(super) fn micro_batches(rows: &[Row<'_>], budget: usize) -> Vec<Range<usize>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torch::decoder::F32;
 
     fn row<'a>(prompt: &'a [u32], response: &'a [u32]) -> Row<'a> {
         Row {
@@ -200,7 +222,7 @@ mod tests {
             row(&[7, 8], &[13, 14]),
             row(&[4], &[5, 6]),
         ];
-        let batch = PackedBatch::new(&rows).unwrap();
+        let batch = PackedBatch::new(&rows, F32).unwrap();
         assert_eq!(numbers(&batch.ids), [7, 8, 9, 10, 13, 4, 5]);
         assert_eq!(batch.layout.positions, [0, 1, 2, 3, 2, 0, 1]);
         assert_eq!(batch.layout.sizes().unwrap(), [2, 2, 1, 2]);
@@ -221,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_branch_sees_the_trunk_and_its_own_past() {
-        let mask = branch_mask(2, 3).unwrap().isneginf();
+        let mask = branch_mask(2, 3, F32).unwrap().isneginf();
         assert_eq!(
             numbers(&mask.to_kind(Kind::Int64).view([-1])),
             [

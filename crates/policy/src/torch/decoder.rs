@@ -2,21 +2,28 @@
 
 mod attention;
 mod cache;
+mod leaves;
+mod linear;
 mod rotary;
+mod tape;
 mod weights;
 
-use tch::{Device, Kind, Tensor};
+use std::collections::BTreeMap;
 
-use self::attention::Attention;
+use tch::{Kind, Tensor, no_grad};
+
+use self::{attention::Attention, leaves::Source, linear::Linear, rotary::Rotary};
 pub(crate) use self::{
     cache::{KvCache, PromptCache},
-    rotary::Rotary,
+    leaves::{F32, Gradients, Leaf, Trained},
+    linear::Dropout,
+    tape::Tape,
     weights::Weights,
 };
-use super::batch::Layout;
+use super::{batch::Layout, ops};
 use crate::{ModelConfig, Result};
 
-/// Weights and the sums over them. All tensors are f32 on the CPU.
+/// The tensors of a model in the kind that it computes with, and the sums over them.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     config: ModelConfig,
@@ -26,7 +33,17 @@ pub(crate) struct Decoder {
     /// The output head, `[vocab, hidden]`; the embedding itself when tied.
     head: Tensor,
     rotary: Rotary,
-    eps: f64,
+    leaves: Leaves,
+}
+
+/// The leaves of each part of the decoder.
+#[derive(Debug)]
+struct Leaves {
+    embedding: Option<Leaf>,
+    layers: Vec<Vec<Leaf>>,
+    norm: Vec<Leaf>,
+    /// None when tied.
+    head: Option<Leaf>,
 }
 
 #[derive(Debug)]
@@ -34,31 +51,59 @@ struct Layer {
     attention_norm: Tensor,
     attention: Attention,
     feed_forward_norm: Tensor,
-    gate: Tensor,
-    up: Tensor,
-    down: Tensor,
+    gate_up: Linear,
+    down: Linear,
+    eps: f64,
+}
+
+/// What the layers of one training pass share.
+#[derive(Debug)]
+struct Pass<'a> {
+    layout: &'a Layout,
+    rotary: Rotary,
+    dropout: Option<Dropout>,
 }
 
 impl Decoder {
-    /// Builds the decoder over `weights`, which stay shared with it.
-    pub(crate) fn new(config: &ModelConfig, weights: &Weights) -> Result<Self> {
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::new(config, weights, i))
-            .collect::<Result<_>>()?;
-        let embedding = weights.get("model.embed_tokens.weight")?;
-        let head = if config.tie_word_embeddings {
-            embedding.shallow_clone()
-        } else {
-            weights.get("lm_head.weight")?
+    /// Builds the decoder over `weights`, which it shares where they are of `kind` already.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        weights: &Weights,
+        kind: Kind,
+        trained: Trained<'_>,
+    ) -> Result<Self> {
+        let mut source = Source {
+            weights,
+            kind,
+            trained,
+            leaves: Vec::new(),
+        };
+        let embedding = source.stack("model.embed_tokens.weight")?;
+        let embedding_leaf = source.take_leaves().pop();
+        let (mut layers, mut layer_leaves) = (Vec::new(), Vec::new());
+        for index in 0..config.num_hidden_layers {
+            layers.push(Layer::new(config, &mut source, index)?);
+            layer_leaves.push(source.take_leaves());
+        }
+        let norm = source.stack("model.norm.weight")?;
+        let norm_leaf = source.take_leaves();
+        let head = match config.tie_word_embeddings {
+            true => embedding.shallow_clone(),
+            false => source.stack("lm_head.weight")?,
         };
         Ok(Self {
             config: config.clone(),
+            rotary: Rotary::new(config, kind, embedding.device())?,
             embedding,
             layers,
-            norm: weights.get("model.norm.weight")?,
+            norm,
             head,
-            rotary: Rotary::new(config)?,
-            eps: config.rms_norm_eps,
+            leaves: Leaves {
+                embedding: embedding_leaf,
+                layers: layer_leaves,
+                norm: norm_leaf,
+                head: source.take_leaves().pop(),
+            },
         })
     }
 
@@ -66,17 +111,35 @@ impl Decoder {
         &self.config
     }
 
+    /// Kind and device of its tensors.
+    pub(crate) fn place(&self) -> (Kind, tch::Device) {
+        (self.embedding.kind(), self.embedding.device())
+    }
+
     /// The output head, `[vocab, hidden]`.
     pub(crate) fn head(&self) -> &Tensor {
         &self.head
     }
 
+    /// The leaf that the head's gradient belongs to, where it is trained.
+    pub(crate) fn head_leaf(&self) -> Option<&Leaf> {
+        self.leaves.head.as_ref().or(self.leaves.embedding.as_ref())
+    }
+
+    /// Takes over the present values of what is trained.
+    pub(crate) fn refresh(&self, trained: &BTreeMap<&str, &Tensor>) -> Result<()> {
+        let leaves = &self.leaves;
+        let all = leaves.layers.iter().flatten().chain(&leaves.norm);
+        let mut all = all.chain(&leaves.embedding).chain(&leaves.head);
+        no_grad(|| all.try_for_each(|leaf| leaf.refresh(trained)))
+    }
+
     /// Hidden states after the last norm, `[tokens, hidden]`, of `ids` `[tokens]`.
     pub(crate) fn hidden(&self, ids: &Tensor, layout: &Layout) -> Result<Tensor> {
-        let rotary = self.rotary.at(&layout.positions()?)?;
+        let pass = self.pass(layout, None)?;
         let mut x = self.embed(ids)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, self.eps, |a, x| a.forward(x, &rotary, layout))?;
+        for index in 0..self.layers.len() {
+            x = self.layer(index, &x, &pass)?;
         }
         self.final_norm(&x)
     }
@@ -91,7 +154,7 @@ impl Decoder {
         let rotary = self.rotary.at(&layout.positions()?)?;
         let mut x = self.embed(ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.eps, |a, x| a.prefill(x, &rotary, layout, cache, i))?;
+            x = layer.forward(&x, None, |a, x| a.prefill(x, &rotary, layout, cache, i))?;
         }
         self.final_norm(&x)
     }
@@ -104,10 +167,10 @@ impl Decoder {
         cache: &mut KvCache,
     ) -> Result<Tensor> {
         let rotary = self.rotary.at(positions)?;
-        let mask = cache.make_room()?;
+        let step = cache.make_room()?;
         let mut x = self.embed(ids)?;
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, self.eps, |a, x| a.decode(x, &rotary, &mask, cache, i))?;
+            x = layer.forward(&x, None, |a, x| a.decode(x, &rotary, &step, cache, i))?;
         }
         cache.advance();
         self.final_norm(&x)
@@ -118,54 +181,60 @@ impl Decoder {
         Ok(hidden.f_linear(&self.head, None::<&Tensor>)?)
     }
 
+    fn pass<'a>(&self, layout: &'a Layout, dropout: Option<Dropout>) -> Result<Pass<'a>> {
+        let rotary = self.rotary.at(&layout.positions()?)?;
+        Ok(Pass {
+            layout,
+            rotary,
+            dropout,
+        })
+    }
+
+    fn layer(&self, index: usize, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+        let dropout = pass.dropout.map(|d| d.part(index as u64));
+        self.layers[index].forward(x, dropout, |a, x| {
+            a.forward(x, &pass.rotary, pass.layout, dropout)
+        })
+    }
+
     fn embed(&self, ids: &Tensor) -> Result<Tensor> {
         Ok(Tensor::f_embedding(&self.embedding, ids, -1, false, false)?)
     }
 
     fn final_norm(&self, x: &Tensor) -> Result<Tensor> {
-        rms_norm(x, &self.norm, self.eps)
+        ops::rms_norm(x, &self.norm, self.config.rms_norm_eps)
     }
 }
 
 impl Layer {
-    fn new(config: &ModelConfig, weights: &Weights, index: usize) -> Result<Self> {
-        let get = |name: &str| weights.get(&format!("model.layers.{index}.{name}.weight"));
+    fn new(config: &ModelConfig, source: &mut Source<'_>, index: usize) -> Result<Self> {
+        let layer = format!("model.layers.{index}");
         Ok(Self {
-            attention_norm: get("input_layernorm")?,
-            attention: Attention::new(config, weights, index)?,
-            feed_forward_norm: get("post_attention_layernorm")?,
-            gate: get("mlp.gate_proj")?,
-            up: get("mlp.up_proj")?,
-            down: get("mlp.down_proj")?,
+            attention_norm: source.stack(&format!("{layer}.input_layernorm.weight"))?,
+            attention: Attention::new(config, source, &format!("{layer}.self_attn"))?,
+            feed_forward_norm: source.stack(&format!("{layer}.post_attention_layernorm.weight"))?,
+            gate_up: source.linear(&format!("{layer}.mlp.gate_up_proj"), false)?,
+            down: source.linear(&format!("{layer}.mlp.down_proj"), false)?,
+            eps: config.rms_norm_eps,
         })
     }
 
     fn forward(
         &self,
         x: &Tensor,
-        eps: f64,
+        dropout: Option<Dropout>,
         attend: impl FnOnce(&Attention, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let x = x.f_add(&attend(
+        let y = attend(
             &self.attention,
-            &rms_norm(x, &self.attention_norm, eps)?,
-        )?)?;
-        let y = self.feed_forward(&rms_norm(&x, &self.feed_forward_norm, eps)?)?;
+            &ops::rms_norm(x, &self.attention_norm, self.eps)?,
+        )?;
+        let x = x.f_add(&y)?;
+        let y = ops::rms_norm(&x, &self.feed_forward_norm, self.eps)?;
+        let y = self.gate_up.forward(&y, dropout.map(|d| d.part(2)))?;
+        let y = self
+            .down
+            .forward(&ops::swiglu(&y)?, dropout.map(|d| d.part(3)))?;
         Ok(x.f_add(&y)?)
     }
-
-    fn feed_forward(&self, x: &Tensor) -> Result<Tensor> {
-        let none = None::<&Tensor>;
-        let gate = x.f_linear(&self.gate, none)?.f_silu()?;
-        Ok(gate
-            .f_mul(&x.f_linear(&self.up, none)?)?
-            .f_linear(&self.down, none)?)
-    }
 }
-
-fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    Ok(x.f_rms_norm(weight.size(), Some(weight), eps)?)
-}
-
-/// Where and how tensors of the model are made.
-pub(crate) const F32: (Kind, Device) = (Kind::Float, Device::Cpu);

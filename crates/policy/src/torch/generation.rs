@@ -141,8 +141,8 @@ impl<'a> Generator<'a> {
         let (prompt_logits, cache) = self.prefill(&prompts)?;
         let places = self.places(&rows, &prompts);
         Ok(Active {
-            logits: prompt_logits.f_index_select(0, &index(&places)?)?,
-            cache: KvCache::new(self.decoder.config(), cache, places)?,
+            logits: prompt_logits.f_index_select(0, &self.index(&places)?)?,
+            cache: KvCache::new(self.decoder.config(), cache, &places)?,
             rows,
             prompts,
             prompt_logits,
@@ -166,7 +166,9 @@ impl<'a> Generator<'a> {
             .into_iter()
             .filter(|prompt| !active.prompts.contains(prompt))
             .collect();
-        active.prompt_logits = active.prompt_logits.f_index_select(0, &index(&kept)?)?;
+        active.prompt_logits = active
+            .prompt_logits
+            .f_index_select(0, &self.index(&kept)?)?;
         active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
         let mut cache = None;
         if !fresh.is_empty() {
@@ -177,9 +179,13 @@ impl<'a> Generator<'a> {
         }
         let places = self.places(&active.rows, &active.prompts);
         let begin: Vec<usize> = taken.iter().map(|&row| places[row]).collect();
-        let begin = active.prompt_logits.f_index_select(0, &index(&begin)?)?;
-        active.logits = active.logits.f_index_copy(0, &index(&taken)?, &begin)?;
-        active.cache.restart(&taken, &kept, cache, places)
+        let begin = active
+            .prompt_logits
+            .f_index_select(0, &self.index(&begin)?)?;
+        active.logits = active
+            .logits
+            .f_index_copy(0, &self.index(&taken)?, &begin)?;
+        active.cache.restart(&taken, &kept, cache, &places)
     }
 
     /// Moves the rows at `open` together, with the prompts that they need.
@@ -191,7 +197,7 @@ impl<'a> Generator<'a> {
             .collect();
         active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
         let places = self.places(&active.rows, &active.prompts);
-        active.cache.compact(open, &kept, places)
+        active.cache.compact(open, &kept, &places)
     }
 
     /// The prompts of the given responses, each once.
@@ -214,22 +220,24 @@ impl<'a> Generator<'a> {
         let prompts = || prompts.iter().map(|&prompt| &self.prompts[prompt]);
         let lens: Vec<usize> = prompts().map(Vec::len).collect();
         let ids: Vec<i64> = prompts().flatten().map(|&id| i64::from(id)).collect();
-        let mut cache = PromptCache::new(self.decoder.config(), &lens)?;
-        let (ids, layout) = (Tensor::f_from_slice(&ids)?, Layout::of_sequences(&lens)?);
+        let place = self.decoder.place();
+        let mut cache = PromptCache::new(self.decoder.config(), place, &lens)?;
+        let (ids, layout) = (self.numbers(&ids)?, Layout::of_sequences(&lens, place)?);
         let hidden = self.decoder.prefill(&ids, &layout, &mut cache)?;
         let ends = lens.iter().scan(0, |end, &len| {
             *end += len as i64;
             Some(*end - 1)
         });
-        let last = Tensor::f_from_slice(&ends.collect::<Vec<_>>())?;
+        let last = self.numbers(&ends.collect::<Vec<_>>())?;
         let logits = self.decoder.logits(&hidden.f_index_select(0, &last)?)?;
         Ok((logits, cache))
     }
 
     /// Draws one token for every row that is still open.
     fn sample(&mut self, active: &Active) -> Result<()> {
-        let (logits, alive) = (&active.logits, &active.rows);
-        let log_probs = self.sampling.distribution(logits, |row| {
+        let alive = &active.rows;
+        let logits = self.without_early_ends(&active.logits, alive)?;
+        let log_probs = self.sampling.distribution(&logits, |row| {
             let response = &self.responses[alive[row]];
             let prompt = self.prompts[response.prompt].iter();
             prompt
@@ -257,10 +265,30 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
+    /// Logits that leave no chance to an end token where a response is too short for it.
+    fn without_early_ends(&self, logits: &Tensor, rows: &[usize]) -> Result<Tensor> {
+        // A token more is about to be drawn.
+        let is_short =
+            |row: &usize| self.responses[rows[*row]].ids.len() + 1 < self.sampling.min_new_tokens;
+        let short: Vec<usize> = (0..rows.len()).filter(is_short).collect();
+        if short.is_empty() {
+            return Ok(logits.shallow_clone());
+        }
+        let (short, logits) = (self.index(&short)?, logits.f_detach_copy()?);
+        for &stop in self.tokenizer.stops() {
+            let mut column = logits.f_select(1, i64::from(stop))?;
+            let _ = column.f_index_fill_(0, &short, f64::NEG_INFINITY)?;
+        }
+        Ok(logits)
+    }
+
     /// Whether a response ends with its newest token.
     fn ending(&self, response: &Response) -> Option<Finish> {
         let newest = response.ids.last().copied()?;
-        if self.tokenizer.stops().contains(&newest) || self.ends_in_stop_text(&response.ids) {
+        if response.ids.len() < self.sampling.min_new_tokens {
+            None
+        } else if self.tokenizer.stops().contains(&newest) || self.ends_in_stop_text(&response.ids)
+        {
             Some(Finish::Stop)
         } else if response.ids.len() == self.sampling.max_new_tokens {
             Some(Finish::Length)
@@ -289,6 +317,15 @@ impl<'a> Generator<'a> {
         found.any(|found| found)
     }
 
+    fn index(&self, positions: &[usize]) -> Result<Tensor> {
+        self.numbers(&positions.iter().map(|&p| p as i64).collect::<Vec<_>>())
+    }
+
+    fn numbers(&self, numbers: &[i64]) -> Result<Tensor> {
+        let device = self.decoder.place().1;
+        Ok(Tensor::f_from_slice(numbers)?.f_to_device(device)?)
+    }
+
     /// Reads each row's newest token.
     fn advance(&self, active: &mut Active) -> Result<()> {
         let newest = |&row: &usize| {
@@ -300,9 +337,8 @@ impl<'a> Generator<'a> {
             // A finished row keeps its place until it is retired; what it computes is not read.
             (self.prompts[response.prompt].len() + response.ids.len()) as i64 - 1
         };
-        let ids = Tensor::f_from_slice(&active.rows.iter().map(newest).collect::<Vec<_>>())?;
-        let positions =
-            Tensor::f_from_slice(&active.rows.iter().map(position).collect::<Vec<_>>())?;
+        let ids = self.numbers(&active.rows.iter().map(newest).collect::<Vec<_>>())?;
+        let positions = self.numbers(&active.rows.iter().map(position).collect::<Vec<_>>())?;
         let hidden = self.decoder.decode(&ids, &positions, &mut active.cache)?;
         active.logits = self.decoder.logits(&hidden)?;
         Ok(())
@@ -332,11 +368,6 @@ impl<'a> Generator<'a> {
             })
             .collect()
     }
-}
-
-fn index(positions: &[usize]) -> Result<Tensor> {
-    let positions: Vec<i64> = positions.iter().map(|&p| p as i64).collect();
-    Ok(Tensor::f_from_slice(&positions)?)
 }
 
 fn check_length(index: usize, query: &str, prompt: usize, new: usize, limit: usize) -> Result<()> {

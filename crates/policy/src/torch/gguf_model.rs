@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use tokenizers::Tokenizer as HfTokenizer;
 
 use super::{decoder::Weights, tokenizer::Tokenizer};
@@ -65,8 +65,12 @@ fn rope_scaling(file: &GgufFile) -> Result<Option<RopeScaling>> {
     }))
 }
 
-/// The file's weights in f32.
-pub(super) fn weights(file: &GgufFile, config: &ModelConfig) -> Result<Weights> {
+/// The file's weights, dequantised.
+pub(super) fn weights(
+    file: &GgufFile,
+    config: &ModelConfig,
+    place: (Kind, Device),
+) -> Result<Weights> {
     let one = |(name, shape): (String, Vec<i64>)| {
         let stored = stored_name(&name);
         let got: Vec<i64> = file
@@ -91,7 +95,7 @@ pub(super) fn weights(file: &GgufFile, config: &ModelConfig) -> Result<Weights> 
         .into_iter()
         .map(one)
         .collect::<Result<_>>()?;
-    Ok(Weights::from_map(tensors))
+    Weights::from_map(config, tensors, place)
 }
 
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.attn_q.weight` there.

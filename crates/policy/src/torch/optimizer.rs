@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
-use super::decoder::Weights;
+use super::{
+    decoder::Gradients,
+    shim::{self, AdamWSlot, AdamWStep},
+};
 use crate::{
     OptimizerConfig,
     error::{Error, Result},
 };
 
-/// Moments of every parameter.
+/// Moments of every trained tensor, f32.
 #[derive(Debug)]
 pub(super) struct AdamW {
     config: OptimizerConfig,
@@ -18,13 +21,15 @@ pub(super) struct AdamW {
     steps: i32,
 }
 
+/// Trained tensors by name.
+pub(super) type Parameters<'a> = BTreeMap<&'a str, &'a Tensor>;
+
 impl AdamW {
-    pub(super) fn new(config: OptimizerConfig, weights: &Weights) -> Result<Self> {
-        config.validate()?;
+    pub(super) fn new(config: OptimizerConfig, parameters: &Parameters<'_>) -> Result<Self> {
         let zero = |t: &Tensor| -> Result<Tensor> { Ok(no_grad(|| t.f_zeros_like())?) };
-        let moments = weights
+        let moments = parameters
             .iter()
-            .map(|(name, t)| Ok((name.to_owned(), (zero(t)?, zero(t)?))))
+            .map(|(&name, t)| Ok((name.to_owned(), (zero(t)?, zero(t)?))))
             .collect::<Result<_>>()?;
         Ok(Self {
             config,
@@ -33,104 +38,76 @@ impl AdamW {
         })
     }
 
-    /// One step along the gathered gradients, which are cleared. Returns their norm before clipping.
+    pub(super) fn steps(&self) -> i32 {
+        self.steps
+    }
+
+    /// One step along the gradients. Returns their norm before clipping.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] when a gradient is not; the weights then stay as they were.
-    pub(super) fn step(&mut self, weights: &Weights, learning_rate: f64) -> Result<f64> {
-        let norm = grad_norm(weights)?;
+    /// [`Error::NotFinite`] when a gradient is not; the parameters then stay as they were.
+    pub(super) fn step(
+        &mut self,
+        parameters: &Parameters<'_>,
+        gradients: &Gradients,
+        learning_rate: f64,
+    ) -> Result<f64> {
+        let norm = shim::norm(gradients.iter())?;
         if !norm.is_finite() {
-            clear_gradients(weights);
             return Err(Error::NotFinite {
                 what: "the gradient norm",
                 value: norm,
             });
         }
         self.steps += 1;
-        let scale = (self.config.max_grad_norm / (norm + 1e-6)).min(1.0);
-        no_grad(|| -> Result<()> {
-            for (name, weight) in weights.iter() {
-                let Some((m, v)) = self.moments.get(name) else {
-                    continue;
+        let c = &self.config;
+        let mut step = AdamWStep {
+            number: f64::from(self.steps),
+            learning_rate,
+            betas: (c.beta1, c.beta2),
+            weight_decay: 0.0,
+            epsilon: c.epsilon,
+            gradient_divisor: ((norm + 1e-6) / c.max_grad_norm).max(1.0),
+        };
+        let (mut vectors, mut matrices) = (Vec::new(), Vec::new());
+        for (&name, &parameter) in parameters {
+            if let (Some((first, second)), Some(gradient)) =
+                (self.moments.get(name), gradients.get(name))
+            {
+                let slots = if parameter.dim() >= 2 {
+                    &mut matrices
+                } else {
+                    &mut vectors
                 };
-                let gradient = weight.grad();
-                if gradient.defined() {
-                    let gradient = gradient.f_mul_scalar(scale)?;
-                    self.step_one(weight.shallow_clone(), m, v, &gradient, learning_rate)?;
-                }
+                slots.push(AdamWSlot {
+                    parameter,
+                    gradient,
+                    first,
+                    second,
+                });
             }
-            Ok(())
-        })?;
-        clear_gradients(weights);
+        }
+        shim::adamw(&vectors, &step)?;
+        step.weight_decay = c.weight_decay;
+        shim::adamw(&matrices, &step)?;
         Ok(norm)
     }
 
-    fn step_one(
-        &self,
-        mut weight: Tensor,
-        m: &Tensor,
-        v: &Tensor,
-        gradient: &Tensor,
-        learning_rate: f64,
-    ) -> Result<()> {
-        let c = &self.config;
-        let (mut m, mut v) = (m.shallow_clone(), v.shallow_clone());
-        let _ = m.f_lerp_(gradient, 1.0 - c.beta1)?;
-        let _ = v.f_lerp_(&gradient.f_square()?, 1.0 - c.beta2)?;
-        if c.weight_decay > 0.0 && weight.dim() >= 2 {
-            let _ = weight.f_mul_scalar_(1.0 - learning_rate * c.weight_decay)?;
-        }
-        let correction1 = 1.0 - c.beta1.powi(self.steps);
-        let correction2 = 1.0 - c.beta2.powi(self.steps);
-        let mut root = v.f_sqrt()?.f_div_scalar(correction2.sqrt())?;
-        let step = m
-            .f_mul_scalar(learning_rate / correction1)?
-            .f_div(&root.f_add_scalar_(c.epsilon)?)?;
-        let _ = weight.f_sub_(&step)?;
-        Ok(())
-    }
-
-    /// Steps taken and moments by name (`m.<parameter>`, `v.<parameter>`), for a checkpoint.
-    pub(super) fn state(&self) -> (i32, Vec<(String, &Tensor)>) {
-        let tensors = self
-            .moments
+    /// Moments by name (`m.<parameter>`, `v.<parameter>`), for a checkpoint.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        self.moments
             .iter()
-            .flat_map(|(name, (m, v))| [(format!("m.{name}"), m), (format!("v.{name}"), v)]);
-        (self.steps, tensors.collect())
+            .flat_map(|(name, (m, v))| [(format!("m.{name}"), m), (format!("v.{name}"), v)])
     }
 
-    /// Takes back what [`AdamW::state`] gave.
-    pub(super) fn restore(
-        &mut self,
-        steps: i32,
-        find: impl Fn(&str) -> Result<Tensor>,
-    ) -> Result<()> {
+    /// Takes back what [`AdamW::moments`] gave after so many steps.
+    pub(super) fn restore(&mut self, steps: i32, moments: &BTreeMap<String, Tensor>) -> Result<()> {
         self.steps = steps;
-        for (name, (m, v)) in &mut self.moments {
-            m.f_copy_(&find(&format!("m.{name}"))?)?;
-            v.f_copy_(&find(&format!("v.{name}"))?)?;
+        for (name, own) in self.moments() {
+            if let Some(moment) = moments.get(&name) {
+                own.shallow_clone().f_copy_(moment)?;
+            }
         }
         Ok(())
-    }
-}
-
-fn grad_norm(weights: &Weights) -> Result<f64> {
-    let mut sum = 0.0;
-    for (_, weight) in weights.iter() {
-        let gradient = weight.grad();
-        if gradient.defined() {
-            sum += gradient
-                .f_square()?
-                .f_sum(Kind::Double)?
-                .f_double_value(&[])?;
-        }
-    }
-    Ok(sum.sqrt())
-}
-
-/// Zeroes the gradients of all weights.
-pub(super) fn clear_gradients(weights: &Weights) {
-    for (_, weight) in weights.iter() {
-        weight.shallow_clone().zero_grad();
     }
 }

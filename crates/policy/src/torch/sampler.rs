@@ -27,6 +27,12 @@ impl Sampling {
             self.max_new_tokens,
             "at least 1",
         )?;
+        check(
+            self.min_new_tokens <= self.max_new_tokens,
+            "min_new_tokens",
+            self.min_new_tokens,
+            "at most max_new_tokens",
+        )?;
         if let Some(k) = self.top_k {
             check(k >= 1, "top_k", k, "at least 1")?;
         }

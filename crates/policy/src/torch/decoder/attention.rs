@@ -2,14 +2,20 @@
 
 use tch::Tensor;
 
-use super::{KvCache, PromptCache, Rotary, Weights, cache::Sharing, rms_norm};
-use crate::{Error, ModelConfig, Result, torch::batch::Layout};
+use super::{
+    Dropout, KvCache, PromptCache, Rotary,
+    cache::{Past, Sharing, Step},
+    leaves::Source,
+    linear::Linear,
+};
+use crate::{
+    ModelConfig, Result,
+    torch::{batch::Layout, ops},
+};
 
 #[derive(Debug)]
 pub(super) struct Attention {
-    q: Linear,
-    k: Linear,
-    v: Linear,
+    qkv: Linear,
     o: Linear,
     /// Norms of each head's query and key, with their epsilon.
     norms: Option<(Tensor, Tensor, f64)>,
@@ -18,50 +24,18 @@ pub(super) struct Attention {
     head: i64,
 }
 
-#[derive(Debug)]
-struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
-}
-
-impl Linear {
-    fn new(weights: &Weights, name: &str, bias: bool) -> Result<Self> {
-        let weight = weights.get(&format!("{name}.weight"))?;
-        let bias = bias
-            .then(|| weights.get(&format!("{name}.bias")))
-            .transpose()?;
-        Ok(Self { weight, bias })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
-    }
-}
-
 impl Attention {
-    pub(super) fn new(config: &ModelConfig, weights: &Weights, layer: usize) -> Result<Self> {
-        let linear = |name: &str, bias: bool| {
-            Linear::new(
-                weights,
-                &format!("model.layers.{layer}.self_attn.{name}_proj"),
-                bias,
-            )
+    pub(super) fn new(config: &ModelConfig, source: &mut Source<'_>, module: &str) -> Result<Self> {
+        let norms = match config.has_query_key_norm() {
+            true => {
+                let mut norm = |name: &str| source.stack(&format!("{module}.{name}_norm.weight"));
+                Some((norm("q")?, norm("k")?, config.rms_norm_eps))
+            }
+            false => None,
         };
-        let bias = config.attention_bias();
-        let norm = |name: &str| {
-            weights.get(&format!(
-                "model.layers.{layer}.self_attn.{name}_norm.weight"
-            ))
-        };
-        let norms = config
-            .has_query_key_norm()
-            .then(|| Ok::<_, Error>((norm("q")?, norm("k")?, config.rms_norm_eps)))
-            .transpose()?;
         Ok(Self {
-            q: linear("q", bias)?,
-            k: linear("k", bias)?,
-            v: linear("v", bias)?,
-            o: linear("o", false)?,
+            qkv: source.linear(&format!("{module}.qkv_proj"), config.attention_bias())?,
+            o: source.linear(&format!("{module}.o_proj"), false)?,
             norms,
             heads: config.num_attention_heads as i64,
             kv_heads: config.num_key_value_heads as i64,
@@ -70,9 +44,16 @@ impl Attention {
     }
 
     /// Self-attention over `x` `[tokens, hidden]`, each token over its own sequence up to itself.
-    pub(super) fn forward(&self, x: &Tensor, rotary: &Rotary, layout: &Layout) -> Result<Tensor> {
-        let (q, k, v) = self.project(x, rotary)?;
-        self.attend(&q, &k, &v, layout)
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        layout: &Layout,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
+        let (q, k, v) = self.project(x, rotary, dropout.map(|d| d.part(0)))?;
+        let y = self.attend(&q, &k, &v, layout)?;
+        self.o.forward(&y, dropout.map(|d| d.part(1)))
     }
 
     /// As [`Attention::forward`], and stores each sequence's keys and values as a prompt.
@@ -84,9 +65,9 @@ impl Attention {
         cache: &mut PromptCache,
         layer: usize,
     ) -> Result<Tensor> {
-        let (q, k, v) = self.project(x, rotary)?;
+        let (q, k, v) = self.project(x, rotary, None)?;
         cache.fill(layer, layout, &k, &v)?;
-        self.attend(&q, &k, &v, layout)
+        self.o.forward(&self.attend(&q, &k, &v, layout)?, None)
     }
 
     /// Attention of one new token a row, `x` `[rows, hidden]`, over its prompt and its response.
@@ -94,73 +75,46 @@ impl Attention {
         &self,
         x: &Tensor,
         rotary: &Rotary,
-        mask: &Tensor,
+        step: &Step,
         cache: &mut KvCache,
         layer: usize,
     ) -> Result<Tensor> {
-        let (q, k, v) = self.project(x, rotary)?;
-        let past = cache.extend(layer, &k, &v)?;
+        let (q, k, v) = self.project(x, rotary, None)?;
+        let past = cache.extend(layer, step, &k, &v)?;
         let rows = x.size2()?.0;
         // The query heads that share a key head stand together: no key is repeated.
-        let q = q.f_mul_scalar((self.head as f64).powf(-0.5))?.f_view([
-            rows,
-            self.kv_heads,
-            self.heads / self.kv_heads,
-            self.head,
-        ])?;
-        let (prompt_keys, prompt_values, prompt_mask) = past.prompt;
-        let (keys, values) = past.own;
-        let over_prompt = self
-            .by_prompt(&q, past.sharing)?
-            .f_matmul(&prompt_keys.f_transpose(2, 3)?)?
-            .f_add(prompt_mask)?;
-        let over_prompt = self.by_row(&over_prompt, past.sharing)?;
-        let over_own = q.f_matmul(&keys.f_transpose(2, 3)?)?.f_add(mask)?;
-        let (slots, tokens) = (prompt_keys.size4()?.2, keys.size4()?.2);
-        let weights = Tensor::f_cat(&[&over_prompt, &over_own], -1)?.f_softmax(-1, None)?;
-        let prompt_weights = self.by_prompt(&weights.f_narrow(-1, 0, slots)?, past.sharing)?;
-        let from_prompt = self.by_row(&prompt_weights.f_matmul(prompt_values)?, past.sharing)?;
-        let from_own = weights.f_narrow(-1, slots, tokens)?.f_matmul(&values)?;
-        let y = from_prompt.f_add(&from_own)?;
+        let shared = self.heads / self.kv_heads;
+        let q = q.f_reshape([rows, self.kv_heads, shared, self.head])?;
+        let y = attend_past(&q, &past)?;
         self.o
-            .forward(&y.f_reshape([rows, self.heads * self.head])?)
-    }
-
-    /// `[rows, kv heads, queries, n]` gathered by prompt: `[prompts, kv heads, width * queries, n]`.
-    fn by_prompt(&self, x: &Tensor, sharing: &Sharing) -> Result<Tensor> {
-        let (_, heads, queries, n) = x.size4()?;
-        let (prompts, width) = (sharing.prompts, sharing.width);
-        Ok(x.f_index_select(0, &sharing.members)?
-            .f_view([prompts, width, heads, queries, n])?
-            .f_transpose(1, 2)?
-            .f_reshape([prompts, heads, width * queries, n])?)
-    }
-
-    /// The way back from [`Attention::by_prompt`].
-    fn by_row(&self, x: &Tensor, sharing: &Sharing) -> Result<Tensor> {
-        let (prompts, heads, together, n) = x.size4()?;
-        let queries = self.heads / self.kv_heads;
-        Ok(x.f_view([prompts, heads, together / queries, queries, n])?
-            .f_transpose(1, 2)?
-            .f_reshape([-1, heads, queries, n])?
-            .f_index_select(0, &sharing.places)?)
+            .forward(&y.f_reshape([rows, self.heads * self.head])?, None)
     }
 
     /// Queries, keys and values, `[tokens, heads, head]`.
-    fn project(&self, x: &Tensor, rotary: &Rotary) -> Result<(Tensor, Tensor, Tensor)> {
-        let tokens = x.size2()?.0;
-        let split = |y: Tensor, heads: i64| y.f_view([tokens, heads, self.head]);
-        let mut q = split(self.q.forward(x)?, self.heads)?;
-        let mut k = split(self.k.forward(x)?, self.kv_heads)?;
-        let v = split(self.v.forward(x)?, self.kv_heads)?;
+    fn project(
+        &self,
+        x: &Tensor,
+        rotary: &Rotary,
+        dropout: Option<Dropout>,
+    ) -> Result<(Tensor, Tensor, Tensor)> {
+        let (heads, kv_heads) = (self.heads, self.kv_heads);
+        let all = self.qkv.forward(x, dropout)?;
+        let all = all.f_view([x.size2()?.0, heads + 2 * kv_heads, self.head])?;
+        let mut turning = all.f_narrow(1, 0, heads + kv_heads)?;
         if let Some((q_norm, k_norm, eps)) = &self.norms {
-            q = rms_norm(&q, q_norm, *eps)?;
-            k = rms_norm(&k, k_norm, *eps)?;
+            let q = ops::rms_norm(&turning.f_narrow(1, 0, heads)?, q_norm, *eps)?;
+            let k = ops::rms_norm(&turning.f_narrow(1, heads, kv_heads)?, k_norm, *eps)?;
+            turning = Tensor::f_cat(&[q, k], 1)?;
         }
-        Ok((rotary.turn(&q)?, rotary.turn(&k)?, v))
+        let turned = rotary.turn(&turning)?;
+        Ok((
+            turned.f_narrow(1, 0, heads)?,
+            turned.f_narrow(1, heads, kv_heads)?,
+            all.f_narrow(1, heads + kv_heads, kv_heads)?,
+        ))
     }
 
-    /// Attention within each trunk, and of each branch over its trunk and itself; `[tokens, hidden]`.
+    /// Attention within each trunk, and of each branch over its trunk and itself; `[tokens, heads * head]`.
     fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, layout: &Layout) -> Result<Tensor> {
         let sizes = layout.sizes()?;
         let repeat = self.heads / self.kv_heads;
@@ -186,11 +140,60 @@ impl Attention {
         }
         let y = Tensor::f_cat(&outputs, 2)?.f_squeeze_dim(0)?;
         let tokens = sizes.iter().sum::<i64>();
-        self.o.forward(
-            &y.f_transpose(0, 1)?
-                .f_reshape([tokens, self.heads * self.head])?,
-        )
+        Ok(y.f_transpose(0, 1)?
+            .f_reshape([tokens, self.heads * self.head])?)
     }
+}
+
+/// Attention of `q` `[rows, kv heads, queries, head]`: over the prompts, each read once for all of its rows, and over the
+/// responses, put together by their shares of the softmax.
+fn attend_past(q: &Tensor, past: &Past<'_>) -> Result<Tensor> {
+    let queries = q.size4()?.2;
+    let (keys, values, mask) = past.prompts;
+    let (over_prompt, prompt_norm) = attend_all(&by_prompt(q, past.sharing)?, keys, values, mask)?;
+    let over_prompt = by_row(&over_prompt, past.sharing, queries)?;
+    let prompt_norm = by_row(&prompt_norm.f_unsqueeze(3)?, past.sharing, queries)?;
+    let (keys, values, mask) = &past.own;
+    let (over_own, own_norm) = attend_all(q, keys, values, mask)?;
+    let share = prompt_norm.f_sub(&own_norm.f_unsqueeze(3)?)?.f_sigmoid()?;
+    Ok(over_own.f_lerp_tensor(&over_prompt, &share.f_to_kind(q.kind())?)?)
+}
+
+/// Scaled dot-product attention `[n, heads, queries, head]`, and the logarithm of each softmax's denominator
+/// `[n, heads, queries]`.
+fn attend_all(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor) -> Result<(Tensor, Tensor)> {
+    Ok(
+        Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(
+            q,
+            k,
+            v,
+            0.0,
+            false,
+            Some(mask),
+            None,
+        )?,
+    )
+}
+
+/// `[rows, kv heads, queries, n]` gathered by prompt: `[prompts, kv heads, width * queries, n]`.
+fn by_prompt(x: &Tensor, sharing: &Sharing) -> Result<Tensor> {
+    let (_, heads, queries, n) = x.size4()?;
+    let (prompts, width) = (sharing.prompts, sharing.width);
+    Ok(x.f_index_select(0, &sharing.members)?
+        .f_view([prompts, width, heads, queries, n])?
+        .f_transpose(1, 2)?
+        .f_reshape([prompts, heads, width * queries, n])?)
+}
+
+/// The way back from [`by_prompt`].
+fn by_row(x: &Tensor, sharing: &Sharing, queries: i64) -> Result<Tensor> {
+    let (prompts, heads, together, n) = x.size4()?;
+    Ok(
+        x.f_reshape([prompts, heads, together / queries, queries, n])?
+            .f_transpose(1, 2)?
+            .f_reshape([-1, heads, queries, n])?
+            .f_index_select(0, &sharing.places)?,
+    )
 }
 
 /// Scaled dot-product attention `[1, heads, tokens, head]`; causal where there is no mask.

@@ -1,9 +1,11 @@
 //! Keys and values of the tokens seen so far: those of each prompt once, those of each response in its own row.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
-use super::F32;
 use crate::{ModelConfig, Result, torch::batch::Layout};
+
+/// Kind and device of a cache.
+type Place = (Kind, Device);
 
 /// Slots that a row's memory grows by.
 const GROWTH: i64 = 64;
@@ -18,7 +20,7 @@ pub(crate) struct PromptCache {
 
 impl PromptCache {
     /// Memory for prompts of the given lengths.
-    pub(crate) fn new(config: &ModelConfig, lens: &[usize]) -> Result<Self> {
+    pub(crate) fn new(config: &ModelConfig, place: Place, lens: &[usize]) -> Result<Self> {
         let slots = lens.iter().copied().max().unwrap_or(0);
         let size = [
             lens.len() as i64,
@@ -27,12 +29,12 @@ impl PromptCache {
             config.head_width() as i64,
         ];
         let layers = (0..config.num_hidden_layers)
-            .map(|_| Ok((Tensor::f_zeros(size, F32)?, Tensor::f_zeros(size, F32)?)))
+            .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
             .collect::<Result<_>>()?;
         let lens: Vec<i64> = lens.iter().map(|&len| len as i64).collect();
         Ok(Self {
             layers,
-            mask: mask_behind(&lens, slots as i64)?,
+            mask: mask_behind(&lens, slots as i64, place)?,
         })
     }
 
@@ -65,7 +67,7 @@ impl PromptCache {
 
     /// The prompts at `kept`, and all of `more` behind them.
     fn rearranged(&self, kept: &[i64], more: Option<Self>) -> Result<Self> {
-        let kept = Tensor::f_from_slice(kept)?;
+        let kept = index(kept, self.mask.device())?;
         let pick = |t: &Tensor| t.f_index_select(0, &kept);
         let layers = self.layers.iter().map(|(k, v)| Ok((pick(k)?, pick(v)?)));
         let picked = Self {
@@ -95,7 +97,8 @@ impl PromptCache {
         let layers = layers.collect::<Result<_>>()?;
         // Minus infinity is no constant that padding takes.
         let rows = self.mask.size4()?.0;
-        let hidden = Tensor::f_full([rows, 1, 1, more], f64::NEG_INFINITY, F32)?;
+        let place = (self.mask.kind(), self.mask.device());
+        let hidden = Tensor::f_full([rows, 1, 1, more], f64::NEG_INFINITY, place)?;
         let mask = Tensor::f_cat(&[&self.mask, &hidden], 3)?;
         Ok(Self { layers, mask })
     }
@@ -124,7 +127,7 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    fn new(prompt_of: &[usize], prompts: usize) -> Result<Self> {
+    fn new(prompt_of: &[usize], prompts: usize, device: Device) -> Result<Self> {
         let mut counts = vec![0; prompts];
         let slots: Vec<(usize, usize)> = prompt_of
             .iter()
@@ -142,20 +145,34 @@ impl Sharing {
             places.push(place as i64);
         }
         Ok(Self {
-            members: Tensor::f_from_slice(&members)?,
-            places: Tensor::f_from_slice(&places)?,
+            members: index(&members, device)?,
+            places: index(&places, device)?,
             prompts: prompts as i64,
             width: width as i64,
         })
     }
 }
 
-/// What one layer's attention of the newest tokens looks at.
+/// Where the next token of every row goes, and what it may look at.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// `0..rows`.
+    rows: Tensor,
+    /// Slot of each row's token.
+    slots: Tensor,
+    /// Slots in use, the new one included.
+    used: i64,
+    /// Additive attention mask `[rows, 1, 1, used]`.
+    mask: Tensor,
+}
+
+/// What one layer's attention of the newest tokens looks at: keys, values and an additive mask.
+#[derive(Debug)]
 pub(crate) struct Past<'c> {
-    /// `[prompts, kv heads, slots, head]` with an additive mask `[prompts, 1, 1, slots]`.
-    pub(crate) prompt: (&'c Tensor, &'c Tensor, &'c Tensor),
-    /// `[rows, kv heads, tokens, head]`.
-    pub(crate) own: (Tensor, Tensor),
+    /// `[prompts, kv heads, slots, head]` twice, and `[prompts, 1, 1, slots]`.
+    pub(crate) prompts: (&'c Tensor, &'c Tensor, &'c Tensor),
+    /// `[rows, kv heads, used, head]` twice, and `[rows, 1, 1, used]`.
+    pub(crate) own: (Tensor, Tensor, &'c Tensor),
     pub(crate) sharing: &'c Sharing,
 }
 
@@ -164,8 +181,9 @@ impl KvCache {
     pub(crate) fn new(
         config: &ModelConfig,
         prompts: PromptCache,
-        prompt_of: Vec<usize>,
+        prompt_of: &[usize],
     ) -> Result<Self> {
+        let place = (prompts.mask.kind(), prompts.mask.device());
         let size = [
             prompt_of.len() as i64,
             config.num_key_value_heads as i64,
@@ -173,47 +191,57 @@ impl KvCache {
             config.head_width() as i64,
         ];
         let layers = (0..config.num_hidden_layers)
-            .map(|_| Ok((Tensor::f_zeros(size, F32)?, Tensor::f_zeros(size, F32)?)))
+            .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
             .collect::<Result<_>>()?;
         let count = prompts.mask.size4()?.0 as usize;
         Ok(Self {
             prompts,
             layers,
             lens: vec![0; prompt_of.len()],
-            sharing: Sharing::new(&prompt_of, count)?,
+            sharing: Sharing::new(prompt_of, count, place.1)?,
         })
     }
 
-    /// Makes room for one more token a row, and gives the additive mask `[rows, 1, 1, tokens]` over the responses with it.
-    pub(crate) fn make_room(&mut self) -> Result<Tensor> {
-        let needed = self.lens.iter().copied().max().unwrap_or(0) + 1;
+    /// Makes room for one more token a row.
+    pub(crate) fn make_room(&mut self) -> Result<Step> {
+        let used = self.lens.iter().copied().max().unwrap_or(0) + 1;
         let slots = self.layers.first().map_or(0, |(k, _)| k.size()[2]);
-        if needed > slots {
+        if used > slots {
             let more = GROWTH.max(slots / 2);
             for (k, v) in &mut self.layers {
                 *k = k.f_constant_pad_nd([0, 0, 0, more])?;
                 *v = v.f_constant_pad_nd([0, 0, 0, more])?;
             }
         }
+        let place = (self.prompts.mask.kind(), self.prompts.mask.device());
         let lens: Vec<i64> = self.lens.iter().map(|len| len + 1).collect();
-        mask_behind(&lens, needed)
+        Ok(Step {
+            rows: Tensor::f_arange(self.lens.len() as i64, (Kind::Int64, place.1))?,
+            slots: index(&self.lens, place.1)?,
+            used,
+            mask: mask_behind(&lens, used, place)?,
+        })
     }
 
     /// Stores keys and values `[rows, kv heads, head]` of one more token a row, and gives all there is to look at.
-    pub(crate) fn extend(&mut self, layer: usize, k: &Tensor, v: &Tensor) -> Result<Past<'_>> {
-        let rows = Tensor::f_arange(self.lens.len() as i64, (tch::Kind::Int64, F32.1))?;
-        let slots = Tensor::f_from_slice(&self.lens)?;
-        let seen = self.lens.iter().copied().max().unwrap_or(0) + 1;
-        let (keys, values) = &mut self.layers[layer];
-        for (cached, new) in [(&mut *keys, k), (&mut *values, v)] {
+    pub(crate) fn extend<'c>(
+        &'c mut self,
+        layer: usize,
+        step: &'c Step,
+        k: &Tensor,
+        v: &Tensor,
+    ) -> Result<Past<'c>> {
+        let (keys, values) = &self.layers[layer];
+        for (cached, new) in [(keys, k), (values, v)] {
             // Rows and slots lead, so that one indexed write stores every row's token in its slot.
             let mut by_slot = cached.f_transpose(1, 2)?;
-            let _ = by_slot.f_index_put_(&[Some(&rows), Some(&slots)], new, false)?;
+            let _ = by_slot.f_index_put_(&[Some(&step.rows), Some(&step.slots)], new, false)?;
         }
         let (prompt_keys, prompt_values) = &self.prompts.layers[layer];
+        let used = |t: &Tensor| t.f_narrow(2, 0, step.used);
         Ok(Past {
-            prompt: (prompt_keys, prompt_values, &self.prompts.mask),
-            own: (keys.f_narrow(2, 0, seen)?, values.f_narrow(2, 0, seen)?),
+            prompts: (prompt_keys, prompt_values, &self.prompts.mask),
+            own: (used(keys)?, used(values)?, &step.mask),
             sharing: &self.sharing,
         })
     }
@@ -228,13 +256,13 @@ impl KvCache {
         &mut self,
         rows: &[usize],
         prompts: &[usize],
-        prompt_of: Vec<usize>,
+        prompt_of: &[usize],
     ) -> Result<()> {
-        let index: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let index = Tensor::f_from_slice(&index)?;
+        let kept: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let kept = index(&kept, self.prompts.mask.device())?;
         for (k, v) in &mut self.layers {
-            *k = k.f_index_select(0, &index)?;
-            *v = v.f_index_select(0, &index)?;
+            *k = k.f_index_select(0, &kept)?;
+            *v = v.f_index_select(0, &kept)?;
         }
         self.lens = rows.iter().map(|&row| self.lens[row]).collect();
         self.share(prompts, None, prompt_of)
@@ -247,7 +275,7 @@ impl KvCache {
         rows: &[usize],
         kept: &[usize],
         more: Option<PromptCache>,
-        prompt_of: Vec<usize>,
+        prompt_of: &[usize],
     ) -> Result<()> {
         rows.iter().for_each(|&row| self.lens[row] = 0);
         self.share(kept, more, prompt_of)
@@ -257,23 +285,27 @@ impl KvCache {
         &mut self,
         kept: &[usize],
         more: Option<PromptCache>,
-        prompt_of: Vec<usize>,
+        prompt_of: &[usize],
     ) -> Result<()> {
         if more.is_some() || kept.len() < self.sharing.prompts as usize {
             let kept: Vec<i64> = kept.iter().map(|&p| p as i64).collect();
             self.prompts = self.prompts.rearranged(&kept, more)?;
         }
         let prompts = self.prompts.mask.size4()?.0 as usize;
-        self.sharing = Sharing::new(&prompt_of, prompts)?;
+        self.sharing = Sharing::new(prompt_of, prompts, self.prompts.mask.device())?;
         Ok(())
     }
 }
 
 /// `[rows, 1, 1, slots]`: 0 for the first `lens` slots of each row, minus infinity behind them.
-fn mask_behind(lens: &[i64], slots: i64) -> Result<Tensor> {
-    let lens = Tensor::f_from_slice(lens)?.f_view([-1, 1, 1, 1])?;
-    let at = Tensor::f_arange(slots, (tch::Kind::Int64, F32.1))?;
+fn mask_behind(lens: &[i64], slots: i64, place: Place) -> Result<Tensor> {
+    let lens = index(lens, place.1)?.f_view([-1, 1, 1, 1])?;
+    let at = Tensor::f_arange(slots, (Kind::Int64, place.1))?;
     let hidden = at.f_ge_tensor(&lens)?;
     let size = hidden.size();
-    Ok(Tensor::f_zeros(size.as_slice(), F32)?.f_masked_fill(&hidden, f64::NEG_INFINITY)?)
+    Ok(Tensor::f_zeros(size.as_slice(), place)?.f_masked_fill(&hidden, f64::NEG_INFINITY)?)
+}
+
+fn index(numbers: &[i64], device: Device) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(numbers)?.f_to_device(device)?)
 }

@@ -2,17 +2,17 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{ModelConfig, Result, RopeScaling};
+use crate::{ModelConfig, Result, RopeScaling, torch::ops};
 
-/// Cosines and sines of every position, `[positions, head]`.
+/// Cosines and sines of every position, `[positions, head]`; the first half of the sines is negated.
 #[derive(Debug)]
-pub(crate) struct Rotary {
+pub(super) struct Rotary {
     cos: Tensor,
     sin: Tensor,
 }
 
 impl Rotary {
-    pub(crate) fn new(config: &ModelConfig) -> Result<Self> {
+    pub(super) fn new(config: &ModelConfig, kind: Kind, device: Device) -> Result<Self> {
         let options = (Kind::Float, Device::Cpu);
         let head = config.head_width() as i64;
         let exponents = Tensor::f_arange_start_step(0, head, 2, options)?.f_div_scalar(head)?;
@@ -23,15 +23,18 @@ impl Rotary {
         let frequencies = stretch(&frequencies, config.rope_scaling.as_ref())?;
         let positions = Tensor::f_arange(config.max_position_embeddings as i64, options)?;
         let angles = positions.f_outer(&frequencies)?;
-        let angles = Tensor::f_cat(&[&angles, &angles], -1)?;
+        let (cos, sin) = (angles.f_cos()?, angles.f_sin()?);
+        let ready = |low: &Tensor, high: &Tensor| -> Result<Tensor> {
+            Ok(Tensor::f_cat(&[low, high], -1)?.f_to_device_(device, kind, false, false)?)
+        };
         Ok(Self {
-            cos: angles.f_cos()?,
-            sin: angles.f_sin()?,
+            cos: ready(&cos, &cos)?,
+            sin: ready(&sin.f_neg()?, &sin)?,
         })
     }
 
     /// Those of the given positions `[tokens]`, shaped to broadcast over `[tokens, heads, head]`.
-    pub(crate) fn at(&self, positions: &Tensor) -> Result<Self> {
+    pub(super) fn at(&self, positions: &Tensor) -> Result<Self> {
         let part =
             |t: &Tensor| -> Result<Tensor> { Ok(t.f_index_select(0, positions)?.f_unsqueeze(1)?) };
         Ok(Self {
@@ -40,12 +43,9 @@ impl Rotary {
         })
     }
 
-    /// Turns the last dimension of `x`.
-    pub(crate) fn turn(&self, x: &Tensor) -> Result<Tensor> {
-        let half = x.size().last().copied().unwrap_or(0) / 2;
-        let (low, high) = (x.f_narrow(-1, 0, half)?, x.f_narrow(-1, half, half)?);
-        let turned = Tensor::f_cat(&[&high.f_neg()?, &low], -1)?;
-        Ok(x.f_mul(&self.cos)?.f_add(&turned.f_mul(&self.sin)?)?)
+    /// Turns the last dimension of `x` `[tokens, heads, head]`.
+    pub(super) fn turn(&self, x: &Tensor) -> Result<Tensor> {
+        ops::rotate(x, &self.cos, &self.sin)
     }
 }
 

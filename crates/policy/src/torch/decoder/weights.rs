@@ -1,9 +1,9 @@
-//! The model's tensors by their Hugging Face names.
+//! The model's tensors, as the decoder computes with them and by their Hugging Face names.
 
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use tch::{Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
     ModelConfig,
@@ -11,54 +11,125 @@ use crate::{
     random::random_stream,
 };
 
-/// Every tensor of a model by name, in a fixed order.
+/// Every tensor of a model. Projections of the same input lie in one tensor, one below the other, so that one product serves
+/// them all; by their Hugging Face names they are views of it.
 #[derive(Debug)]
-pub(crate) struct Weights(BTreeMap<String, Tensor>);
+pub(crate) struct Weights {
+    stacks: BTreeMap<String, Stack>,
+}
 
-impl Weights {
-    /// Names and shapes of a model's tensors.
-    pub(crate) fn shapes(config: &ModelConfig) -> BTreeMap<String, Vec<i64>> {
+/// Tensors of the checkpoint one below the other.
+#[derive(Debug)]
+struct Stack {
+    tensor: Tensor,
+    parts: Vec<Part>,
+}
+
+/// One tensor of the checkpoint: some rows of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Its Hugging Face name.
+    pub(crate) name: String,
+    pub(crate) rows: i64,
+}
+
+/// Name and shape of every stack, with its parts.
+#[derive(Debug, Default)]
+struct Plan(BTreeMap<String, (Vec<Part>, Option<i64>)>);
+
+impl Plan {
+    fn of(config: &ModelConfig) -> Self {
         let (hidden, wide) = (config.hidden_size as i64, config.intermediate_size as i64);
-        let vocab = config.vocab_size as i64;
-        let q = (config.num_attention_heads * config.head_width()) as i64;
-        let kv = (config.num_key_value_heads * config.head_width()) as i64;
-        let mut shapes = BTreeMap::new();
-        let mut add = |name: String, shape: &[i64]| {
-            shapes.insert(name, shape.to_vec());
-        };
-        add("model.embed_tokens.weight".into(), &[vocab, hidden]);
-        add("model.norm.weight".into(), &[hidden]);
+        let (vocab, head) = (config.vocab_size as i64, config.head_width() as i64);
+        let q = config.num_attention_heads as i64 * head;
+        let kv = config.num_key_value_heads as i64 * head;
+        let mut plan = Self::default();
+        plan.add(
+            "model",
+            "embed_tokens.weight",
+            &[("embed_tokens", vocab)],
+            Some(hidden),
+        );
+        plan.add("model", "norm.weight", &[("norm", hidden)], None);
         if !config.tie_word_embeddings {
-            add("lm_head.weight".into(), &[vocab, hidden]);
+            let part = Part {
+                name: "lm_head.weight".to_owned(),
+                rows: vocab,
+            };
+            plan.0.insert(part.name.clone(), (vec![part], Some(hidden)));
         }
         for layer in 0..config.num_hidden_layers {
-            let mut add =
-                |name: &str, shape: &[i64]| add(format!("model.layers.{layer}.{name}"), shape);
-            add("input_layernorm.weight", &[hidden]);
-            add("post_attention_layernorm.weight", &[hidden]);
-            add("mlp.gate_proj.weight", &[wide, hidden]);
-            add("mlp.up_proj.weight", &[wide, hidden]);
-            add("mlp.down_proj.weight", &[hidden, wide]);
-            add("self_attn.o_proj.weight", &[hidden, q]);
-            if config.has_query_key_norm() {
-                let head = config.head_width() as i64;
-                add("self_attn.q_norm.weight", &[head]);
-                add("self_attn.k_norm.weight", &[head]);
+            let layer = format!("model.layers.{layer}");
+            let attention = format!("{layer}.self_attn");
+            for norm in ["input_layernorm", "post_attention_layernorm"] {
+                plan.add(&layer, &format!("{norm}.weight"), &[(norm, hidden)], None);
             }
-            for (name, rows) in [("q", q), ("k", kv), ("v", kv)] {
-                add(&format!("self_attn.{name}_proj.weight"), &[rows, hidden]);
-                if config.attention_bias() {
-                    add(&format!("self_attn.{name}_proj.bias"), &[rows]);
+            if config.has_query_key_norm() {
+                for norm in ["q_norm", "k_norm"] {
+                    plan.add(&attention, &format!("{norm}.weight"), &[(norm, head)], None);
                 }
             }
+            let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
+            plan.add(&attention, "qkv_proj.weight", &qkv, Some(hidden));
+            if config.attention_bias() {
+                plan.add(&attention, "qkv_proj.bias", &qkv, None);
+            }
+            plan.add(&attention, "o_proj.weight", &[("o_proj", hidden)], Some(q));
+            let mlp = format!("{layer}.mlp");
+            let gate_up = [("gate_proj", wide), ("up_proj", wide)];
+            plan.add(&mlp, "gate_up_proj.weight", &gate_up, Some(hidden));
+            plan.add(
+                &mlp,
+                "down_proj.weight",
+                &[("down_proj", hidden)],
+                Some(wide),
+            );
         }
-        shapes
+        plan
+    }
+
+    /// A stack `module.name` of parts `module.part.<weight or bias>`.
+    fn add(&mut self, module: &str, name: &str, parts: &[(&str, i64)], columns: Option<i64>) {
+        let suffix = name.rsplit('.').next().unwrap_or_default();
+        let part = |&(part, rows): &(&str, i64)| Part {
+            name: format!("{module}.{part}.{suffix}"),
+            rows,
+        };
+        let parts = parts.iter().map(part).collect();
+        self.0.insert(format!("{module}.{name}"), (parts, columns));
+    }
+}
+
+fn shape(rows: i64, columns: Option<i64>) -> Vec<i64> {
+    std::iter::once(rows).chain(columns).collect()
+}
+
+impl Weights {
+    /// Hugging Face names and shapes of a model's tensors.
+    pub(crate) fn shapes(config: &ModelConfig) -> BTreeMap<String, Vec<i64>> {
+        let plan = Plan::of(config).0.into_values();
+        plan.flat_map(|(parts, columns)| {
+            let one = move |part: Part| (part.name, shape(part.rows, columns));
+            parts.into_iter().map(one)
+        })
+        .collect()
+    }
+
+    /// Takes the model's tensors, whose names and shapes were checked, out of `tensors`.
+    pub(crate) fn from_map(
+        config: &ModelConfig,
+        mut tensors: BTreeMap<String, Tensor>,
+        place: (Kind, Device),
+    ) -> Result<Self> {
+        Self::fill(config, place, |name, _| {
+            tensors.remove(name).ok_or_else(|| missing(name))
+        })
     }
 
     /// Freshly drawn weights: norms 1, biases 0, the rest normal with the config's deviation. Each tensor
     /// has its own random stream, so that its values depend on nothing but seed and name.
-    pub(crate) fn draw(config: &ModelConfig, seed: u64) -> Result<Self> {
-        let draw = |name: &str, shape: &[i64]| -> Result<Tensor> {
+    pub(crate) fn draw(config: &ModelConfig, seed: u64, place: (Kind, Device)) -> Result<Self> {
+        Self::fill(config, place, |name, shape| {
             if name.ends_with("norm.weight") {
                 return Ok(Tensor::f_ones(shape, super::F32)?);
             }
@@ -72,71 +143,133 @@ impl Weights {
             // The inverse of the normal distribution turns uniform numbers into normal ones.
             let normal = Tensor::f_from_slice(&values)?.f_erfinv()?;
             let deviation = std::f64::consts::SQRT_2 * config.initializer_range;
-            let scaled = normal
-                .f_mul_scalar(deviation)?
-                .f_to_kind(tch::Kind::Float)?;
-            Ok(scaled.f_view(shape)?)
+            Ok(normal.f_mul_scalar(deviation)?.f_view(shape)?)
+        })
+    }
+
+    /// Weights of which `find` gives each tensor by its Hugging Face name and shape.
+    fn fill(
+        config: &ModelConfig,
+        place: (Kind, Device),
+        mut find: impl FnMut(&str, &[i64]) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let mut stack = |(parts, columns): (Vec<Part>, Option<i64>)| -> Result<Stack> {
+            let rows = parts.iter().map(|part| part.rows).sum();
+            let tensor = Tensor::f_empty(shape(rows, columns), place)?;
+            let mut start = 0;
+            for part in &parts {
+                let found = find(&part.name, &shape(part.rows, columns))?;
+                tensor.f_narrow(0, start, part.rows)?.f_copy_(&found)?;
+                start += part.rows;
+            }
+            Ok(Stack { tensor, parts })
         };
-        let tensors = Self::shapes(config)
-            .into_iter()
-            .map(|(name, shape)| draw(&name, &shape).map(|t| (name, t)))
-            .collect::<Result<_>>()?;
-        Ok(Self(tensors))
-    }
-
-    /// Takes tensors whose names and shapes were checked.
-    pub(crate) fn from_map(tensors: BTreeMap<String, Tensor>) -> Self {
-        Self(tensors)
-    }
-
-    /// The tensor of that name, sharing its memory.
-    pub(crate) fn get(&self, name: &str) -> Result<Tensor> {
-        self.0
-            .get(name)
-            .map(Tensor::shallow_clone)
-            .ok_or_else(|| Error::InvalidTensor {
-                path: "model.safetensors".into(),
-                name: name.to_owned(),
-                what: "is missing".to_owned(),
-            })
-    }
-
-    /// All tensors in order of their names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// Makes every tensor a leaf that gathers gradients.
-    pub(crate) fn trainable(self) -> Result<Self> {
-        for tensor in self.0.values() {
-            let _ = tensor.f_set_requires_grad(true)?;
-        }
-        Ok(self)
-    }
-
-    /// A copy that shares nothing and gathers no gradients.
-    pub(crate) fn frozen_copy(&self) -> Result<Self> {
-        let copy = |t: &Tensor| -> Result<Tensor> {
-            let mut copy = t.f_detach()?.f_empty_like()?;
-            copy.f_copy_(t)?;
-            Ok(copy)
-        };
-        let tensors = no_grad(|| {
-            self.0
-                .iter()
-                .map(|(n, t)| Ok((n.clone(), copy(t)?)))
+        let plan = Plan::of(config).0.into_iter();
+        let stacks = no_grad(|| {
+            plan.map(|(name, parts)| Ok((name, stack(parts)?)))
                 .collect::<Result<_>>()
         })?;
-        Ok(Self(tensors))
+        Ok(Self { stacks })
+    }
+
+    /// The stack of that name, sharing its memory.
+    pub(crate) fn get(&self, name: &str) -> Result<Tensor> {
+        let stack = self.stacks.get(name).ok_or_else(|| missing(name))?;
+        Ok(stack.tensor.shallow_clone())
+    }
+
+    /// The kind of all tensors.
+    pub(crate) fn kind(&self) -> Kind {
+        let first = self.stacks.values().next();
+        first.map_or(Kind::Float, |stack| stack.tensor.kind())
+    }
+
+    /// The tensors that lie in the stack of that name, in order.
+    pub(crate) fn parts(&self, name: &str) -> &[Part] {
+        self.stacks.get(name).map_or(&[], |stack| &stack.parts)
+    }
+
+    /// All stacks in order of their names.
+    pub(crate) fn stacks(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        let stacks = self.stacks.iter();
+        stacks.map(|(name, stack)| (name.as_str(), &stack.tensor))
+    }
+
+    /// All tensors with their Hugging Face names, sharing the stacks' memory.
+    pub(crate) fn named(&self) -> Result<BTreeMap<String, Tensor>> {
+        let mut named = BTreeMap::new();
+        for stack in self.stacks.values() {
+            let mut start = 0;
+            for part in &stack.parts {
+                let rows = stack.tensor.f_detach()?.f_narrow(0, start, part.rows)?;
+                named.insert(part.name.clone(), rows);
+                start += part.rows;
+            }
+        }
+        Ok(named)
+    }
+
+    /// A copy of that kind that shares nothing and gathers no gradients.
+    pub(crate) fn frozen_copy(&self, kind: Kind) -> Result<Self> {
+        let copy = |stack: &Stack| -> Result<Stack> {
+            let tensor = &stack.tensor;
+            let mut copy = Tensor::f_empty(tensor.size(), (kind, tensor.device()))?;
+            copy.f_copy_(tensor)?;
+            let parts = stack.parts.clone();
+            Ok(Stack {
+                tensor: copy,
+                parts,
+            })
+        };
+        let stacks = no_grad(|| {
+            self.stacks
+                .iter()
+                .map(|(name, stack)| Ok((name.clone(), copy(stack)?)))
+                .collect::<Result<_>>()
+        })?;
+        Ok(Self { stacks })
     }
 
     /// Overwrites every tensor with the values of `other`, which has the same names and shapes.
     pub(crate) fn copy_from(&self, other: &Weights) -> Result<()> {
         no_grad(|| {
-            for (name, tensor) in &self.0 {
+            for (name, tensor) in self.stacks() {
                 tensor.shallow_clone().f_copy_(&other.get(name)?)?;
             }
             Ok(())
         })
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::InvalidTensor {
+        path: "model.safetensors".into(),
+        name: name.to_owned(),
+        what: "is missing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_views_of_their_stack() {
+        let config: ModelConfig = serde_json::from_value(serde_json::json!({
+            "model_type": "qwen2", "vocab_size": 5, "hidden_size": 4, "intermediate_size": 6, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "max_position_embeddings": 8
+        }))
+        .unwrap();
+        let weights = Weights::draw(&config, 1, crate::torch::decoder::F32).unwrap();
+        let named = weights.named().unwrap();
+        let shapes: BTreeMap<_, _> = named.iter().map(|(n, t)| (n.clone(), t.size())).collect();
+        assert_eq!(shapes, Weights::shapes(&config));
+        let qkv = weights
+            .get("model.layers.0.self_attn.qkv_proj.weight")
+            .unwrap();
+        assert_eq!(qkv.size(), [8, 4]);
+        let v = &named["model.layers.0.self_attn.v_proj.weight"];
+        assert_eq!(qkv.narrow(0, 6, 2), *v);
+        assert_eq!(v.data_ptr(), qkv.narrow(0, 6, 2).data_ptr());
     }
 }

@@ -1,0 +1,131 @@
+//! Adapters in the files of PEFT.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+
+use super::{
+    adapters::Adapters,
+    checkpoint,
+    files::{read_json, write_json},
+};
+use crate::{
+    LoraConfig,
+    error::{Error, Result},
+};
+
+const CONFIG: &str = "adapter_config.json";
+const TENSORS: &str = "adapter_model.safetensors";
+
+/// PEFT's names begin with the path to the model within its wrappers.
+const PREFIX: &str = "base_model.model.";
+
+/// Settings of PEFT that would compute something else, with the values that mean the same as here.
+fn fixed() -> [(&'static str, Vec<Value>); 9] {
+    let off = || vec![Value::Null, json!(false)];
+    let empty = || vec![Value::Null, json!({})];
+    [
+        ("peft_type", vec![json!("LORA")]),
+        ("bias", vec![json!("none")]),
+        ("use_rslora", off()),
+        ("use_dora", off()),
+        ("fan_in_fan_out", off()),
+        ("modules_to_save", vec![Value::Null, json!([])]),
+        ("layers_to_transform", vec![Value::Null]),
+        ("rank_pattern", empty()),
+        ("alpha_pattern", empty()),
+    ]
+}
+
+/// Writes both files into an existing folder.
+pub(super) fn write(folder: &Path, adapters: &Adapters) -> Result<()> {
+    let config = adapters.config();
+    let config = json!({
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": null,
+        "r": config.rank,
+        "lora_alpha": config.alpha,
+        "lora_dropout": config.dropout,
+        "target_modules": config.targets,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "init_lora_weights": true,
+        "modules_to_save": null,
+        "use_dora": false,
+        "use_rslora": false,
+    });
+    write_json(&folder.join(CONFIG), &config)?;
+    let named: Vec<(String, &Tensor)> = adapters
+        .by_name()
+        .into_iter()
+        .map(|(name, t)| (format!("{PREFIX}{name}"), t))
+        .collect();
+    let named = named.iter().map(|(name, t)| (name.as_str(), *t));
+    checkpoint::write(&folder.join(TENSORS), named)
+}
+
+/// Tensors of the given names and shapes, written for adapters like those of `expected`.
+pub(super) fn read(
+    folder: &Path,
+    expected: &LoraConfig,
+    shapes: &BTreeMap<String, Vec<i64>>,
+) -> Result<BTreeMap<String, Tensor>> {
+    check(&folder.join(CONFIG), expected)?;
+    let prefixed = shapes
+        .iter()
+        .map(|(name, shape)| (format!("{PREFIX}{name}"), shape.clone()))
+        .collect();
+    let tensors = checkpoint::read(&folder.join(TENSORS), &prefixed)?;
+    let plain = |(name, t): (String, Tensor)| (name[PREFIX.len()..].to_owned(), t);
+    Ok(tensors.into_iter().map(plain).collect())
+}
+
+/// Checks that the file describes adapters like those of `expected`.
+fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
+    let json: Map<String, Value> = read_json(path)?;
+    let fault = |name: &str, allowed: &str| {
+        let value = json.get(name).unwrap_or(&Value::Null);
+        Err(Error::InvalidFile {
+            path: path.to_owned(),
+            what: format!("{name} must be {allowed}, got {value}"),
+        })
+    };
+    for (name, allowed) in fixed() {
+        if !allowed.contains(json.get(name).unwrap_or(&allowed[0])) {
+            return fault(name, &allowed[0].to_string());
+        }
+    }
+    let number = |name: &str| json.get(name).and_then(Value::as_f64);
+    if number("r") != Some(expected.rank as f64) {
+        return fault("r", &expected.rank.to_string());
+    }
+    if number("lora_alpha") != Some(expected.alpha) {
+        return fault("lora_alpha", &expected.alpha.to_string());
+    }
+    if targets(json.get("target_modules")) != sorted(&expected.targets) {
+        return fault("target_modules", &format!("{:?}", expected.targets));
+    }
+    Ok(())
+}
+
+fn targets(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(all)) if all == "all-linear" => {
+            sorted(&LoraConfig::TARGETS.map(str::to_owned))
+        }
+        Some(Value::Array(names)) => {
+            let names = names.iter().filter_map(Value::as_str).map(str::to_owned);
+            sorted(&names.collect::<Vec<_>>())
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort();
+    names
+}
