@@ -161,6 +161,11 @@ impl Tokenizer {
                     "tokenizer_class".to_owned(),
                     "PreTrainedTokenizerFast".into(),
                 ),
+                // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
+                (
+                    "model_input_names".to_owned(),
+                    ["input_ids", "attention_mask"].as_slice().into(),
+                ),
             ]),
         };
         Self::assemble(inner, side_car, StopIds::None, Path::new("tokenizer.json"))
