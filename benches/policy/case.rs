@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Sampling};
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, LoraConfig, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, prompts::Prompts};
@@ -51,6 +51,15 @@ impl Case {
         Prompts::read(&self.prompts, self.groups)
     }
 
+    /// A policy's settings, all else as it ships.
+    pub(crate) fn config(&self) -> DecoderPolicyConfig {
+        DecoderPolicyConfig {
+            // Rank 16, alpha 32, every linear layer.
+            lora: self.lora.then(LoraConfig::default),
+            ..self.precision.config()
+        }
+    }
+
     pub(crate) fn policy(&self, config: DecoderPolicyConfig) -> Result<DecoderPolicy> {
         Ok(DecoderPolicy::from_folder(&self.model, config)?)
     }
@@ -58,6 +67,7 @@ impl Case {
     /// Draws exactly `tokens` tokens from the whole softmax.
     pub(crate) fn sampling(&self, tokens: usize) -> Sampling {
         Sampling {
+            min_new_tokens: tokens,
             max_new_tokens: tokens,
             seed: self.round as u64,
             ..Sampling::default()
@@ -73,8 +83,14 @@ impl Precision {
         }
     }
 
-    /// A policy's settings, all else as it ships.
-    pub(crate) fn policy_config(self) -> DecoderPolicyConfig {
-        DecoderPolicyConfig::default()
+    /// Settings of a policy that computes in it.
+    pub(crate) fn config(self) -> DecoderPolicyConfig {
+        DecoderPolicyConfig {
+            precision: match self {
+                Self::F32 => rerec_policy::Precision::F32,
+                Self::Bf16 => rerec_policy::Precision::Bf16,
+            },
+            ..DecoderPolicyConfig::default()
+        }
     }
 }

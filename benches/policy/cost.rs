@@ -210,7 +210,7 @@ impl RandomModel {
         };
         let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, [].into_iter())?;
         let mut policy =
-            DecoderPolicy::from_scratch(&config, tokenizer, precision.policy_config(), 1)?;
+            DecoderPolicy::from_scratch(&config, tokenizer, precision.config(), 1)?;
         policy.anchor()?;
         Ok(Self {
             vocab,

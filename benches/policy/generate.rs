@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use rerec_policy::{DecoderPolicyConfig, Policy, PromptGroup, Rollout, Sampling};
+use rerec_policy::{Policy, PromptGroup, Rollout, Sampling};
 
 use crate::{
     Result,
@@ -16,7 +16,7 @@ pub(crate) const WARM_UP_TOKENS: usize = 8;
 
 pub(crate) fn run(case: &Case) -> Result<Measurement> {
     let prompts = case.prompts()?;
-    let mut policy = case.policy(DecoderPolicyConfig::default())?;
+    let mut policy = case.policy(case.config())?;
     let warm_up = &prompts.warm_up[..1];
     sample(
         &mut policy,

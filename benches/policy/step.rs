@@ -1,10 +1,7 @@
 //! One GRPO step; `step.py` is the other side.
 
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
-use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Objective, ObjectiveConfig, Policy, Rollout,
-    TrainingSequence,
-};
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Objective, ObjectiveConfig, Policy, Rollout, TrainingSequence};
 
 use crate::{
     Result,
@@ -32,12 +29,12 @@ pub(crate) fn run(case: &Case) -> Result<Measurement> {
     Measurement::ours(case, step.tokens, times, Some(step.generation_seconds))
 }
 
-/// A micro-batch holds one group, as on the other side.
+/// A micro-batch holds the responses of one group; the other side's holds as many.
 fn config(case: &Case, prompts: &[Prompt]) -> DecoderPolicyConfig {
     let longest = prompts.iter().map(|p| p.ids.len()).max().unwrap_or(0);
     DecoderPolicyConfig {
         micro_batch_tokens: longest + case.samples * case.new_tokens,
-        ..DecoderPolicyConfig::default()
+        ..case.config()
     }
 }
 

