@@ -21,6 +21,16 @@ pub enum Error {
         /// The words after `cargo xtask`.
         given: String,
     },
+    /// Words behind a task that it does not take.
+    #[error("{task} takes {expected}; got `{given}`")]
+    Options {
+        /// The task.
+        task: &'static str,
+        /// The words behind it.
+        given: String,
+        /// What it takes.
+        expected: &'static str,
+    },
     /// No C++ compiler to build the libtorch bindings with.
     #[error(
         "no C++ compiler: `{compiler}` is not on PATH; install one \

@@ -5,6 +5,7 @@
 compile_error!("this project runs on x86-64 Linux: use such a machine, a container or WSL 2");
 
 mod archive;
+mod bench_policy;
 mod bundle;
 mod cache;
 mod disk;
@@ -15,6 +16,7 @@ mod fake;
 mod libtorch;
 mod manifest;
 mod pins;
+mod program;
 mod progress;
 mod python;
 mod tasks;

@@ -1,13 +1,12 @@
 //! The tasks of `cargo xtask`.
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
+use crate::bench_policy;
 use crate::bundle::Bundle;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::libtorch::{self, Device};
 use crate::pins::{MOVIELENS, SMOLLM2};
+use crate::program::{cargo, check, hand_over};
 use crate::progress::say;
 
 /// What `cargo xtask help` prints.
@@ -19,6 +18,13 @@ cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 G
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
 cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
 cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...; fetches SmolLM2-135M for one (93 MB, into data)
+cargo xtask bench-policy [OPTION]
+                              time and memory of rerec-policy beside transformers, TRL and PEFT, in target/bench-policy
+  --only generate|step|lora|cost   one part of it
+  --rounds N                       how often each side is measured, in turn; 3 unless given
+  --quick                          tiny sizes, to see that all works
+  --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
+                                   installed into .bench-venv
 cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, tests
 cargo xtask help              print this
 
@@ -38,6 +44,7 @@ pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
         ["quickstart", rest @ ..] => train("configs/quickstart.toml", rest, environment),
         ["movielens", rest @ ..] => movielens(rest, environment),
         ["test", rest @ ..] => test(rest, environment),
+        ["bench-policy", rest @ ..] => bench_policy::run(rest, environment),
         ["ci"] => ci(environment),
         _ => Err(Error::UnknownTask {
             given: words.join(" "),
@@ -116,45 +123,4 @@ fn ci(environment: &Environment) -> Result<()> {
     document.env("RUSTDOCFLAGS", "--deny warnings");
     check(document)?;
     test(&[], environment)
-}
-
-fn cargo(words: &[&str], environment: &Environment) -> Command {
-    let mut command = Command::new(&environment.cargo);
-    command.args(words).current_dir(&environment.root);
-    command
-}
-
-/// Runs a program to its end.
-fn check(mut command: Command) -> Result<()> {
-    let line = line(&command);
-    say(format_args!("==> {line}"));
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Error::Command {
-            command: line,
-            status,
-        }),
-        Err(source) => Err(Error::Start {
-            command: line,
-            source,
-        }),
-    }
-}
-
-/// Lets a program take the place of this process, so that Ctrl-C and the exit status are its own.
-fn hand_over(mut command: Command) -> Result<()> {
-    let line = line(&command);
-    say(format_args!("==> {line}"));
-    Err(Error::Start {
-        command: line,
-        source: command.exec(),
-    })
-}
-
-fn line(command: &Command) -> String {
-    let words: Vec<_> = command
-        .get_args()
-        .map(|word| word.to_string_lossy())
-        .collect();
-    format!("cargo {}", words.join(" "))
 }

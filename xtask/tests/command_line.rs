@@ -138,6 +138,7 @@ fn help_names_every_task() {
             "quickstart",
             "movielens",
             "test",
+            "bench-policy",
             "ci",
         ] {
             assert!(

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proptest::{prelude::*, sample::Index};
+use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Error, Policy, Result};
 
 const FOLDERS: [&str; 4] = ["llama-tied", "llama3-sharded", "qwen2", "qwen3"];
@@ -72,6 +72,13 @@ impl Damage {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        // The same damage on every machine.
+        rng_seed: RngSeed::Fixed(20),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn a_damaged_file_never_panics(folder in 0..FOLDERS.len(), file: Index, within in prop_oneof![Just(40usize), Just(4000), Just(usize::MAX)], damage in damages()) {
         let copy = copy(&source(FOLDERS[folder]));

@@ -192,6 +192,8 @@ pub(super) fn tokenizer(file: &GgufFile) -> Result<Tokenizer> {
         "bos_token": token("tokenizer.ggml.bos_token_id")?,
         "pad_token": token("tokenizer.ggml.padding_token_id")?.unwrap_or(eos),
         "tokenizer_class": "PreTrainedTokenizerFast",
+        // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
+        "model_input_names": ["input_ids", "attention_mask"],
     });
     Tokenizer::from_parts(inner, side_car, file.path())
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    panic::catch_unwind,
     path::Path,
 };
 
@@ -161,6 +162,11 @@ impl Tokenizer {
                     "tokenizer_class".to_owned(),
                     "PreTrainedTokenizerFast".into(),
                 ),
+                // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
+                (
+                    "model_input_names".to_owned(),
+                    ["input_ids", "attention_mask"].as_slice().into(),
+                ),
             ]),
         };
         Self::assemble(inner, side_car, StopIds::None, Path::new("tokenizer.json"))
@@ -184,11 +190,7 @@ impl Tokenizer {
             false => GenerationConfig::default(),
         };
         let path = folder.join("tokenizer.json");
-        let inner = HfTokenizer::from_file(&path).map_err(|e| Error::InvalidFile {
-            path: path.clone(),
-            what: e.to_string(),
-        })?;
-        Self::assemble(inner, side_car, generation.eos_token_id, &path)
+        Self::assemble(read(&path)?, side_car, generation.eos_token_id, &path)
     }
 
     /// A tokenizer with the content of its `tokenizer_config.json`, both made from the file at `path`.
@@ -325,6 +327,20 @@ impl Tokenizer {
 
 /// Name of the template within its environment.
 const CHAT: &str = "chat";
+
+/// Reads `tokenizer.json`.
+fn read(path: &Path) -> Result<HfTokenizer> {
+    let fault = |what: String| Error::InvalidFile {
+        path: path.to_owned(),
+        what,
+    };
+    // The library panics at some files: at faulty JSON within a decoder, and at tables that do not decode.
+    let json: serde_json::Value = read_json(path)?;
+    let parsed = catch_unwind(|| serde_json::from_value::<HfTokenizer>(json));
+    parsed
+        .map_err(|_| fault("describes a tokenizer that cannot be".to_owned()))?
+        .map_err(|e| fault(e.to_string()))
+}
 
 /// Templates lean on Python's string methods and may refuse a conversation.
 fn chat_environment(template: Option<&ChatTemplate>) -> Result<Environment<'static>> {

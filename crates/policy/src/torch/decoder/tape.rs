@@ -219,7 +219,7 @@ mod tests {
                 .squeeze_dim(1);
             let slopes: Vec<f32> = (token..token + row.response.len()).map(slope).collect();
             token += row.response.len();
-            loss = loss + (chosen * Tensor::from_slice(&slopes)).sum(None);
+            loss += (chosen * Tensor::from_slice(&slopes)).sum(None);
         }
         loss
     }

@@ -24,6 +24,9 @@ struct Token {
     reference: Option<f64>,
 }
 
+/// d(loss)/d(log-probability) of a range of tokens, given their log-probabilities.
+type Slopes<'a> = dyn FnMut(Range<usize>, &[f32]) -> Vec<f32> + 'a;
+
 impl DecoderPolicy {
     pub(super) fn take_supervised_step(
         &mut self,
@@ -163,7 +166,7 @@ impl DecoderPolicy {
         &self,
         batch: &PackedBatch,
         dropout: Option<Dropout>,
-        slopes: &mut dyn FnMut(Range<usize>, &[f32]) -> Vec<f32>,
+        slopes: &mut Slopes<'_>,
         gradients: &mut Gradients,
     ) -> Result<()> {
         let decoder = &self.decoder;

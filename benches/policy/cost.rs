@@ -1,0 +1,279 @@
+//! What training costs by response length, group size and vocabulary, and where the time goes.
+//!
+//! The models have the shape of the given one and random weights. A part that cannot be timed by itself is the difference of two
+//! steps: the one with a KL term runs forward once more; the one of a tiny vocabulary has next to no head; the one of two tokens
+//! does little more than to move the weights.
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Args;
+use rerec_policy::{
+    DecoderPolicy, ModelConfig, Objective, ObjectiveConfig, Policy, Tokenizer, TokenizerConfig,
+    TrainingSequence,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, case::Precision, machine::matmul_flops};
+
+/// Steps of which the fastest counts, after one that warms up.
+const TRIES: usize = 2;
+/// A vocabulary whose head costs next to nothing.
+const TINY_VOCAB: usize = 512;
+
+#[derive(Debug, Args)]
+pub(crate) struct CostCase {
+    /// A Hugging Face folder, for the shape in its `config.json`.
+    #[arg(long)]
+    model: PathBuf,
+    #[arg(long)]
+    precision: Precision,
+    /// Tiny steps, to see that all works.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// One step: a group of responses to one prompt.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Shape {
+    pub(crate) vocab: usize,
+    pub(crate) prompt: usize,
+    pub(crate) samples: usize,
+    pub(crate) response: usize,
+}
+
+/// What is varied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Sweep {
+    ResponseLength,
+    GroupSize,
+    Vocabulary,
+}
+
+/// The cost of one step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CostPoint {
+    pub(crate) precision: Precision,
+    pub(crate) sweep: Sweep,
+    #[serde(flatten)]
+    pub(crate) shape: Shape,
+    #[serde(flatten)]
+    pub(crate) parts: Parts,
+    /// Operations of the matrix products with weights.
+    pub(crate) matmul_flop: f64,
+    /// Operations of attention.
+    pub(crate) attention_flop: f64,
+    /// Operations a second of a large square product.
+    pub(crate) peak_flops: f64,
+    /// Operations a second of a product of the feed-forward layer's shape.
+    pub(crate) layer_flops: f64,
+}
+
+/// Where the seconds of a step go.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Parts {
+    /// The layers forward.
+    pub(crate) forward: f64,
+    /// The layers backward.
+    pub(crate) backward: f64,
+    /// Log-probabilities and their gradient over the vocabulary.
+    pub(crate) head: f64,
+    /// Clipping, AdamW and what every step costs.
+    pub(crate) optimizer: f64,
+}
+
+impl Parts {
+    pub(crate) fn seconds(&self) -> f64 {
+        self.forward + self.backward + self.head + self.optimizer
+    }
+}
+
+impl Sweep {
+    /// The varied value of a step.
+    pub(crate) fn value(self, shape: &Shape) -> usize {
+        match self {
+            Self::ResponseLength => shape.response,
+            Self::GroupSize => shape.samples,
+            Self::Vocabulary => shape.vocab,
+        }
+    }
+}
+
+impl CostCase {
+    /// Hands every point over as soon as it is measured.
+    pub(crate) fn run(&self, mut each: impl FnMut(&CostPoint) -> Result<()>) -> Result<()> {
+        let config = ModelConfig::from_folder(&self.model)?;
+        let [width, inner] = [config.hidden_size, config.intermediate_size].map(|n| n as i64);
+        let square = if self.quick { 256 } else { 4096 };
+        let peak_flops = matmul_flops([square; 3], self.precision)?;
+        let layer_flops = matmul_flops([square, width, inner], self.precision)?;
+        let mut tiny = RandomModel::new(&config, TINY_VOCAB, self.precision)?;
+        let mut model = RandomModel::new(&config, config.vocab_size, self.precision)?;
+        for (sweep, shape) in steps(self.quick, config.vocab_size) {
+            if model.vocab != shape.vocab {
+                model = RandomModel::new(&config, shape.vocab, self.precision)?;
+            }
+            each(&CostPoint {
+                precision: self.precision,
+                sweep,
+                shape,
+                parts: parts(&mut model, &mut tiny, shape)?,
+                matmul_flop: matmul_flop(&config, tiny.body, shape),
+                attention_flop: attention_flop(&config, shape),
+                peak_flops,
+                layer_flops,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// One value varied at a time; the vocabularies come last, as each needs a model of its own.
+fn steps(quick: bool, vocab: usize) -> Vec<(Sweep, Shape)> {
+    let base = if quick {
+        Shape {
+            vocab,
+            prompt: 16,
+            samples: 2,
+            response: 8,
+        }
+    } else {
+        Shape {
+            vocab,
+            prompt: 384,
+            samples: 8,
+            response: 128,
+        }
+    };
+    let (lengths, samples, vocabularies): (&[usize], &[usize], &[usize]) = if quick {
+        (&[4, 8], &[1, 2], &[1000, 2000])
+    } else {
+        (
+            &[64, 128, 256, 512],
+            &[1, 2, 4, 8, 16],
+            &[8_000, 32_000, 64_000, 100_000, 150_000],
+        )
+    };
+    // Half the base's responses, so that the longest fit into memory.
+    let length = |&response| {
+        (
+            Sweep::ResponseLength,
+            Shape {
+                response,
+                samples: base.samples / 2,
+                ..base
+            },
+        )
+    };
+    let group = |&samples| (Sweep::GroupSize, Shape { samples, ..base });
+    let vocabulary = |&vocab| (Sweep::Vocabulary, Shape { vocab, ..base });
+    lengths
+        .iter()
+        .map(length)
+        .chain(samples.iter().map(group))
+        .chain(vocabularies.iter().map(vocabulary))
+        .collect()
+}
+
+fn parts(model: &mut RandomModel, tiny: &mut RandomModel, shape: Shape) -> Result<Parts> {
+    let least = Shape {
+        prompt: 1,
+        samples: 1,
+        response: 1,
+        ..shape
+    };
+    let optimizer = model.seconds(least, false)?;
+    let rest = model.seconds(shape, false)? - optimizer;
+    let layers = tiny.seconds(shape, false)?;
+    let forward = tiny.seconds(shape, true)? - layers;
+    let backward = layers - tiny.seconds(least, false)? - forward;
+    Ok(Parts {
+        forward,
+        backward,
+        head: rest - forward - backward,
+        optimizer,
+    })
+}
+
+struct RandomModel {
+    policy: DecoderPolicy,
+    vocab: usize,
+    /// Weights apart from the embedding.
+    body: usize,
+}
+
+impl RandomModel {
+    fn new(config: &ModelConfig, vocab: usize, precision: Precision) -> Result<Self> {
+        let config = ModelConfig {
+            vocab_size: vocab,
+            ..config.clone()
+        };
+        let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, [].into_iter())?;
+        let mut policy = DecoderPolicy::from_scratch(&config, tokenizer, precision.config(), 1)?;
+        policy.anchor()?;
+        Ok(Self {
+            vocab,
+            body: policy.parameters() - vocab * config.hidden_size,
+            policy,
+        })
+    }
+
+    /// Of the fastest step of this shape, with the log-probabilities of the reference or without.
+    fn seconds(&mut self, shape: Shape, with_reference: bool) -> Result<f64> {
+        let objective = Objective::new(ObjectiveConfig {
+            kl_coefficient: if with_reference { 0.01 } else { 0.0 },
+            ..ObjectiveConfig::default()
+        })?;
+        let ids = |count: usize, salt: usize| -> Vec<u32> {
+            // Multiples of a large prime hit the vocabulary evenly.
+            (0..count)
+                .map(|i| ((i + salt) * 1_000_003 % self.vocab) as u32)
+                .collect()
+        };
+        let prompt = ids(shape.prompt, 0);
+        let responses: Vec<Vec<u32>> = (1..=shape.samples)
+            .map(|sample| ids(shape.response, sample * shape.response))
+            .collect();
+        // What a model with random weights gives about every token.
+        let log_probs = vec![-(self.vocab as f32).ln(); shape.response];
+        let advantages = [vec![1.0; shape.response], vec![-1.0; shape.response]];
+        let sequences: Vec<TrainingSequence<'_>> = responses
+            .iter()
+            .enumerate()
+            .map(|(sample, token_ids)| TrainingSequence {
+                prompt_ids: &prompt,
+                token_ids,
+                old_log_probs: &log_probs,
+                temperature: 1.0,
+                advantages: &advantages[sample % 2],
+            })
+            .collect();
+        let mut least = f64::INFINITY;
+        for trial in 0..=TRIES {
+            let begun = Instant::now();
+            self.policy.update(&sequences, &objective, 1e-6)?;
+            if trial > 0 {
+                least = least.min(begun.elapsed().as_secs_f64());
+            }
+        }
+        Ok(least)
+    }
+}
+
+/// Two operations a weight and token forward, twice that backward; the prompt is read once, the last token of a response not at
+/// all, and the head sees response tokens alone.
+fn matmul_flop(config: &ModelConfig, body: usize, shape: Shape) -> f64 {
+    let read = shape.prompt + shape.samples * (shape.response - 1);
+    let head = shape.vocab * config.hidden_size * shape.samples * shape.response;
+    6.0 * (body * read + head) as f64
+}
+
+/// Scores and weighted values, each two operations a head's width and pair of tokens forward, twice that backward.
+fn attention_flop(config: &ModelConfig, shape: Shape) -> f64 {
+    let pairs = |tokens: usize| tokens * (tokens + 1) / 2;
+    let read = shape.response - 1;
+    let response = read * shape.prompt + pairs(read);
+    let all = pairs(shape.prompt) + shape.samples * response;
+    let width = config.num_hidden_layers * config.num_attention_heads * config.head_width();
+    12.0 * (width * all) as f64
+}

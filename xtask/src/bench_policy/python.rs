@@ -1,0 +1,94 @@
+//! The Python environment of the other side.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::disk;
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::program::check;
+
+const REQUIREMENTS: &str = "benches/policy/requirements.txt";
+
+/// The interpreter of an environment that holds the pinned packages; made once for each list of pins.
+pub(super) fn set_up(environment: &Environment) -> Result<PathBuf> {
+    let requirements = environment.root.join(REQUIREMENTS);
+    let pins = fs::read(&requirements).map_err(Error::io("read", &requirements))?;
+    let folder = environment.root.join(".bench-venv");
+    let python = folder.join("bin/python");
+    let installed = folder.join("requirements.txt");
+    if fs::read(&installed).is_ok_and(|installed| installed == pins) {
+        return Ok(python);
+    }
+    disk::remove(&folder)?;
+    let mut make = environment.command("python3");
+    make.args(["-m", "venv"]).arg(&folder);
+    check(make)?;
+    let mut install = environment.command(&python);
+    install
+        .args(["-m", "pip", "install", "--requirement"])
+        .arg(&requirements);
+    check(install)?;
+    // Last, so that an environment with this file is whole.
+    fs::write(&installed, pins).map_err(Error::io("write", &installed))?;
+    Ok(python)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Machine;
+
+    /// A Python that makes environments whose own Python only keeps count.
+    fn machine() -> Machine {
+        let machine = Machine::new();
+        let log = machine.path("log").display().to_string();
+        machine.program("inner", &format!("echo \"$*\" >> {log}"));
+        let inner = machine.path("bin/inner").display().to_string();
+        machine.program(
+            "python3",
+            &format!("/bin/mkdir -p $3/bin && /bin/cp {inner} $3/bin/python"),
+        );
+        pin(&machine, "trl==1.0");
+        machine
+    }
+
+    fn pin(machine: &Machine, pins: &str) {
+        let path = machine.environment.root.join(REQUIREMENTS);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, pins).unwrap();
+    }
+
+    fn installations(machine: &Machine) -> usize {
+        fs::read_to_string(machine.path("log"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    }
+
+    #[test]
+    fn packages_are_installed_once_for_each_list_of_pins() -> Result<()> {
+        let machine = machine();
+        let python = set_up(&machine.environment)?;
+        assert_eq!(
+            python,
+            machine.environment.root.join(".bench-venv/bin/python")
+        );
+        set_up(&machine.environment)?;
+        assert_eq!(installations(&machine), 1);
+        pin(&machine, "trl==1.1");
+        set_up(&machine.environment)?;
+        assert_eq!(installations(&machine), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn a_failed_installation_is_tried_again() {
+        let machine = machine();
+        machine.program("inner", "exit 1");
+        for _ in 0..2 {
+            let error = set_up(&machine.environment).unwrap_err().to_string();
+            assert!(error.starts_with("`python -m pip install "), "{error}");
+        }
+    }
+}
