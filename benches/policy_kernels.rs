@@ -128,7 +128,7 @@ fn layer(c: &mut Criterion) {
         "rotate",
         2 * ELEMENT * m.tokens * (heads + 1) * HEAD,
         || {
-            ops::rotate(&x, &cos, &sin).unwrap();
+            let _ = ops::rotate(&x, &cos, &sin).unwrap();
         },
     );
     let gate_up = m.random(&[m.tokens, 2 * WIDE]);
