@@ -115,7 +115,7 @@ fn layer(c: &mut Criterion) {
     let m = Machine::new();
     let (x, weight) = (m.random(&[m.tokens, HIDDEN]), m.random(&[HIDDEN]));
     m.bench(c, "rms_norm", 2 * ELEMENT * m.tokens * HIDDEN, || {
-        ops::rms_norm(&x, &weight, 1e-6).unwrap();
+        let _ = ops::rms_norm(&x, &weight, 1e-6).unwrap();
     });
     let heads = HEADS + KV_HEADS;
     let x = m.random(&[m.tokens, heads, HEAD]);
@@ -128,12 +128,12 @@ fn layer(c: &mut Criterion) {
         "rotate",
         2 * ELEMENT * m.tokens * (heads + 1) * HEAD,
         || {
-            ops::rotate(&x, &cos, &sin).unwrap();
+            let _ = ops::rotate(&x, &cos, &sin).unwrap();
         },
     );
     let gate_up = m.random(&[m.tokens, 2 * WIDE]);
     m.bench(c, "swiglu", 3 * ELEMENT * m.tokens * WIDE, || {
-        ops::swiglu(&gate_up).unwrap();
+        let _ = ops::swiglu(&gate_up).unwrap();
     });
 }
 
@@ -143,11 +143,11 @@ fn vocabulary(c: &mut Criterion) {
     let (targets, temperatures) = (m.indices(VOCAB, m.rows), m.numbers(m.rows));
     let bytes = ELEMENT * m.rows * VOCAB;
     m.bench(c, "select", bytes, || {
-        ops::select(&logits, &targets, &temperatures).unwrap();
+        let _ = ops::select(&logits, &targets, &temperatures).unwrap();
     });
     let uniform = Tensor::rand([m.rows], (Kind::Float, m.device));
     m.bench(c, "draw", bytes, || {
-        ops::draw(&logits, &uniform, 1.0).unwrap();
+        let _ = ops::draw(&logits, &uniform, 1.0).unwrap();
     });
     let normalisers = ops::select(&logits, &targets, &temperatures)
         .unwrap()
@@ -174,7 +174,7 @@ fn decode(c: &mut Criterion) {
     let prompt_of = Tensor::arange(m.rows, (Kind::Int64, m.device)).divide_scalar_mode(8, "floor");
     let bytes = 2 * ELEMENT * KV_HEADS * HEAD * (prompts * slots + m.rows * own);
     m.bench(c, "decode_attention", bytes, || {
-        ops::decode_attention(
+        let _ = ops::decode_attention(
             &q,
             (&keys, &values),
             &prompt_lens,

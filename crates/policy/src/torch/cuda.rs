@@ -13,9 +13,9 @@
 //! cargo bench --package rerec-benches --features cuda --bench policy_kernels
 //! ```
 //!
-//! The unit tests (`--lib`) need no GPU: they compile every kernel for sm_80 and sm_90, where they find NVRTC. The bench prints for each
-//! kernel the bytes that it has to move, divided by its time, and the fraction of the device's peak that this is: memory
-//! clock times bus width times two.
+//! The unit tests (`--lib`) need no GPU: they compile every kernel for sm_80 and sm_90, where they find NVRTC. The bench prints
+//! for each kernel the bytes that it has to move, divided by its time, and the fraction of the device's peak that this is:
+//! memory clock times bus width times two.
 #![allow(unsafe_code)]
 
 mod attention;
@@ -52,11 +52,11 @@ pub(super) fn is_available() -> bool {
 /// Whether kernels take the place of libtorch's operations on these tensors: the first decides kind and device, and no
 /// gradient may be asked for.
 pub(super) fn takes(tensors: &[&Tensor]) -> bool {
-    let fits = |t: &&&Tensor| {
+    let fits = |t: &Tensor| {
         matches!(t.device(), tch::Device::Cuda(_))
             && matches!(t.kind(), Kind::Float | Kind::BFloat16)
     };
-    tensors.first().is_some_and(|t| fits(&t))
+    tensors.first().is_some_and(|t| fits(t))
         && !tensors.iter().any(|t| is_recorded(t))
         && is_available()
 }
