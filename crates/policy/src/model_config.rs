@@ -5,7 +5,10 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, check};
+use crate::{
+    Precision,
+    error::{Error, Result, check},
+};
 
 /// The shape of a Llama-, Qwen2- or Qwen3-like decoder; field names are those of `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,9 +129,9 @@ impl ModelConfig {
         Ok(config)
     }
 
-    /// The text of `config.json`, as transformers wants it.
+    /// What `config.json` says for transformers beside weights of that precision.
     #[cfg(feature = "torch")]
-    pub(crate) fn with_architecture(&self) -> Self {
+    pub(crate) fn for_transformers(&self, precision: Precision) -> Self {
         let mut config = self.clone();
         let name = match self.model_type.as_str() {
             "qwen2" => "Qwen2ForCausalLM",
@@ -140,9 +143,13 @@ impl ModelConfig {
         };
         add("architectures", Value::from([name].as_slice()));
         add("hidden_act", Value::from("silu"));
+        let dtype = match precision {
+            Precision::F32 => "float32",
+            Precision::Bf16 => "bfloat16",
+        };
         config
             .rest
-            .insert("torch_dtype".to_owned(), Value::from("float32"));
+            .insert("torch_dtype".to_owned(), Value::from(dtype));
         config
     }
 
@@ -221,6 +228,33 @@ impl ModelConfig {
     pub fn head_width(&self) -> usize {
         self.head_dim
             .unwrap_or(self.hidden_size / self.num_attention_heads)
+    }
+
+    /// Memory of the keys and values of so many tokens, in bytes.
+    ///
+    /// Sampling keeps those of each prompt that is being answered once, whatever the size of its group, and of every response
+    /// under way; room for responses grows by 64 tokens, or by half of what there is.
+    ///
+    /// ```
+    /// use rerec_policy::{ModelConfig, Precision};
+    ///
+    /// // SmolLM2-135M: 30 layers, 3 key and value heads of 64 numbers each.
+    /// let model: ModelConfig = serde_json::from_str(
+    ///     r#"{"model_type": "llama", "vocab_size": 49152, "hidden_size": 576, "intermediate_size": 1536,
+    ///         "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "rms_norm_eps": 1e-5,
+    ///         "max_position_embeddings": 8192}"#,
+    /// )?;
+    /// assert_eq!(model.kv_cache_bytes(1, Precision::F32), 2 * 30 * 3 * 64 * 4);
+    /// assert_eq!(model.kv_cache_bytes(1000, Precision::Bf16), 23_040_000);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn kv_cache_bytes(&self, tokens: usize, precision: Precision) -> usize {
+        let numbers = 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_width();
+        let width = match precision {
+            Precision::F32 => 4,
+            Precision::Bf16 => 2,
+        };
+        tokens * numbers * width
     }
 
     /// Whether query, key and value projections carry a bias.

@@ -316,6 +316,9 @@ fn adapters_of_another_kind_are_named() {
         text.replace("\"use_dora\": false", "\"use_dora\": true"),
     )
     .unwrap();
+    let changed = refused(with_lora(0.0, &["q_proj"]));
+    assert!(changed.contains("but checksums.json says"), "{changed}");
+    fs::remove_file(folder.path().join("checksums.json")).unwrap();
     let dora = refused(with_lora(0.0, &["q_proj"]));
     assert!(dora.contains("use_dora must be null, got true"), "{dora}");
 }

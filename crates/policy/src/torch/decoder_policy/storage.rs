@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{DecoderPolicy, kind, trained_tensors};
 use crate::{
+    Precision,
     error::{Error, Result},
     torch::{
         adapters::Adapters,
@@ -81,7 +82,11 @@ impl DecoderPolicy {
     }
 
     fn put_model(&self, files: &mut FolderWriter<'_>, weights: &Weights) -> Result<()> {
-        files.json("config.json", &self.model().with_architecture())?;
+        let precision = match weights.kind() {
+            Kind::BFloat16 => Precision::Bf16,
+            _ => Precision::F32,
+        };
+        files.json("config.json", &self.model().for_transformers(precision))?;
         self.tokenizer.save(files)?;
         put_tensors(files, "model.safetensors", &weights.named()?)
     }
