@@ -17,7 +17,7 @@ cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (5
 cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 GB on disk)
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
 cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
-cargo xtask test [ARG]        pass every test: cargo test --workspace ARG...; fetches SmolLM2-135M for one (93 MB, into data)
+cargo xtask test [ARG]        pass every test: cargo test --workspace --features rerec-policy/cuda ARG...; fetches SmolLM2-135M for one (93 MB, into data)
 cargo xtask bench-policy [OPTION]
                               time and memory of rerec-policy beside transformers, TRL and PEFT, in target/bench-policy
   --only generate|step|lora|cost   one part of it
@@ -91,6 +91,9 @@ fn fetch(bundle: &Bundle, folder: &str, environment: &Environment) -> Result<()>
     }
 }
 
+/// The CUDA kernels are linted and, where NVRTC is found, compiled by tests on machines without a GPU too.
+const WITH_KERNELS: &str = "rerec-policy/cuda";
+
 fn test(rest: &[&str], environment: &Environment) -> Result<()> {
     libtorch::set_up(environment, Device::Cpu)?;
     // Without a network all other tests still run.
@@ -100,10 +103,8 @@ fn test(rest: &[&str], environment: &Environment) -> Result<()> {
             SMOLLM2.name
         ));
     }
-    hand_over(cargo(
-        &[&["test", "--workspace"], rest].concat(),
-        environment,
-    ))
+    let words = ["test", "--workspace", "--features", WITH_KERNELS];
+    hand_over(cargo(&[&words, rest].concat(), environment))
 }
 
 fn ci(environment: &Environment) -> Result<()> {
@@ -114,6 +115,8 @@ fn ci(environment: &Environment) -> Result<()> {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--features",
+        WITH_KERNELS,
         "--",
         "--deny",
         "warnings",

@@ -92,7 +92,7 @@ fn quickstart_trains_in_the_root_and_passes_words_on() {
 #[test]
 fn test_runs_every_test_of_the_workspace() {
     let output = Checkout::new().xtask(&["test", "--", "--nocapture"], "echo \"$*\"");
-    assert_eq!(stdout(&output), "test --workspace -- --nocapture\n");
+    assert_eq!(stdout(&output), "test --workspace --features rerec-policy/cuda -- --nocapture\n");
     assert!(output.status.success());
     let skipped = "SmolLM2-135M-Instruct was not fetched, its test is skipped: ";
     assert!(stderr(&output).contains(skipped), "{}", stderr(&output));
@@ -104,7 +104,7 @@ fn ci_denies_warnings_and_ends_with_the_tests() {
     let expected = "fmt --all --check \n\
                     clippy --workspace --all-targets -- --deny warnings \n\
                     doc --workspace --no-deps --deny warnings\n\
-                    test --workspace \n";
+                    test --workspace --features rerec-policy/cuda \n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
     assert!(output.status.success());
 }
