@@ -63,7 +63,7 @@ fn run(command: Command) -> Result<()> {
         Command::Prompts(request) => request.write(),
         Command::Generate(case) => measure::print(&generate::run(&case)?),
         Command::Step(case) => measure::print(&step::run(&case)?),
-        Command::Cost(case) => case.run(|point| measure::print(point)),
+        Command::Cost(case) => case.run(measure::print),
         Command::Report { folder } => report::write(&folder),
     }
 }
