@@ -87,3 +87,43 @@ fn draw(
         .draw()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{case::Precision, cost::Shape};
+
+    #[test]
+    fn every_part_of_every_sweep_is_drawn() {
+        let point = |precision, response| CostPoint {
+            precision,
+            sweep: Sweep::ResponseLength,
+            shape: Shape {
+                vocab: 10,
+                prompt: 3,
+                samples: 2,
+                response,
+            },
+            parts: Parts {
+                forward: 1.0,
+                backward: 2.0,
+                head: 0.5,
+                optimizer: 0.1,
+            },
+            matmul_flop: 1.0,
+            attention_flop: 1.0,
+            peak_flops: 1.0,
+            layer_flops: 1.0,
+        };
+        let costs = [Precision::F32, Precision::Bf16].map(|p| [point(p, 64), point(p, 128)]);
+        let picture = svg(costs.as_flattened()).unwrap();
+        for text in [
+            "f32: seconds by response length",
+            "bf16: seconds by vocabulary",
+            "backward",
+        ] {
+            assert!(picture.contains(text), "{text} is missing");
+        }
+        assert!(picture.matches("<polyline").count() >= 2 * LINES.len());
+    }
+}

@@ -277,3 +277,42 @@ fn attention_flop(config: &ModelConfig, shape: Shape) -> f64 {
     let width = config.num_hidden_layers * config.num_attention_heads * config.head_width();
     12.0 * (width * all) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_those_counted_by_hand() {
+        let config: ModelConfig = serde_json::from_value(serde_json::json!({
+            "model_type": "llama", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-5, "max_position_embeddings": 64
+        }))
+        .unwrap();
+        let shape = Shape {
+            vocab: 10,
+            prompt: 3,
+            samples: 2,
+            response: 3,
+        };
+        // 3 prompt tokens and twice 2 of a response are read; the head of 80 weights sees twice 3.
+        assert_eq!(matmul_flop(&config, 100, shape), 6.0 * (700.0 + 480.0));
+        // Pairs: 1 + 2 + 3 in the prompt, twice 4 + 5 behind it; 2 layers of 2 heads of width 4.
+        assert_eq!(attention_flop(&config, shape), 12.0 * 16.0 * 24.0);
+    }
+
+    #[test]
+    fn one_value_is_varied_at_a_time() {
+        let steps = steps(false, 49_152);
+        let group = steps.iter().filter(|(sweep, _)| *sweep == Sweep::GroupSize);
+        assert!(
+            group
+                .clone()
+                .all(|(_, s)| s.response == 128 && s.vocab == 49_152)
+        );
+        assert_eq!(
+            group.map(|(_, s)| s.samples).collect::<Vec<_>>(),
+            [1, 2, 4, 8, 16]
+        );
+    }
+}

@@ -1,4 +1,8 @@
-"""One GRPO step with TRL's trainer, on AdamW in f32; `step.rs` is the other side.
+"""One GRPO step with TRL's trainer; `step.rs` is the other side.
+
+In bf16 the weights and the state of AdamW are bf16 too: that is faster and smaller than f32 weights under autocast, TRL's default,
+though small updates are lost in rounding; the other side keeps both in f32. Gradient checkpointing is off, which is
+faster and larger than TRL's default.
 
 The trainer takes two steps: a short one that warms up, and the one that is timed. All responses are sampled at once, a micro-batch
 is as many of them as a group has. Responses are cut to lengths that both sides agree on.
@@ -71,8 +75,8 @@ def settings(words, folder):
     return trl.GRPOConfig(
         output_dir=folder,
         use_cpu=True,
-        # Weights and optimiser stay in f32, as on the other side.
         bf16=words.precision == "bf16",
+        model_init_kwargs={"dtype": "bfloat16" if words.precision == "bf16" else "float32"},
         gradient_checkpointing=False,
         per_device_train_batch_size=words.samples,
         gradient_accumulation_steps=words.groups,

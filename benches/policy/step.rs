@@ -121,7 +121,7 @@ mod tests {
             (lens.iter().min(), lens.iter().max()),
             (Some(&40), Some(&128))
         );
-        assert_eq!(lens.iter().sum::<usize>(), 2676);
+        assert_eq!(lens.iter().sum::<usize>(), 2673);
         for group in lens.chunks(8) {
             assert!(group[0] <= 48 && group[7] >= 119, "{group:?}");
         }
