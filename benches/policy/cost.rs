@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, case::Precision, machine::matmul_flops};
 
 /// Steps of which the fastest counts, after one that warms up.
-const TRIES: usize = 2;
+const TRIES: usize = 3;
 /// A vocabulary whose head costs next to nothing.
 const TINY_VOCAB: usize = 512;
 
