@@ -92,7 +92,10 @@ fn quickstart_trains_in_the_root_and_passes_words_on() {
 #[test]
 fn test_runs_every_test_of_the_workspace() {
     let output = Checkout::new().xtask(&["test", "--", "--nocapture"], "echo \"$*\"");
-    assert_eq!(stdout(&output), "test --workspace --features rerec-policy/cuda -- --nocapture\n");
+    assert_eq!(
+        stdout(&output),
+        "test --workspace --features rerec-policy/cuda -- --nocapture\n"
+    );
     assert!(output.status.success());
     let skipped = "SmolLM2-135M-Instruct was not fetched, its test is skipped: ";
     assert!(stderr(&output).contains(skipped), "{}", stderr(&output));
@@ -102,7 +105,7 @@ fn test_runs_every_test_of_the_workspace() {
 fn ci_denies_warnings_and_ends_with_the_tests() {
     let output = Checkout::new().xtask(&["ci"], "echo \"$* $RUSTDOCFLAGS\"");
     let expected = "fmt --all --check \n\
-                    clippy --workspace --all-targets -- --deny warnings \n\
+                    clippy --workspace --all-targets --features rerec-policy/cuda -- --deny warnings \n\
                     doc --workspace --no-deps --deny warnings\n\
                     test --workspace --features rerec-policy/cuda \n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
@@ -113,7 +116,7 @@ fn ci_denies_warnings_and_ends_with_the_tests() {
 fn ci_stops_at_the_first_failure() {
     let output = Checkout::new().xtask(&["ci"], "echo \"$1\"; [ \"$1\" = fmt ]");
     assert_eq!(stdout(&output), "fmt\nclippy\n");
-    let failure = "error: `cargo clippy --workspace --all-targets -- --deny warnings` failed (exit status: 1)\n";
+    let failure = "error: `cargo clippy --workspace --all-targets --features rerec-policy/cuda -- --deny warnings` failed (exit status: 1)\n";
     assert!(stderr(&output).ends_with(failure), "{}", stderr(&output));
     assert!(!output.status.success());
 }

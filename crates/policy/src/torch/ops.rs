@@ -155,29 +155,31 @@ pub fn draw(logits: &Tensor, uniform: &Tensor, temperature: f64) -> Result<(Tens
     if cuda::takes(&[logits]) {
         return cuda::draw(logits, uniform, temperature);
     }
-    let greedy = temperature == 0.0;
-    let scale = if greedy { 1.0 } else { temperature };
-    let log_probs = logits.f_to_kind(Kind::Float)?.f_div_scalar(scale)?;
-    let log_probs = log_probs.f_log_softmax(-1, None)?;
-    let ids = if greedy {
-        logits.f_argmax(-1, true)?
-    } else {
-        inverse_transform(&log_probs, &uniform.f_unsqueeze(1)?)?
+    let logits = logits.f_to_kind(Kind::Float)?;
+    if temperature == 0.0 {
+        let ids = logits.f_argmax(-1, false)?;
+        let chosen = select(&logits, &ids, &uniform.f_ones_like()?)?;
+        return Ok((ids, chosen.log_probs));
+    }
+    let logits = match temperature {
+        1.0 => logits,
+        _ => logits.f_div_scalar(temperature)?,
     };
-    let chosen = log_probs.f_gather(1, &ids, false)?;
+    let probabilities = logits.f_softmax(-1, None)?;
+    let ids = inverse_transform(&probabilities, &uniform.f_unsqueeze(1)?)?;
+    let chosen = probabilities.f_gather(1, &ids, false)?.f_log()?;
     Ok((ids.f_squeeze_dim(1)?, chosen.f_squeeze_dim(1)?))
 }
 
 /// The first id `[rows, 1]` whose cumulative probability exceeds `uniform` `[rows, 1]`.
-fn inverse_transform(log_probs: &Tensor, uniform: &Tensor) -> Result<Tensor> {
-    let cumulative = log_probs.f_exp()?.f_cumsum(-1, None)?;
+fn inverse_transform(probabilities: &Tensor, uniform: &Tensor) -> Result<Tensor> {
+    let cumulative = probabilities.f_cumsum(-1, None)?;
     let last = cumulative.size2()?.1 - 1;
     // Scaled by the true sum, which rounding leaves a little off 1, and kept below it.
     let sum = cumulative.f_narrow(1, last, 1)?;
     let level = uniform.f_mul(&sum)?;
     let level = level.f_minimum(&sum.f_nextafter(&sum.f_zeros_like()?)?)?;
-    let below = cumulative.f_le_tensor(&level)?;
-    Ok(below.f_sum_dim_intlist([-1i64].as_slice(), true, Kind::Int64)?)
+    Ok(level.f_searchsorted(&cumulative, false, true, "right", None::<Tensor>)?)
 }
 
 /// Attention of one new token a row over its prompt and its own response, in one softmax: `q` and the result
