@@ -14,11 +14,14 @@ const SWEEPS: [Sweep; 3] = [Sweep::ResponseLength, Sweep::GroupSize, Sweep::Voca
 
 /// A line of a chart: its name, what it shows, its colour, told apart by colour-blind readers too (Okabe and Ito).
 type Line = (&'static str, fn(&Parts) -> f64, RGBColor);
-const LINES: [Line; 5] = [
+const LINES: [Line; 4] = [
     ("step", Parts::seconds, RGBColor(31, 41, 55)),
     ("forward", |parts| parts.forward, RGBColor(0, 114, 178)),
-    ("backward", |parts| parts.backward, RGBColor(213, 94, 0)),
-    ("head", |parts| parts.head, RGBColor(0, 158, 115)),
+    (
+        "head and backward",
+        |parts| parts.backward,
+        RGBColor(213, 94, 0),
+    ),
     ("optimiser", |parts| parts.optimizer, RGBColor(230, 159, 0)),
 ];
 
@@ -63,9 +66,11 @@ fn draw(
     let mut chart = ChartBuilder::on(area)
         .caption(title, FONT)
         .margin(10)
+        .margin_right(24)
         .x_label_area_size(24)
         .y_label_area_size(40)
-        .build_cartesian_2d(0.0..right, 0.0..high * 1.05)?;
+        // Room for the legend above the lines.
+        .build_cartesian_2d(0.0..right, 0.0..high * 1.6)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -83,7 +88,6 @@ fn draw(
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
         .draw()?;
     Ok(())
 }
@@ -107,7 +111,6 @@ mod tests {
             parts: Parts {
                 forward: 1.0,
                 backward: 2.0,
-                head: 0.5,
                 optimizer: 0.1,
             },
             matmul_flop: 1.0,

@@ -1,7 +1,7 @@
 //! What training costs by response length, group size and vocabulary, and where the time goes.
 //!
-//! The models have the shape of the given one and random weights. A part that cannot be timed by itself is a difference: a model
-//! of a tiny vocabulary has next to no head, and a step of two tokens does little more than to move the weights.
+//! The models have the shape of the given one and random weights. The layers forward are timed in a model with next to no head,
+//! one of a tiny vocabulary; a step of two tokens does little more than to move the weights; the rest is the way back and the head.
 
 use std::{path::PathBuf, time::Instant};
 
@@ -73,17 +73,15 @@ pub(crate) struct CostPoint {
 pub(crate) struct Parts {
     /// The layers forward.
     pub(crate) forward: f64,
-    /// The layers backward.
+    /// Log-probabilities and their gradient over the vocabulary, and the layers backward.
     pub(crate) backward: f64,
-    /// Log-probabilities and their gradient over the vocabulary.
-    pub(crate) head: f64,
     /// Clipping, AdamW and what every step costs.
     pub(crate) optimizer: f64,
 }
 
 impl Parts {
     pub(crate) fn seconds(&self) -> f64 {
-        self.forward + self.backward + self.head + self.optimizer
+        self.forward + self.backward + self.optimizer
     }
 }
 
@@ -106,7 +104,7 @@ impl CostCase {
         let square = if self.quick { 256 } else { 4096 };
         let peak_flops = matmul_flops([square; 3], self.precision)?;
         let layer_flops = matmul_flops([square, width, inner], self.precision)?;
-        let mut tiny = RandomModel::new(&config, TINY_VOCAB, self.precision)?;
+        let tiny = RandomModel::new(&config, TINY_VOCAB, self.precision)?;
         let mut model = RandomModel::new(&config, config.vocab_size, self.precision)?;
         let mut measured: Vec<(Shape, Parts)> = Vec::new();
         for (sweep, shape) in steps(self.quick, config.vocab_size) {
@@ -115,7 +113,7 @@ impl CostCase {
             if known.is_none() && model.vocab != shape.vocab {
                 model = RandomModel::new(&config, shape.vocab, self.precision)?;
             }
-            let parts = known.map_or_else(|| parts(&mut model, &mut tiny, shape), Ok)?;
+            let parts = known.map_or_else(|| parts(&mut model, &tiny, shape), Ok)?;
             measured.push((shape, parts));
             each(&CostPoint {
                 precision: self.precision,
@@ -166,13 +164,11 @@ fn steps(quick: bool, vocab: usize) -> Vec<(Sweep, Shape)> {
         .collect()
 }
 
-fn parts(model: &mut RandomModel, tiny: &mut RandomModel, shape: Shape) -> Result<Parts> {
+fn parts(model: &mut RandomModel, tiny: &RandomModel, shape: Shape) -> Result<Parts> {
     let forward = tiny.forward_seconds(shape)?;
-    let layers = tiny.step_seconds(shape)? - tiny.least;
     Ok(Parts {
         forward,
-        backward: layers - forward,
-        head: model.step_seconds(shape)? - model.least - layers,
+        backward: model.step_seconds(shape)? - forward - model.least,
         optimizer: model.least,
     })
 }

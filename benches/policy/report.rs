@@ -151,9 +151,9 @@ fn cost_table(costs: &[CostPoint]) -> String {
         );
     }
     table += "\nSeconds of one training step on a group of responses to one prompt, and where they go.\n\n\
-              | precision | varied | prompt | group | response | vocabulary | seconds | forward | backward | head | optimiser | \
+              | precision | varied | prompt | group | response | vocabulary | seconds | forward | head, backward | optimiser | \
               GFLOP, weights | attention | GFLOP/s | of peak |\n\
-              |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+              |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
     costs
         .iter()
         .map(cost_row)
@@ -164,7 +164,7 @@ fn cost_row(c: &CostPoint) -> String {
     let (shape, parts) = (&c.shape, &c.parts);
     let flops = (c.matmul_flop + c.attention_flop) / parts.seconds();
     format!(
-        "| {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} % |\n",
+        "| {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.0} | {:.0} | {:.0} | {:.0} % |\n",
         c.precision.name(),
         c.sweep.name(),
         shape.prompt,
@@ -174,7 +174,6 @@ fn cost_row(c: &CostPoint) -> String {
         parts.seconds(),
         parts.forward,
         parts.backward,
-        parts.head,
         parts.optimizer,
         c.matmul_flop / 1e9,
         c.attention_flop / 1e9,
