@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cudarc::driver::{CudaContext, sys::CUdevice_attribute};
-use rerec_policy::ops;
+use rerec_policy::ops::{self, Cached};
 use tch::{Cuda, Device, Kind, Tensor};
 
 /// Qwen2.5-3B: vocabulary, hidden size, width of the feed-forward layer, heads, key heads, width of a head.
@@ -176,11 +176,17 @@ fn decode(c: &mut Criterion) {
     m.bench(c, "decode_attention", bytes, || {
         let _ = ops::decode_attention(
             &q,
-            (&keys, &values),
-            &prompt_lens,
+            Cached {
+                keys: &keys,
+                values: &values,
+                lens: &prompt_lens,
+            },
             &prompt_of,
-            (&own_keys, &own_values),
-            &own_lens,
+            Cached {
+                keys: &own_keys,
+                values: &own_values,
+                lens: &own_lens,
+            },
         )
         .unwrap();
     });

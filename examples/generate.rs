@@ -1,7 +1,7 @@
-//! Asks a checkpoint: `cargo run --release -p rerec-examples --example generate -- MODEL`.
+//! A chat with a checkpoint: `cargo run --release -p rerec-examples --example generate -- MODEL`.
 //!
-//! MODEL is a Hugging Face folder or a GGUF file. Each line of the standard input is a question of its own; four answers are
-//! sampled side by side over one reading of it.
+//! MODEL is a Hugging Face folder or a GGUF file. Each line of the standard input is what you say next; the model sees the whole
+//! conversation.
 #![allow(clippy::print_stdout)]
 
 use std::{
@@ -12,7 +12,9 @@ use std::{
     time::Instant,
 };
 
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
+use rerec_policy::{
+    DecoderPolicy, DecoderPolicyConfig, Message, Policy, Prompt, PromptGroup, Sampling,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let usage = "usage: generate MODEL, a Hugging Face folder or a GGUF file";
@@ -24,34 +26,42 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         DecoderPolicy::from_folder(&path, config)?
     };
     println!("{:.1} million weights", policy.parameters() as f64 / 1e6);
-    for (number, question) in prompt_lines().enumerate() {
-        let question = question?;
-        let group = PromptGroup {
-            query: &number.to_string(),
-            prompt: &question,
-            samples: 4,
-        };
-        let sampling = Sampling {
-            temperature: 0.7,
-            top_p: Some(0.9),
-            max_new_tokens: 120,
-            purpose: "example".to_owned(),
-            ..Sampling::default()
-        };
-        let begun = Instant::now();
-        let answers = policy.generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))?;
-        let tokens: usize = answers.iter().map(|a| a.token_ids.len()).sum();
-        for answer in &answers {
-            println!("\n[{}] {}", answer.sample, answer.text);
-        }
-        let rate = tokens as f64 / begun.elapsed().as_secs_f64();
-        println!("\n{tokens} tokens, {rate:.0} a second");
+
+    let mut said: Vec<(&str, String)> = Vec::new();
+    ask()?;
+    for line in io::stdin().lock().lines() {
+        said.push(("user", line?));
+        let answer = answer(&mut policy, &said)?;
+        said.push(("assistant", answer));
+        ask()?;
     }
     Ok(())
 }
 
-fn prompt_lines() -> impl Iterator<Item = io::Result<String>> {
+fn answer(policy: &mut DecoderPolicy, said: &[(&str, String)]) -> rerec_policy::Result<String> {
+    let messages: Vec<Message<'_>> = said
+        .iter()
+        .map(|(role, content)| Message { role, content })
+        .collect();
+    let group = PromptGroup {
+        query: &said.len().to_string(),
+        prompt: Prompt::Chat(&messages),
+        samples: 1,
+    };
+    let sampling = Sampling {
+        temperature: 0.7,
+        top_p: Some(0.9),
+        max_new_tokens: 200,
+        ..Sampling::default()
+    };
+    let begun = Instant::now();
+    let answers = policy.generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))?;
+    let rate = answers[0].token_ids.len() as f64 / begun.elapsed().as_secs_f64();
+    println!("{}\n({rate:.0} tokens a second)", answers[0].text);
+    Ok(answers[0].text.clone())
+}
+
+fn ask() -> io::Result<()> {
     print!("> ");
-    let _ = io::stdout().flush();
-    io::stdin().lock().lines()
+    io::stdout().flush()
 }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
 use rerec_policy::{
     DecoderPolicy, DecoderPolicyConfig, ModelConfig, Objective, ObjectiveConfig, Policy,
-    PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig, TrainingSequence,
+    PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig,
 };
 
 const PROMPTS: [&str; 4] = ["a western", "a comedy", "a drama", "a musical"];
@@ -31,16 +31,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let lens: Vec<usize> = rollouts.iter().map(|r| r.token_ids.len()).collect();
         let batch = RolloutBatch::from_outcomes(&groups, &rewards, &lens)?;
         let advantages = grpo.estimate(&batch)?.into_tokens(&batch);
-        let sequences: Vec<TrainingSequence<'_>> = rollouts
+        let sequences: Vec<_> = rollouts
             .iter()
             .zip(advantages.rows())
-            .map(|(rollout, advantages)| TrainingSequence {
-                prompt_ids: &rollout.prompt_ids,
-                token_ids: &rollout.token_ids,
-                old_log_probs: &rollout.log_probs,
-                temperature: rollout.temperature,
-                advantages,
-            })
+            .map(|(rollout, advantages)| rollout.with_advantages(advantages))
             .collect();
         let stats = policy.update(&sequences, &objective, 5e-3)?;
         let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;
@@ -55,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn sample(policy: &mut DecoderPolicy, step: usize) -> rerec_policy::Result<Vec<Rollout>> {
     let groups = PROMPTS.map(|prompt| PromptGroup {
         query: prompt,
-        prompt,
+        prompt: prompt.into(),
         samples: GROUP,
     });
     let sampling = Sampling {

@@ -7,11 +7,11 @@
 use std::ops::ControlFlow;
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, ModelConfig, Policy, PromptGroup, Sampling,
-    SupervisedExample, Tokenizer, TokenizerConfig,
+    Decay, DecoderPolicy, DecoderPolicyConfig, ModelConfig, Policy, PromptGroup, Sampling,
+    Schedule, SupervisedExample, Tokenizer, TokenizerConfig,
 };
 
-const STEPS: usize = 300;
+const STEPS: u64 = 300;
 const BATCH: usize = 24;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,13 +23,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = DecoderPolicyConfig::default();
     let mut policy = DecoderPolicy::from_scratch(&tiny_model(), tokenizer, config, 1)?;
 
+    let rates = Schedule::new(5e-3, 0, Decay::Linear { final_share: 0.0 })?;
     for step in 0..STEPS {
         let batch: Vec<SupervisedExample<'_>> = (0..BATCH)
-            .map(|i| &lessons[(step * BATCH + i * 7) % lessons.len()])
-            .map(|(prompt, response)| SupervisedExample { prompt, response })
+            .map(|i| &lessons[(step as usize * BATCH + i * 7) % lessons.len()])
+            .map(|(prompt, response)| SupervisedExample {
+                prompt: prompt.into(),
+                response,
+            })
             .collect();
-        let rate = 5e-3 * (1.0 - step as f64 / STEPS as f64);
-        let stats = policy.supervise(&batch, rate)?;
+        let stats = policy.supervise(&batch, rates.rate(step, STEPS))?;
         if (step + 1) % 50 == 0 {
             println!("step {:3}: loss {:.3}", step + 1, stats.loss);
         }
@@ -39,14 +42,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (prompt, expected) = lesson(year);
         let group = PromptGroup {
             query: "held out",
-            prompt: &prompt,
+            prompt: (&prompt).into(),
             samples: 1,
         };
-        let greedy = Sampling {
-            temperature: 0.0,
-            max_new_tokens: 8,
-            ..Sampling::default()
-        };
+        let greedy = Sampling::greedy(8);
         let answers = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()))?;
         println!("{prompt} {} (expected {expected})", answers[0].text);
     }

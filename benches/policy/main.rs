@@ -11,17 +11,17 @@ mod prompts;
 mod report;
 mod step;
 
-use std::{error, fs, path::PathBuf, process::ExitCode, result};
+use std::{error, fs, num::NonZeroUsize, path::PathBuf, process::ExitCode, result};
 
 use clap::Parser;
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, set_threads, tune_allocator};
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, set_threads, tune_allocator};
 
 use crate::{case::Case, cost::CostCase, prompts::PromptsRequest};
 
 type Result<T> = result::Result<T, Box<dyn error::Error>>;
 
 /// Threads of every process on both sides.
-const THREADS: usize = 2;
+const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 #[derive(Debug, Parser)]
 enum Command {
@@ -56,9 +56,7 @@ fn run(command: Command) -> Result<()> {
         Command::Convert { gguf, folder } => {
             let policy = DecoderPolicy::from_gguf(&gguf, DecoderPolicyConfig::default())?;
             fs::create_dir_all(&folder)?;
-            policy.save(&folder)?;
-            // Nothing has been trained: the optimiser's state is zeros, twice as large as the model.
-            Ok(fs::remove_file(folder.join("optimizer.safetensors"))?)
+            Ok(policy.save_merged(&folder)?)
         }
         Command::Prompts(request) => request.write(),
         Command::Generate(case) => measure::print(&generate::run(&case)?),

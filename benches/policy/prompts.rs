@@ -96,7 +96,7 @@ impl Prompt {
     pub(crate) fn group(&self, samples: usize) -> PromptGroup<'_> {
         PromptGroup {
             query: &self.text,
-            prompt: &self.text,
+            prompt: (&self.text).into(),
             samples,
         }
     }

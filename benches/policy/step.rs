@@ -3,7 +3,6 @@
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
 use rerec_policy::{
     DecoderPolicy, DecoderPolicyConfig, Objective, ObjectiveConfig, Policy, Rollout,
-    TrainingSequence,
 };
 
 use crate::{
@@ -76,11 +75,10 @@ fn update(
     let batch = RolloutBatch::from_outcomes(&groups, &rewards, lens)?;
     let advantages = Grpo::new(GrpoConfig::default())?.estimate(&batch)?;
     let advantages = advantages.into_tokens(&batch);
-    let sequence = |(rollout, advantages)| sequence(rollout, advantages);
     let sequences: Vec<_> = rollouts
         .iter()
         .zip(advantages.rows())
-        .map(sequence)
+        .map(|(rollout, advantages)| rollout.with_advantages(advantages))
         .collect();
     let objective = Objective::new(ObjectiveConfig {
         kl_coefficient: 0.0,
@@ -88,16 +86,6 @@ fn update(
     })?;
     policy.update(&sequences, &objective, LEARNING_RATE)?;
     Ok(())
-}
-
-fn sequence<'a>(rollout: &'a Rollout, advantages: &'a [f64]) -> TrainingSequence<'a> {
-    TrainingSequence {
-        prompt_ids: &rollout.prompt_ids,
-        token_ids: &rollout.token_ids,
-        old_log_probs: &rollout.log_probs,
-        temperature: rollout.temperature,
-        advantages,
-    }
 }
 
 /// From 5/16 of the tokens to all of them in even steps, every group with its share of short and long ones.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Ids in all: 256 bytes, 4 special tokens, and merges. Range: `[260, 2^31)`.
+    /// Ids in all: 256 bytes, 4 special tokens, and merges. At least 260.
     pub vocab_size: usize,
 }
 
@@ -67,7 +67,7 @@ pub enum Precision {
     #[default]
     F32,
     /// bfloat16: half the memory, and faster where the processor multiplies it. Trained weights, their moments and their
-    /// gradients' sums stay f32; log-probabilities are taken from f32 logits.
+    /// gradients' sums stay f32; log-probabilities are summed up in f32 from logits of bf16, whose spacing is 1/8 around 20.
     Bf16,
 }
 
@@ -127,12 +127,12 @@ pub struct DecoderPolicyConfig {
     /// and activations of one layer at a time instead of all. Default off; changes no gradient.
     pub gradient_checkpointing: bool,
     /// Tokens of one forward and backward pass, a prompt that several responses share counted once; changes memory and
-    /// speed, not the gradient.
+    /// speed, not the gradient, but for rounding and for the masks of LoRA's dropout, which each pass draws.
     /// Default 8192; at least 1.
     pub micro_batch_tokens: usize,
-    /// Responses sampled side by side. Default 256; at least 1. The KV cache holds their tokens and each of their prompts once, at
-    /// `8 * layers * kv heads * head width` bytes a token in f32, half of it in bf16: see
-    /// [`ModelConfig::kv_cache_bytes`](crate::ModelConfig::kv_cache_bytes).
+    /// Responses sampled side by side. Default 256; at least 1. The KV cache has room for the longest response in every row and,
+    /// for each of their prompts once, for the longest prompt, at `8 * layers * kv heads * head width` bytes a token in f32, half
+    /// of it in bf16: see [`ModelConfig::kv_cache_bytes`](crate::ModelConfig::kv_cache_bytes).
     pub generation_rows: usize,
     /// AdamW.
     pub optimizer: OptimizerConfig,

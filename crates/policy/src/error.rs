@@ -1,6 +1,9 @@
 //! The crate's error type.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Anything that can go wrong in a policy.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +30,11 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
-    /// Nothing to anchor the KL term to.
+    /// There is no reference policy.
     #[error(
-        "the objective has a KL coefficient of {coefficient}, but no reference policy was anchored"
+        "no reference policy was anchored: an objective with a KL coefficient above 0 and scores by the reference need one"
     )]
-    NoReference {
-        /// The KL coefficient.
-        coefficient: f64,
-    },
+    NoReference,
     /// Adapters were asked for, and there are none.
     #[error("the policy has no adapters: its configuration needs lora")]
     NoAdapter,
@@ -44,7 +44,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file that does not hold what it should.
     #[error("{path}: {what}")]
@@ -76,8 +76,8 @@ pub enum Error {
         /// Size and digest now.
         found: String,
     },
-    /// The loss or the gradient stopped being a number.
-    #[error("{what} is {value} in this update; the weights were left as they were")]
+    /// What the model computes stopped being a number.
+    #[error("{what} is {value}; the weights were left as they were")]
     NotFinite {
         /// What is not finite.
         what: &'static str,
@@ -160,6 +160,12 @@ pub enum Error {
 
 /// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed access to `path`.
+pub(crate) fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    |source| Error::Io { path, source }
+}
 
 /// Refuses a setting that fails its check.
 pub(crate) fn check(

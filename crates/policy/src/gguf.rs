@@ -13,7 +13,7 @@ use std::{
 };
 
 pub use self::blocks::GgmlType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_fault};
 
 /// A value of a GGUF file's metadata.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,9 @@ const DEFAULT_ALIGNMENT: u64 = 32;
 const MAX_ALIGNMENT: u64 = 1 << 30;
 /// Arrays within arrays within arrays: no writer goes so deep.
 const MAX_DEPTH: usize = 4;
+/// Values of an array at most. A vocabulary has some hundred thousands; each takes more memory than the one byte it may have in
+/// the file.
+const MAX_ARRAY: usize = 1 << 24;
 /// Dimensions of a tensor, as in ggml.
 const MAX_DIMENSIONS: u32 = 4;
 
@@ -78,12 +81,8 @@ impl GgufFile {
     /// [`Error::Io`]; [`Error::InvalidFile`] with the byte at which the file stops making sense; [`Error::InvalidTensor`] for
     /// a tensor of an unknown type, of an impossible shape, or that reaches beyond the end of the file.
     pub fn open(path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(io)?;
-        let len = file.metadata().map_err(io)?.len();
+        let file = File::open(path).map_err(io_fault(path))?;
+        let len = file.metadata().map_err(io_fault(path))?.len();
         let mut header = Header {
             path,
             reader: BufReader::new(&file),
@@ -152,10 +151,7 @@ impl GgufFile {
         let mut bytes = vec![0; tensor.len];
         self.file
             .read_exact_at(&mut bytes, tensor.offset)
-            .map_err(|source| Error::Io {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(io_fault(&self.path))?;
         Ok(tensor.kind.dequantise(&bytes))
     }
 
@@ -298,6 +294,11 @@ impl Header<'_> {
             9 if depth < MAX_DEPTH => {
                 let kind = self.u32()?;
                 let count = self.count(1)?;
+                if count > MAX_ARRAY {
+                    return Err(self.fault(format!(
+                        "claims an array of {count} values, more than {MAX_ARRAY}"
+                    )));
+                }
                 let values = (0..count).map(|_| self.value(kind, depth + 1));
                 GgufValue::Array(values.collect::<Result<_>>()?)
             }
@@ -344,10 +345,7 @@ impl Header<'_> {
         if bytes.len() as u64 > self.len - self.at {
             return Err(self.fault("ends in the middle of its header".to_owned()));
         }
-        self.reader.read_exact(bytes).map_err(|source| Error::Io {
-            path: self.path.to_owned(),
-            source,
-        })?;
+        self.reader.read_exact(bytes).map_err(io_fault(self.path))?;
         self.at += bytes.len() as u64;
         Ok(())
     }

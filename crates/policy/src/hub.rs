@@ -15,7 +15,7 @@ use hf_hub::{
 };
 use serde::Deserialize;
 
-use crate::error::{Error, Result, check};
+use crate::error::{Error, Result, check, io_fault};
 
 /// Every model has them.
 const NEEDED: [&str; 3] = ["config.json", "tokenizer.json", "tokenizer_config.json"];
@@ -153,10 +153,7 @@ fn shards(index: &Path) -> Result<Vec<String>> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let text = fs::read_to_string(index).map_err(|source| Error::Io {
-        path: index.to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(index).map_err(io_fault(index))?;
     let index: Index = serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
         path: index.to_owned(),
         what: e.to_string(),

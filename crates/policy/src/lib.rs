@@ -45,8 +45,8 @@ pub use hub::download_from_hub;
 pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use policy::{
-    Finish, Policy, Progress, PromptGroup, Rollout, Sampling, Sequence, SupervisedExample,
-    SupervisedStats, TokenScores, TrainingSequence, UpdateStats,
+    Finish, Message, Policy, Progress, Prompt, PromptGroup, Rollout, Sampling, Sequence,
+    SupervisedExample, SupervisedStats, TokenScores, TrainingSequence, UpdateStats,
 };
 pub use random::random_stream;
 pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};

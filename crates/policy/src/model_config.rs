@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Precision,
-    error::{Error, Result, check},
+    error::{Error, Result, check, io_fault},
 };
 
 /// The shape of a Llama-, Qwen2- or Qwen3-like decoder; field names are those of `config.json`.
@@ -108,10 +108,7 @@ impl ModelConfig {
     /// [`Error::Io`], [`Error::InvalidFile`] or, for a shape that cannot be, [`Error::InvalidConfig`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(|source| Error::Io {
-            path: path.clone(),
-            source,
-        })?;
+        let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
         let fault = |what: String| Error::InvalidFile {
             path: path.clone(),
             what,
@@ -147,6 +144,8 @@ impl ModelConfig {
             Precision::F32 => "float32",
             Precision::Bf16 => "bfloat16",
         };
+        // Newer configurations say it under another name, and would contradict the weights.
+        config.rest.remove("dtype");
         config
             .rest
             .insert("torch_dtype".to_owned(), Value::from(dtype));
@@ -164,6 +163,12 @@ impl ModelConfig {
             &self.model_type,
             "llama, qwen2 or qwen3",
         )?;
+        self.check_sizes()?;
+        self.check_heads()?;
+        self.check_numbers()
+    }
+
+    fn check_sizes(&self) -> Result<()> {
         for (name, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -180,7 +185,10 @@ impl ModelConfig {
             "num_hidden_layers",
             self.num_hidden_layers,
             "in [1, 4096]",
-        )?;
+        )
+    }
+
+    fn check_heads(&self) -> Result<()> {
         check(
             self.num_attention_heads
                 .is_multiple_of(self.num_key_value_heads),
@@ -200,7 +208,10 @@ impl ModelConfig {
             "head_dim",
             head,
             "even and in [2, 2^31)",
-        )?;
+        )
+    }
+
+    fn check_numbers(&self) -> Result<()> {
         check(
             self.rms_norm_eps > 0.0 && self.rms_norm_eps.is_finite(),
             "rms_norm_eps",
@@ -232,8 +243,8 @@ impl ModelConfig {
 
     /// Memory of the keys and values of so many tokens, in bytes.
     ///
-    /// Sampling keeps those of each prompt that is being answered once, whatever the size of its group, and of every response
-    /// under way; room for responses grows by 64 tokens, or by half of what there is.
+    /// Sampling keeps those of each prompt that is being answered once, whatever the size of its group, each in room for the
+    /// longest of them, and those of every response under way; room for responses grows by 64 tokens, or by half of what there is.
     ///
     /// ```
     /// use rerec_policy::{ModelConfig, Precision};
@@ -258,12 +269,12 @@ impl ModelConfig {
     }
 
     /// Whether query, key and value projections carry a bias.
-    pub fn attention_bias(&self) -> bool {
+    pub(crate) fn has_qkv_bias(&self) -> bool {
         self.model_type == "qwen2"
     }
 
     /// Whether each head's query and key are normalised.
-    pub fn has_query_key_norm(&self) -> bool {
+    pub(crate) fn has_query_key_norm(&self) -> bool {
         self.model_type == "qwen3"
     }
 }

@@ -111,7 +111,7 @@ impl Default for ObjectiveConfig {
 /// The clipped objective: `-min(h A, clip(h, 1 - eps_low, 1 + eps_high) A) + beta KL` for each token,
 /// with h = exp(log-probability - log-probability at sampling time), or another [`Surrogate`].
 ///
-/// Log-ratios are clamped to ±20, so that gradients stay finite.
+/// Log-ratios are clamped to ±20, those of sequences (GSPO) to 10 from above, so that gradients stay finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Objective {
     config: ObjectiveConfig,

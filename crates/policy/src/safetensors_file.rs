@@ -17,7 +17,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_fault};
 
 /// Where a tensor lies and what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +58,7 @@ impl SafetensorsFile {
     /// # Errors
     /// [`Error::Io`]; [`Error::InvalidFile`] or, for one tensor, [`Error::InvalidTensor`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let file = File::open(path).map_err(io_fault(path))?;
         let mut open = Self {
             path: path.to_owned(),
             file,
@@ -99,14 +96,14 @@ impl SafetensorsFile {
     }
 
     fn read_header(&mut self) -> Result<()> {
-        let len = self.file.metadata().map_err(|e| self.io(e))?.len();
+        let len = self.file.metadata().map_err(io_fault(&self.path))?.len();
         if len < 8 {
             return Err(self.fault(format!("has {len} bytes, too few for a header")));
         }
         let mut size = [0; 8];
         self.file
             .read_exact_at(&mut size, 0)
-            .map_err(|e| self.io(e))?;
+            .map_err(io_fault(&self.path))?;
         let size = u64::from_le_bytes(size);
         if size > MAX_HEADER.min(len - 8) {
             return Err(self.fault(format!(
@@ -154,15 +151,8 @@ impl SafetensorsFile {
         let mut bytes = vec![0; len];
         self.file
             .read_exact_at(&mut bytes, offset)
-            .map_err(|e| self.io(e))?;
+            .map_err(io_fault(&self.path))?;
         Ok(bytes)
-    }
-
-    fn io(&self, source: std::io::Error) -> Error {
-        Error::Io {
-            path: self.path.clone(),
-            source,
-        }
     }
 
     fn fault(&self, what: String) -> Error {

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use rerec_policy::{
     Aggregation, DecoderPolicy, DecoderPolicyConfig, Error, Finish, ModelConfig, Objective,
-    ObjectiveConfig, Policy, PromptGroup, Rollout, Sampling, SupervisedExample, Surrogate,
+    ObjectiveConfig, Policy, Prompt, PromptGroup, Rollout, Sampling, SupervisedExample, Surrogate,
     Tokenizer, TokenizerConfig, TrainingSequence,
 };
 
@@ -60,7 +60,7 @@ fn sample(policy: &mut DecoderPolicy, temperature: f64) -> Vec<Rollout> {
         .iter()
         .map(|&prompt| PromptGroup {
             query: prompt,
-            prompt,
+            prompt: prompt.into(),
             samples: 3,
         })
         .collect();
@@ -72,14 +72,9 @@ fn sample(policy: &mut DecoderPolicy, temperature: f64) -> Vec<Rollout> {
 }
 
 fn sequences<'a>(rollouts: &'a [Rollout], advantages: &'a [Vec<f64>]) -> Vec<TrainingSequence<'a>> {
-    let one = |(r, a): (&'a Rollout, &'a Vec<f64>)| TrainingSequence {
-        prompt_ids: &r.prompt_ids,
-        token_ids: &r.token_ids,
-        old_log_probs: &r.log_probs,
-        temperature: r.temperature,
-        advantages: a,
-    };
-    rollouts.iter().zip(advantages).map(one).collect()
+    let both = rollouts.iter().zip(advantages);
+    both.map(|(rollout, advantages)| rollout.with_advantages(advantages))
+        .collect()
 }
 
 /// Advantages of either sign that differ from token to token.
@@ -144,7 +139,7 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
         });
         // Until it has an idea of when to end.
         let lessons = TEXTS.map(|text| SupervisedExample {
-            prompt: text,
+            prompt: text.into(),
             response: text,
         });
         for _ in 0..15 {
@@ -174,7 +169,7 @@ fn a_sample_depends_on_its_query_not_on_its_batch() {
     let all = sample(&mut policy, 1.0);
     let group = PromptGroup {
         query: TEXTS[1],
-        prompt: TEXTS[1],
+        prompt: TEXTS[1].into(),
         samples: 2,
     };
     let alone = policy
@@ -198,7 +193,7 @@ fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
         policy.anchor().unwrap();
         // Away from the policy that sampled, so that ratios and KL count.
         let lesson = [SupervisedExample {
-            prompt: TEXTS[0],
+            prompt: TEXTS[0].into(),
             response: TEXTS[1],
         }];
         policy.supervise(&lesson, 1e-2).unwrap();
@@ -279,7 +274,7 @@ fn the_kl_term_needs_an_anchor() {
 fn a_demonstration_is_learned_by_heart() {
     let mut policy = policy();
     let lesson = [SupervisedExample {
-        prompt: TEXTS[0],
+        prompt: TEXTS[0].into(),
         response: TEXTS[1],
     }];
     let mut loss = f64::INFINITY;
@@ -289,7 +284,7 @@ fn a_demonstration_is_learned_by_heart() {
     assert!(loss < 0.05, "{loss}");
     let group = PromptGroup {
         query: "q",
-        prompt: TEXTS[0],
+        prompt: TEXTS[0].into(),
         samples: 1,
     };
     let mut sampling = sampling(0.0);
@@ -305,7 +300,7 @@ fn a_demonstration_is_learned_by_heart() {
 fn a_restored_policy_goes_on_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let lesson = [SupervisedExample {
-        prompt: TEXTS[0],
+        prompt: TEXTS[0].into(),
         response: TEXTS[1],
     }];
     let objective = Objective::new(ObjectiveConfig::default()).unwrap();
@@ -349,6 +344,114 @@ fn a_saved_folder_loads_as_a_model() {
 fn a_checkpoint_of_another_shape_is_named() {
     let folder = tempfile::tempdir().unwrap();
     policy().save(folder.path()).unwrap();
+    let model = ModelConfig {
+        intermediate_size: 40,
+        ..model("qwen2", false)
+    };
+    let tokenizer = policy().tokenizer().clone();
+    let config = DecoderPolicyConfig::default();
+    let mut other = DecoderPolicy::from_scratch(&model, tokenizer, config, 1).unwrap();
+    let refused = other.restore(folder.path()).unwrap_err().to_string();
+    assert!(
+        refused.contains("model.layers.0.mlp.down_proj.weight is F32"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_named_and_changes_nothing() {
+    let mut policy = policy();
+    let before = sample(&mut policy, 0.0);
+    let rollouts = sample(&mut policy, 1.0);
+    let mut advantages = some_advantages(&rollouts);
+    advantages[0].fill(0.0);
+    let refuse = |policy: &mut DecoderPolicy, batch: &[TrainingSequence<'_>], rate| {
+        let refused = policy.update(batch, &free_of_kl(), rate);
+        refused.unwrap_err().to_string()
+    };
+    let mut batch = sequences(&rollouts, &advantages);
+    let unknown = vec![999; batch[1].token_ids.len()];
+    batch[1].token_ids = &unknown;
+    assert_eq!(
+        refuse(&mut policy, &batch, 1e-3),
+        "sequence 1: token id 999 must be below vocab_size 280"
+    );
+    let mut batch = sequences(&rollouts, &advantages);
+    let nothing = vec![f32::NAN; batch[2].token_ids.len()];
+    batch[2].old_log_probs = &nothing;
+    assert_eq!(
+        refuse(&mut policy, &batch, 1e-3),
+        "sequence 2: the old log-probability of token 0 is NaN"
+    );
+    let batch = sequences(&rollouts, &advantages);
+    for rate in [f64::NAN, -1e-3, f64::INFINITY] {
+        let refused = refuse(&mut policy, &batch, rate);
+        assert!(
+            refused.starts_with("learning_rate must be in [0, inf)"),
+            "{refused}"
+        );
+    }
+    assert_eq!(policy.supervise(&[], 1e-3).unwrap().tokens, 0);
+    assert_eq!(sample(&mut policy, 0.0), before);
+}
+
+/// Only neighbours can share a prompt, so those of a shuffled batch are put together again.
+#[test]
+fn the_order_of_a_batch_does_not_matter() {
+    let stats = |order: &[usize]| {
+        let mut policy = policy();
+        let rollouts = sample(&mut policy, 1.0);
+        let advantages = some_advantages(&rollouts);
+        let batch = sequences(&rollouts, &advantages);
+        let batch: Vec<_> = order.iter().map(|&i| batch[i]).collect();
+        policy.update(&batch, &free_of_kl(), 0.0).unwrap()
+    };
+    let (grouped, shuffled) = (
+        stats(&[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        stats(&[5, 0, 8, 2, 3, 7, 1, 6, 4]),
+    );
+    approx::assert_relative_eq!(grouped.loss, shuffled.loss, max_relative = 1e-5);
+    approx::assert_relative_eq!(grouped.grad_norm, shuffled.grad_norm, max_relative = 1e-5);
+}
+
+#[test]
+fn groups_that_cannot_be_sampled_are_named() {
+    let refuse = |prompt: Prompt<'_>, samples, max_new_tokens| {
+        let groups = [TEXTS[0].into(), prompt].map(|prompt| PromptGroup {
+            query: "q",
+            prompt,
+            samples,
+        });
+        let sampling = Sampling {
+            max_new_tokens,
+            ..sampling(1.0)
+        };
+        let refused = policy().generate(&groups, &sampling, &mut |_| ControlFlow::Continue(()));
+        refused.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refuse(Prompt::Ids(&[]), 1, 8),
+        "sequence 1: query q: the prompt has no tokens"
+    );
+    assert_eq!(
+        refuse(Prompt::Ids(&[7, 280]), 1, 8),
+        "sequence 1: token id 280 must be below vocab_size 280"
+    );
+    assert_eq!(
+        refuse(Prompt::Ids(&[7]), 0, 8),
+        "sequence 0: query q: samples must be at least 1, got 0"
+    );
+    let long = refuse(Prompt::Ids(&[7]), 1, usize::MAX);
+    assert!(
+        long.contains("it exceeds max_position_embeddings 64"),
+        "{long}"
+    );
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    policy().save(folder.path()).unwrap();
     let path = folder.path().join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
@@ -387,7 +490,7 @@ fn a_checkpoint_of_another_shape_is_named() {
 fn breaking_off_is_an_error_of_its_own() {
     let group = PromptGroup {
         query: "q",
-        prompt: "x",
+        prompt: "x".into(),
         samples: 2,
     };
     let refused = policy().generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Break(()));
@@ -407,7 +510,7 @@ fn a_stop_text_ends_a_response_and_stays_in_it() {
     let stop = longest.text[begin..end].to_owned();
     let group = PromptGroup {
         query: &longest.query,
-        prompt: &longest.query,
+        prompt: (&longest.query).into(),
         samples: longest.sample + 1,
     };
     let sampling = Sampling {
@@ -455,6 +558,10 @@ fn impossible_sampling_is_named() {
     assert_eq!(
         refuse(|s| s.min_p = Some(0.0)),
         "min_p must be in (0, 1], got 0"
+    );
+    assert_eq!(
+        refuse(|s| (s.min_new_tokens, s.max_new_tokens) = (5, 4)),
+        "min_new_tokens must be at most max_new_tokens, got 5"
     );
     assert!(refuse(|s| s.repetition_penalty = 0.0).contains("repetition_penalty"));
     assert!(refuse(|s| s.stop = vec!["a".into(), String::new()]).contains("stop"));

@@ -11,7 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Error, Policy, PromptGroup, Sampling};
+use rerec_policy::{
+    DecoderPolicy, DecoderPolicyConfig, Error, Policy, PromptGroup, Sampling, SupervisedExample,
+};
 use serde::Deserialize;
 
 const NAMES: [&str; 4] = ["llama-tied", "llama3-sharded", "qwen2", "qwen3"];
@@ -70,14 +72,10 @@ fn chat_and_greedy_text_are_those_of_transformers() {
         assert_eq!(ids, expected.chat_ids, "{name}");
         let group = PromptGroup {
             query: "q",
-            prompt: &expected.chat,
+            prompt: (&expected.chat).into(),
             samples: 1,
         };
-        let greedy = Sampling {
-            temperature: 0.0,
-            max_new_tokens: 12,
-            ..Default::default()
-        };
+        let greedy = Sampling::greedy(12);
         let rollouts = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()));
         assert_eq!(rollouts.unwrap()[0].text, expected.greedy_text, "{name}");
     }
@@ -92,13 +90,35 @@ fn what_is_saved_again_gives_the_same_logits() {
     }
 }
 
-/// A copy of a checkpoint in which one file was changed.
-fn damaged(name: &str, file: &str, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
+#[test]
+fn what_is_saved_beside_older_shards_is_what_is_loaded() {
+    let copy = copy("llama3-sharded");
+    let mut policy = load(copy.path());
+    let lesson = [SupervisedExample {
+        prompt: "a".into(),
+        response: "b",
+    }];
+    policy.supervise(&lesson, 1e-1).unwrap();
+    policy.save(copy.path()).unwrap();
+    let loaded = load(copy.path());
+    assert_eq!(
+        loaded.logits(&[1, 2]).unwrap(),
+        policy.logits(&[1, 2]).unwrap()
+    );
+}
+
+fn copy(name: &str) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(folder(name)).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
+    copy
+}
+
+/// What is said of a copy of a checkpoint in which one file was changed.
+fn damaged(name: &str, file: &str, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
+    let copy = copy(name);
     let path = copy.path().join(file);
     fs::write(&path, damage(fs::read(&path).unwrap())).unwrap();
     let refused = DecoderPolicy::from_folder(copy.path(), DecoderPolicyConfig::default());
@@ -155,6 +175,20 @@ fn damaged_files_are_named_with_what_is_wrong() {
     assert!(
         narrow.contains("model.layers.0.mlp.down_proj.weight is F32 [24, 40]"),
         "{narrow}"
+    );
+    let vast = damaged(
+        "qwen2",
+        "config.json",
+        replaced(
+            "\"intermediate_size\": 40",
+            "\"intermediate_size\": 2000000000",
+        ),
+    );
+    assert!(
+        vast.contains(
+            "mlp.down_proj.weight is F32 [24, 40], expected F32, F16 or BF16 [24, 2000000000]"
+        ),
+        "{vast}"
     );
     damaged("qwen2", "config.json", half);
     damaged("qwen3", "tokenizer.json", half);

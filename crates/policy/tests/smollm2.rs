@@ -55,14 +55,10 @@ fn logits_and_greedy_tokens_are_those_of_transformers() {
     assert_logits(&policy, &expected);
     let group = PromptGroup {
         query: "q",
-        prompt: &expected.chat,
+        prompt: (&expected.chat).into(),
         samples: 1,
     };
-    let greedy = Sampling {
-        temperature: 0.0,
-        max_new_tokens: expected.greedy_ids.len(),
-        ..Default::default()
-    };
+    let greedy = Sampling::greedy(expected.greedy_ids.len());
     let go_on = &mut |_| ControlFlow::Continue(());
     let rollouts = policy.generate(&[group], &greedy, go_on).unwrap();
     assert_eq!(rollouts[0].prompt_ids, expected.prompt_ids);

@@ -9,8 +9,8 @@ use std::{fs, ops::ControlFlow, path::Path};
 
 use rerec_policy::{
     DecoderPolicy, DecoderPolicyConfig, Error, LoraConfig, ModelConfig, Objective, ObjectiveConfig,
-    Policy, Precision, PromptGroup, Rollout, Sampling, Sequence, SupervisedExample, Tokenizer,
-    TokenizerConfig, TrainingSequence, UpdateStats,
+    Policy, Precision, Prompt, PromptGroup, Rollout, Sampling, Sequence, SupervisedExample,
+    Tokenizer, TokenizerConfig, UpdateStats,
 };
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
@@ -74,7 +74,7 @@ fn variants() -> Vec<(&'static str, DecoderPolicyConfig)> {
 fn groups() -> Vec<PromptGroup<'static>> {
     let group = |text| PromptGroup {
         query: text,
-        prompt: text,
+        prompt: text.into(),
         samples: 3,
     };
     TEXTS.map(group).to_vec()
@@ -102,16 +102,10 @@ fn update(policy: &mut DecoderPolicy, rollouts: &[Rollout], kl: f64, rate: f64) 
                 .collect()
         })
         .collect();
-    let batch: Vec<TrainingSequence<'_>> = rollouts
+    let batch: Vec<_> = rollouts
         .iter()
         .zip(&advantages)
-        .map(|(r, advantages)| TrainingSequence {
-            prompt_ids: &r.prompt_ids,
-            token_ids: &r.token_ids,
-            old_log_probs: &r.log_probs,
-            temperature: r.temperature,
-            advantages,
-        })
+        .map(|(rollout, advantages)| rollout.with_advantages(advantages))
         .collect();
     let config = ObjectiveConfig {
         kl_coefficient: kl,
@@ -123,7 +117,7 @@ fn update(policy: &mut DecoderPolicy, rollouts: &[Rollout], kl: f64, rate: f64) 
 }
 
 const LESSON: [SupervisedExample<'static>; 1] = [SupervisedExample {
-    prompt: TEXTS[0],
+    prompt: Prompt::User(TEXTS[0]),
     response: TEXTS[1],
 }];
 
@@ -148,14 +142,14 @@ fn checkpointing_and_micro_batches_change_no_gradient() {
             "{name}: computing anew gives the same numbers"
         );
         let apart = run(true, 1).0;
-        // Dropout draws for each micro-batch, and bf16 rounds each of their gradients.
-        let tolerance = match config {
-            DecoderPolicyConfig {
-                precision: Precision::Bf16,
-                ..
-            } => 2e-2,
-            _ if name.contains("dropout") => 0.5,
-            _ => 2e-5,
+        if name.contains("dropout") {
+            // Every pass draws masks of its own.
+            continue;
+        }
+        // The gradients of each micro-batch are rounded to bf16.
+        let tolerance = match config.precision {
+            Precision::Bf16 => 2e-2,
+            Precision::F32 => 2e-5,
         };
         for (a, b) in apart.iter().zip(plain.0) {
             approx::assert_relative_eq!(*a, b, max_relative = tolerance);
@@ -230,7 +224,7 @@ fn what_was_saved_goes_on_bit_for_bit() {
 
 #[test]
 fn fresh_adapters_change_nothing_and_then_learn_alone() {
-    let mut plain = policy(DecoderPolicyConfig::default());
+    let plain = policy(DecoderPolicyConfig::default());
     let mut adapted = policy(with_lora(0.0, &["q_proj", "up_proj"]));
     let ids = [3, 1, 4, 1, 5];
     assert_eq!(plain.logits(&ids).unwrap(), adapted.logits(&ids).unwrap());
@@ -245,7 +239,6 @@ fn fresh_adapters_change_nothing_and_then_learn_alone() {
         loss(&mut adapted);
     }
     assert!(loss(&mut adapted) < 0.7 * before);
-    assert_eq!(sample(&mut plain).len(), 9);
 }
 
 #[test]
@@ -257,15 +250,49 @@ fn the_reference_is_the_model_without_adapters() {
     assert!(update(&mut policy, &rollouts, 0.1, 1e-2).kl > 1e-6);
     let before = policy.logits(&[1, 2, 3]).unwrap();
     policy.anchor().unwrap();
-    let after = policy.logits(&[1, 2, 3]).unwrap();
-    for (a, b) in before.iter().zip(&after) {
-        approx::assert_abs_diff_eq!(a, b, epsilon = 1e-5);
-    }
+    assert_eq!(policy.logits(&[1, 2, 3]).unwrap(), before);
     let rollouts = sample(&mut policy);
     assert!(
-        update(&mut policy, &rollouts, 0.1, 0.0).kl.abs() < 1e-9,
+        update(&mut policy, &rollouts, 0.1, 1e-2).kl.abs() < 1e-9,
         "the reference has learned it too"
     );
+    // What comes after it leaves the reference where it is.
+    let sequences: Vec<Sequence<'_>> = rollouts.iter().map(sequence).collect();
+    let scores = policy.score_by_reference(&sequences).unwrap();
+    for (rollout, score) in rollouts.iter().zip(scores) {
+        for (a, b) in rollout.log_probs.iter().zip(score.log_probs) {
+            approx::assert_abs_diff_eq!(*a, b, epsilon = 1e-5);
+        }
+    }
+    assert!(update(&mut policy, &rollouts, 0.1, 0.0).kl > 1e-6);
+}
+
+fn sequence(rollout: &Rollout) -> Sequence<'_> {
+    Sequence {
+        prompt_ids: &rollout.prompt_ids,
+        token_ids: &rollout.token_ids,
+        temperature: rollout.temperature,
+    }
+}
+
+#[test]
+fn a_checkpoint_is_loaded_with_its_adapters_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_lora(0.0, &["q_proj", "down_proj"]);
+    let mut trained = policy(config.clone());
+    trained.supervise(&LESSON, 3e-2).unwrap();
+    trained.anchor().unwrap();
+    trained.supervise(&LESSON, 3e-2).unwrap();
+    trained.save(folder.path()).unwrap();
+    let loaded = DecoderPolicy::from_folder(folder.path(), config).unwrap();
+    let logits = |policy: &DecoderPolicy| policy.logits(&[1, 2, 3]).unwrap();
+    assert_eq!(logits(&loaded), logits(&trained));
+    let refused = DecoderPolicy::from_folder(folder.path(), DecoderPolicyConfig::default());
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("adapter: holds adapters"), "{refused}");
+    let refused = policy(DecoderPolicyConfig::default()).restore(folder.path());
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("adapter: holds adapters"), "{refused}");
 }
 
 #[test]
@@ -275,6 +302,8 @@ fn adapters_travel_and_merge() {
     let mut policy_a = policy(config.clone());
     for _ in 0..5 {
         policy_a.supervise(&LESSON, 1e-2).unwrap();
+        // A new reference takes nothing away from what the adapters hold.
+        policy_a.anchor().unwrap();
     }
     let expected = policy_a.logits(&[1, 2, 3]).unwrap();
     policy_a.save_adapter(folder.path()).unwrap();
@@ -439,7 +468,7 @@ fn scores_are_those_of_sampling_and_of_the_whole_distribution() {
 fn a_response_is_no_shorter_than_asked() {
     let mut policy = policy(DecoderPolicyConfig::default());
     let lessons = TEXTS.map(|text| SupervisedExample {
-        prompt: text,
+        prompt: text.into(),
         response: "ok",
     });
     for _ in 0..40 {

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -28,7 +29,7 @@ pub struct TrainConfig {
     pub runs: PathBuf,
     /// CPU threads of libtorch; a run repeats bit for bit under the same number. Default 2.
     #[serde(default = "default_threads")]
-    pub threads: usize,
+    pub threads: NonZeroUsize,
     /// What is learned from.
     pub data: DataConfig,
     /// The tokenizer, trained on the data's texts.
@@ -69,8 +70,9 @@ fn default_runs() -> PathBuf {
     "runs".into()
 }
 
-fn default_threads() -> usize {
-    2
+fn default_threads() -> NonZeroUsize {
+    const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+    TWO
 }
 
 /// Where catalogue, ratings and queries come from.
@@ -325,11 +327,14 @@ impl TrainConfig {
             DataConfig::Quickstart(world) => &mut world.seed,
             DataConfig::Movielens(movielens) => &mut movielens.source.seed,
         };
-        for (name, section) in [
+        let adapters = self.policy.lora.as_mut().map(|lora| &mut lora.seed);
+        let sections = [
             ("seed of data", data),
             ("embeddings.seed", &mut self.embeddings.seed),
             ("curriculum.seed", &mut self.curriculum.seed),
-        ] {
+        ];
+        let adapters = adapters.map(|seed| ("policy.lora.seed", seed));
+        for (name, section) in sections.into_iter().chain(adapters) {
             let left_out = *section == 0 || *section == seed;
             check(left_out, name, *section, "left out: the run's seed decides")?;
             *section = seed;
@@ -353,7 +358,7 @@ impl TrainConfig {
             "letters, digits, '-', '_' and '.'",
         )?;
         check(
-            (1..=1024).contains(&self.threads),
+            self.threads.get() <= 1024,
             "threads",
             self.threads,
             "in [1, 1024]",

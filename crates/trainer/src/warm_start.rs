@@ -43,11 +43,11 @@ impl<'a> WarmStart<'a> {
         );
         let drilled = self.indices("drills", step, self.config.drills, drills.len());
         let shown = shown.into_iter().map(|i| SupervisedExample {
-            prompt: &demonstrations[i].prompt,
+            prompt: (&demonstrations[i].prompt).into(),
             response: &demonstrations[i].response,
         });
         let drilled = drilled.into_iter().map(|i| SupervisedExample {
-            prompt: &drills[i].prompt,
+            prompt: (&drills[i].prompt).into(),
             response: &drills[i].response,
         });
         shown.chain(drilled).collect()

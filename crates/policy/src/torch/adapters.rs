@@ -1,4 +1,4 @@
-//! Low-rank adapters: the trained tensors, and their files as PEFT has them.
+//! Low-rank adapters: the trained tensors.
 
 use std::collections::BTreeMap;
 
@@ -76,8 +76,13 @@ impl Adapters {
         self.tensors.iter().map(|(n, t)| (n.as_str(), t)).collect()
     }
 
-    pub(crate) fn into_map(self) -> BTreeMap<String, Tensor> {
-        self.tensors
+    /// A copy that shares nothing.
+    pub(crate) fn frozen_copy(&self) -> Result<Self> {
+        let copy = |(name, tensor): (&String, &Tensor)| Ok((name.clone(), tensor.f_detach_copy()?));
+        Ok(Self {
+            config: self.config.clone(),
+            tensors: no_grad(|| self.tensors.iter().map(copy).collect::<Result<_>>())?,
+        })
     }
 
     /// Takes the values of tensors with the same names and shapes.

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{Result, Sequence};
+use crate::{
+    Sequence, TrainingSequence,
+    error::{Error, Result},
+};
 
 /// A prompt with its response.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +27,16 @@ impl<'a> From<&Sequence<'a>> for Row<'a> {
     }
 }
 
+impl<'a> From<&TrainingSequence<'a>> for Row<'a> {
+    fn from(sequence: &TrainingSequence<'a>) -> Self {
+        Self {
+            prompt: sequence.prompt_ids,
+            response: sequence.token_ids,
+            temperature: sequence.temperature,
+        }
+    }
+}
+
 impl Row<'_> {
     /// Response tokens the model reads: the last one is only predicted.
     fn read(&self) -> usize {
@@ -34,6 +47,19 @@ impl Row<'_> {
     pub(super) fn input_len(&self) -> usize {
         self.prompt.len() + self.read()
     }
+}
+
+/// Refuses an id outside a vocabulary of `vocab`, in the sequence at `index` of its batch.
+pub(super) fn check_ids<'i>(
+    index: usize,
+    ids: impl IntoIterator<Item = &'i u32>,
+    vocab: usize,
+) -> Result<()> {
+    let mut ids = ids.into_iter();
+    ids.find(|&&id| id as usize >= vocab).map_or(Ok(()), |id| {
+        let what = format!("token id {id} must be below vocab_size {vocab}");
+        Err(Error::InvalidSequence { index, what })
+    })
 }
 
 /// Tokens of several sequences in one row, without padding; what may look at what.

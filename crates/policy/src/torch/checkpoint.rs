@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use safetensors::{
@@ -96,56 +96,114 @@ fn put_numbers(file: &mut PartialFile, tensor: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Reads exactly the tensors of `shapes` from one file, as f32.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::InvalidFile`], or [`Error::InvalidTensor`] for one that is missing, of another
-/// type or shape, or not asked for.
-pub(super) fn read(path: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
-    let file = SafetensorsFile::open(path)?;
-    let mut names = file.tensors().keys();
-    if let Some(extra) = names.find(|name| !shapes.contains_key(*name)) {
-        return Err(file.tensor_fault(extra, "is not part of the model"));
-    }
-    read_all(&file, shapes)
-}
-
-/// Reads the tensors of `shapes` from a Hugging Face folder, whole or in shards, as f32. Tensors that are not asked for are
-/// passed over: a tied head, or buffers of older versions.
-///
-/// # Errors
-/// As [`read`].
-pub(super) fn read_model(folder: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
-    let index = folder.join("model.safetensors.index.json");
-    if !index.exists() {
-        let file = SafetensorsFile::open(&folder.join("model.safetensors"))?;
-        return read_all(&file, shapes);
-    }
-    let shards: ShardIndex = read_json(&index)?;
-    let mut open: BTreeMap<&str, SafetensorsFile> = BTreeMap::new();
-    let mut tensors = BTreeMap::new();
-    for (name, shape) in shapes {
-        let shard = shards.shard_of(name, &index)?;
-        if !open.contains_key(shard) {
-            open.insert(shard, SafetensorsFile::open(&folder.join(shard))?);
-        }
-        if let Some(file) = open.get(shard) {
-            tensors.insert(name.clone(), read_one(file, name, shape)?);
-        }
-    }
-    Ok(tensors)
-}
-
 /// Shapes of tensors by name.
 type Shapes = BTreeMap<String, Vec<i64>>;
 
-fn read_all(file: &SafetensorsFile, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
-    let one =
-        |(name, shape): (&String, &Vec<i64>)| Ok((name.clone(), read_one(file, name, shape)?));
+/// Tensors of open safetensors files: there, and of the right type and shape by the files' headers, before one is read.
+#[derive(Debug)]
+pub(super) struct StoredTensors {
+    path: PathBuf,
+    files: Vec<SafetensorsFile>,
+    /// Place in `files` of each tensor's file.
+    file_of: BTreeMap<String, usize>,
+}
+
+impl StoredTensors {
+    /// Exactly the tensors of `shapes`, in one file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::InvalidFile`], or [`Error::InvalidTensor`] for one that is missing, of another type or shape, or
+    /// not asked for.
+    pub(super) fn open(path: &Path, shapes: &Shapes) -> Result<Self> {
+        let file = SafetensorsFile::open(path)?;
+        let mut names = file.tensors().keys();
+        if let Some(extra) = names.find(|name| !shapes.contains_key(*name)) {
+            return Err(file.tensor_fault(extra, "is not part of the model"));
+        }
+        Self::in_file(path, file, shapes)
+    }
+
+    /// The tensors of `shapes` in a Hugging Face folder, whole or in shards. Tensors that are not asked for are passed over: a
+    /// tied head, or buffers of older versions.
+    ///
+    /// # Errors
+    /// As [`StoredTensors::open`].
+    pub(super) fn open_model(folder: &Path, shapes: &Shapes) -> Result<Self> {
+        let (path, index) = (
+            folder.join("model.safetensors"),
+            folder.join("model.safetensors.index.json"),
+        );
+        // As transformers has it: a whole file goes before shards, which may be of an older model.
+        if index.exists() && !path.exists() {
+            return Self::in_shards(&index, shapes);
+        }
+        Self::in_file(&path, SafetensorsFile::open(&path)?, shapes)
+    }
+
+    fn in_file(path: &Path, file: SafetensorsFile, shapes: &Shapes) -> Result<Self> {
+        for (name, shape) in shapes {
+            stored_kind(&file, name, shape)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            files: vec![file],
+            file_of: shapes.keys().map(|name| (name.clone(), 0)).collect(),
+        })
+    }
+
+    fn in_shards(index: &Path, shapes: &Shapes) -> Result<Self> {
+        let shards: ShardIndex = read_json(index)?;
+        let (mut files, mut file_of) = (Vec::new(), BTreeMap::new());
+        let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, shape) in shapes {
+            let shard = shards.shard_of(name, index)?;
+            let place = *opened.entry(shard).or_insert(files.len());
+            if place == files.len() {
+                files.push(SafetensorsFile::open(&index.with_file_name(shard))?);
+            }
+            stored_kind(&files[place], name, shape)?;
+            file_of.insert(name.clone(), place);
+        }
+        Ok(Self {
+            path: index.to_owned(),
+            files,
+            file_of,
+        })
+    }
+
+    /// A tensor in the type that it is stored in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTensor`] when it was not asked for, [`Error::Io`].
+    pub(super) fn read(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        let Some(&place) = self.file_of.get(name) else {
+            return Err(Error::InvalidTensor {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                what: "is missing".to_owned(),
+            });
+        };
+        let file = &self.files[place];
+        let kind = stored_kind(file, name, shape)?;
+        Ok(Tensor::f_from_data_size(&file.read(name)?, shape, kind)?)
+    }
+}
+
+/// Reads exactly the tensors of `shapes` from one file, as f32.
+///
+/// # Errors
+/// As [`StoredTensors::open`].
+pub(super) fn read(path: &Path, shapes: &Shapes) -> Result<BTreeMap<String, Tensor>> {
+    let stored = StoredTensors::open(path, shapes)?;
+    let one = |(name, shape): (&String, &Vec<i64>)| {
+        let tensor = stored.read(name, shape)?.f_to_kind(Kind::Float)?;
+        Ok((name.clone(), tensor))
+    };
     shapes.iter().map(one).collect()
 }
 
-fn read_one(file: &SafetensorsFile, name: &str, shape: &[i64]) -> Result<Tensor> {
+/// The kind of a tensor, which is to be a float of that shape.
+fn stored_kind(file: &SafetensorsFile, name: &str, shape: &[i64]) -> Result<Kind> {
     let tensor = file.tensor(name)?;
     let kind = match tensor.dtype {
         Dtype::F32 => Some(Kind::Float),
@@ -153,17 +211,13 @@ fn read_one(file: &SafetensorsFile, name: &str, shape: &[i64]) -> Result<Tensor>
         Dtype::BF16 => Some(Kind::BFloat16),
         _ => None,
     };
-    let fits = tensor
-        .shape
-        .iter()
-        .map(|&d| d as i64)
-        .eq(shape.iter().copied());
-    let Some(kind) = kind.filter(|_| fits) else {
-        let (dtype, got) = (tensor.dtype, &tensor.shape);
-        let what = format!("is {dtype} {got:?}, expected F32, F16 or BF16 {shape:?}");
-        return Err(file.tensor_fault(name, what));
-    };
-    Ok(Tensor::f_from_data_size(&file.read(name)?, shape, kind)?.f_to_kind(Kind::Float)?)
+    let got = tensor.shape.iter().map(|&d| d as i64);
+    kind.filter(|_| got.eq(shape.iter().copied()))
+        .ok_or_else(|| {
+            let (dtype, got) = (tensor.dtype, &tensor.shape);
+            let what = format!("is {dtype} {got:?}, expected F32, F16 or BF16 {shape:?}");
+            file.tensor_fault(name, what)
+        })
 }
 
 /// `model.safetensors.index.json`: which file holds which tensor.
@@ -205,7 +259,9 @@ mod tests {
 
     fn write(folder: &Path, tensors: &[(&str, Tensor)]) -> Result<()> {
         let tensors = tensors.iter().map(|(name, t)| (*name, t));
-        FolderWriter::new(folder).tensors("t.safetensors", tensors)
+        let mut files = FolderWriter::new(folder);
+        files.tensors("t.safetensors", tensors)?;
+        files.finish()
     }
 
     #[test]

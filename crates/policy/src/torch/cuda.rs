@@ -34,7 +34,7 @@ pub(super) use self::{
     attention::decode_attention,
     layer::{rms_norm, rotate, swiglu},
     library::load_libtorch,
-    vocabulary::{draw, logits_gradient_, select},
+    vocabulary::{draw, logits_gradient, select},
 };
 use crate::{Error, Result};
 
@@ -81,7 +81,7 @@ fn operand(name: &'static str, tensor: &Tensor, size: &[i64], like: &Tensor) -> 
     Ok(tensor.f_contiguous()?)
 }
 
-/// As [`operand`], of another kind.
+/// A contiguous tensor of a number of that kind for each row, on the device of `like`.
 fn column(
     name: &'static str,
     tensor: &Tensor,
@@ -91,6 +91,18 @@ fn column(
 ) -> Result<Tensor> {
     expect(name, tensor, &[rows], kind, like.device())?;
     Ok(tensor.f_contiguous()?)
+}
+
+/// Refuses what could only be worked on in a copy.
+fn contiguous(name: &'static str, tensor: &Tensor) -> Result<()> {
+    if tensor.is_contiguous() {
+        return Ok(());
+    }
+    Err(Error::InvalidTensorArgument {
+        name,
+        got: format!("of strides {:?}", tensor.stride()),
+        expected: "a contiguous tensor".to_owned(),
+    })
 }
 
 fn expect(

@@ -149,7 +149,7 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// As [`Decoder::hidden`], for whole prompts, whose keys and values the cache takes.
+    /// As [`Decoder::hidden`], for whole prompts, the next of those that the cache has room for; it takes their keys and values.
     pub(crate) fn prefill(
         &self,
         ids: &Tensor,
@@ -161,6 +161,7 @@ impl Decoder {
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, None, |a, x| a.prefill(x, &rotary, layout, cache, i))?;
         }
+        cache.advance(layout);
         self.final_norm(&x)
     }
 

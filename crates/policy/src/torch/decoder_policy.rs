@@ -9,8 +9,8 @@ use tch::{Kind, no_grad};
 
 use super::{
     adapters::Adapters,
-    batch::{PackedBatch, Row, micro_batches},
-    checkpoint,
+    batch::{PackedBatch, Row, check_ids, micro_batches},
+    checkpoint::StoredTensors,
     decoder::{Decoder, F32, Trained, Weights},
     device, generation, gguf_model,
     head::Head,
@@ -30,7 +30,7 @@ use crate::{
 /// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
 ///
 /// let mut policy = DecoderPolicy::from_folder("model".as_ref(), DecoderPolicyConfig::default())?;
-/// let group = PromptGroup { query: "q1", prompt: "A western from the 1980s?", samples: 4 };
+/// let group = PromptGroup { query: "q1", prompt: "A western from the 1980s?".into(), samples: 4 };
 /// let sampling = Sampling { max_new_tokens: 128, seed: 7, ..Default::default() };
 /// let go_on = &mut |_| std::ops::ControlFlow::Continue(());
 /// for rollout in policy.generate(&[group], &sampling, go_on)? {
@@ -54,8 +54,16 @@ pub struct DecoderPolicy {
 #[derive(Debug)]
 struct Reference {
     decoder: Decoder,
-    /// None with adapters: it is the policy without them.
-    weights: Option<Weights>,
+    own: Own,
+}
+
+/// What the reference does not share with the policy.
+#[derive(Debug)]
+enum Own {
+    /// It is the policy without its adapters.
+    Nothing,
+    Weights(Weights),
+    Adapters(Adapters),
 }
 
 impl DecoderPolicy {
@@ -69,28 +77,29 @@ impl DecoderPolicy {
         config: DecoderPolicyConfig,
         seed: u64,
     ) -> Result<Self> {
+        config.validate()?;
         model.validate()?;
-        check(
-            tokenizer.vocab_size() <= model.vocab_size,
-            "vocab_size",
-            model.vocab_size,
-            "at least the tokenizer's",
-        )?;
         let weights = Weights::draw(model, seed, storage_place(&config)?)?;
         Self::assemble(model, weights, tokenizer, config)
     }
 
-    /// Loads a Hugging Face folder: `config.json`, `model.safetensors` or its shards, `tokenizer.json`, `tokenizer_config.json`.
+    /// Loads a Hugging Face folder: `config.json`, `model.safetensors` or its shards, `tokenizer.json`, `tokenizer_config.json`;
+    /// and, of a checkpoint of [`Policy::save`], its adapters.
     ///
     /// # Errors
-    /// Names the file and what is wrong with it.
+    /// Names the file and what is wrong with it, or the adapters that `config` has no place for.
     pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        config.validate()?;
         storage::verify_model(folder)?;
         let model = ModelConfig::from_folder(folder)?;
         let tokenizer = Tokenizer::from_folder(folder)?;
-        let tensors = checkpoint::read_model(folder, &Weights::shapes(&model))?;
-        let weights = Weights::from_map(&model, tensors, storage_place(&config)?)?;
-        Self::assemble(&model, weights, tokenizer, config)
+        let stored = StoredTensors::open_model(folder, &Weights::shapes(&model))?;
+        let weights = Weights::fill(&model, storage_place(&config)?, |name, shape| {
+            stored.read(name, shape)
+        })?;
+        let mut policy = Self::assemble(&model, weights, tokenizer, config)?;
+        policy.take_adapter_of(folder)?;
+        Ok(policy)
     }
 
     /// Loads a GGUF file, its weights dequantised; Llama, Qwen2 or Qwen3 with a byte-level BPE.
@@ -98,6 +107,7 @@ impl DecoderPolicy {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn from_gguf(path: &Path, config: DecoderPolicyConfig) -> Result<Self> {
+        config.validate()?;
         let file = GgufFile::open(path)?;
         let model = gguf_model::config(&file)?;
         let tokenizer = gguf_model::tokenizer(&file)?;
@@ -111,7 +121,12 @@ impl DecoderPolicy {
         tokenizer: Tokenizer,
         config: DecoderPolicyConfig,
     ) -> Result<Self> {
-        config.validate()?;
+        check(
+            tokenizer.vocab_size() <= model.vocab_size,
+            "vocab_size",
+            model.vocab_size,
+            "at least the tokenizer's",
+        )?;
         let (kind, device) = (kind(config.precision), device::open(config.device)?);
         let adapters = config
             .lora
@@ -125,7 +140,7 @@ impl DecoderPolicy {
         let reference = match adapters {
             Some(_) => Some(Reference {
                 decoder: Decoder::new(model, &weights, kind, Trained::Nothing)?,
-                weights: None,
+                own: Own::Nothing,
             }),
             None => None,
         };
@@ -183,19 +198,32 @@ impl DecoderPolicy {
     }
 
     /// Log-probability and entropy of each response token under the policy as it is now, in the order of the batch.
+    /// Neighbours with the same prompt share it.
     ///
     /// # Errors
     /// [`Error::InvalidSequence`] names a sequence that the model cannot read.
     pub fn score(&self, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
+        self.score_by(&self.decoder, batch)
+    }
+
+    /// As [`DecoderPolicy::score`], under the reference policy: what was last anchored, or else the model without its adapters.
+    ///
+    /// # Errors
+    /// [`Error::NoReference`]; [`Error::InvalidSequence`].
+    pub fn score_by_reference(&self, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
+        let reference = self.reference.as_ref().ok_or(Error::NoReference)?;
+        self.score_by(&reference.decoder, batch)
+    }
+
+    fn score_by(&self, decoder: &Decoder, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
         let rows: Vec<Row<'_>> = batch.iter().map(Row::from).collect();
         self.check_rows(&rows)?;
         let mut scores = Vec::with_capacity(rows.len());
         for picked in micro_batches(&rows, self.config.micro_batch_tokens) {
             let rows = &rows[picked];
-            let batch = PackedBatch::new(rows, self.decoder.place())?;
-            let hidden =
-                no_grad(|| batch.predicting(&self.decoder.hidden(&batch.ids, &batch.layout)?))?;
-            let (log_probs, entropies) = head(&self.decoder, &batch).entropies(&hidden)?;
+            let batch = PackedBatch::new(rows, decoder.place())?;
+            let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
+            let (log_probs, entropies) = Head::new(decoder, &batch).scores(&hidden)?;
             let mut start = 0;
             for row in rows {
                 let range = start..start + row.response.len();
@@ -225,14 +253,7 @@ impl DecoderPolicy {
                     row.input_len()
                 ));
             }
-            if let Some(id) = row
-                .prompt
-                .iter()
-                .chain(row.response)
-                .find(|&&id| id as usize >= vocab)
-            {
-                return fault(format!("token id {id} must be below vocab_size {vocab}"));
-            }
+            check_ids(index, row.prompt.iter().chain(row.response), vocab)?;
             if row.temperature.is_nan() || row.temperature <= 0.0 {
                 return fault(format!(
                     "temperature must be above 0, got {}",
@@ -281,19 +302,11 @@ impl Policy for DecoderPolicy {
     }
 
     fn anchor(&mut self) -> Result<()> {
-        match &self.adapters {
-            // The reference is the model without adapters, so what they have learned goes into the model.
-            Some(adapters) => {
-                adapters.merge_into(&self.weights)?;
-                let device = self.decoder.place().1;
-                let fresh = Adapters::draw(adapters.config(), self.decoder.config(), device)?;
-                self.restore_adapters(&fresh.into_map())?;
-            }
-            None => {
-                let weights = self.weights.frozen_copy(self.decoder.place().0)?;
-                self.reference = Some(self.reference_of(weights)?);
-            }
-        }
+        let own = match &self.adapters {
+            Some(adapters) => Own::Adapters(adapters.frozen_copy()?),
+            None => Own::Weights(self.weights.frozen_copy(self.decoder.place().0)?),
+        };
+        self.reference = Some(self.reference_of(own)?);
         self.optimizer = AdamW::new(self.config.optimizer.clone());
         Ok(())
     }
@@ -308,11 +321,16 @@ impl Policy for DecoderPolicy {
 }
 
 impl DecoderPolicy {
-    fn reference_of(&self, weights: Weights) -> Result<Reference> {
+    fn reference_of(&self, own: Own) -> Result<Reference> {
+        let (weights, adapters) = match &own {
+            Own::Nothing => (&self.weights, Trained::Nothing),
+            Own::Weights(weights) => (weights, Trained::Nothing),
+            Own::Adapters(adapters) => (&self.weights, Trained::Adapters(adapters)),
+        };
         let kind = self.decoder.place().0;
         Ok(Reference {
-            decoder: Decoder::new(self.decoder.config(), &weights, kind, Trained::Nothing)?,
-            weights: Some(weights),
+            decoder: Decoder::new(self.model(), weights, kind, adapters)?,
+            own,
         })
     }
 }
@@ -338,13 +356,5 @@ fn kind(precision: Precision) -> Kind {
     match precision {
         Precision::F32 => Kind::Float,
         Precision::Bf16 => Kind::BFloat16,
-    }
-}
-
-fn head<'a>(decoder: &'a Decoder, batch: &'a PackedBatch) -> Head<'a> {
-    Head {
-        weight: decoder.head(),
-        targets: &batch.targets,
-        temperatures: &batch.temperatures,
     }
 }

@@ -11,15 +11,15 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_fault};
 
 /// What every other file of the folder held when it was written, by name.
 const CHECKSUMS: &str = "checksums.json";
 
-/// Writes files of one folder, and at the end their checksums.
+/// Writes files of one folder under names of their own; they get theirs, with a list of their checksums, when all are there.
 pub(super) struct FolderWriter<'f> {
     folder: &'f Path,
-    checksums: BTreeMap<String, Checksum>,
+    files: BTreeMap<String, PartialFile>,
 }
 
 impl<'f> FolderWriter<'f> {
@@ -27,7 +27,7 @@ impl<'f> FolderWriter<'f> {
     pub(super) fn new(folder: &'f Path) -> Self {
         Self {
             folder,
-            checksums: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -43,22 +43,34 @@ impl<'f> FolderWriter<'f> {
         self.write(name, |file| file.put(text.as_bytes()))
     }
 
-    /// Lets `fill` write a file, which then takes the place of any other of that name.
+    /// Lets `fill` write a file, which will take the place of any other of that name. A name may lead into a folder within.
     pub(super) fn write(
         &mut self,
         name: &str,
         fill: impl FnOnce(&mut PartialFile) -> Result<()>,
     ) -> Result<()> {
-        let mut file = PartialFile::create(self.folder, name)?;
+        let mut file = PartialFile::create(self.folder.join(name))?;
         fill(&mut file)?;
-        self.checksums.insert(name.to_owned(), file.complete()?);
+        file.sync()?;
+        self.files.insert(name.to_owned(), file);
         Ok(())
     }
 
-    /// Writes the checksums. Until then those of an earlier save stay, so that a mixture of two saves is not taken for either.
-    pub(super) fn finish(mut self) -> Result<()> {
-        let checksums = std::mem::take(&mut self.checksums);
-        self.json(CHECKSUMS, &checksums)
+    /// Gives the files their names and lists their checksums beside those of other writers. The list comes last, so that a
+    /// mixture of two saves is not taken for either.
+    pub(super) fn finish(self) -> Result<()> {
+        // A list that cannot be read is of no use to anybody.
+        let mut checksums: BTreeMap<String, Checksum> =
+            read_json(&self.folder.join(CHECKSUMS)).unwrap_or_default();
+        checksums.retain(|name, _| self.folder.join(name).exists());
+        for (name, file) in self.files {
+            checksums.insert(name, file.complete()?);
+        }
+        let mut list = Self::new(self.folder);
+        list.json(CHECKSUMS, &checksums)?;
+        list.files
+            .into_values()
+            .try_for_each(|list| list.complete().map(drop))
     }
 }
 
@@ -70,9 +82,9 @@ pub(super) struct PartialFile {
 }
 
 impl PartialFile {
-    fn create(folder: &Path, name: &str) -> Result<Self> {
-        let path = folder.join(name);
-        let partial = folder.join(format!(".{name}.partial"));
+    fn create(path: PathBuf) -> Result<Self> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let partial = path.with_file_name(format!(".{name}.partial"));
         let file = File::create(&partial).map_err(io_fault(&path))?;
         Ok(Self {
             path,
@@ -90,20 +102,21 @@ impl PartialFile {
         self.writer.write_all(bytes).map_err(io_fault(&self.path))
     }
 
-    /// Gives the file its name, once its bytes are on the disk.
-    fn complete(mut self) -> Result<Checksum> {
-        self.give_name().map_err(io_fault(&self.path))?;
-        Ok(self.writer.get_ref().checksum())
+    /// Waits until its bytes are on the disk.
+    fn sync(&mut self) -> Result<()> {
+        let flushed = self.writer.flush();
+        flushed
+            .and_then(|()| self.writer.get_ref().inner.sync_all())
+            .map_err(io_fault(&self.path))
     }
 
-    fn give_name(&mut self) -> io::Result<()> {
-        self.writer.flush()?;
-        self.writer.get_ref().inner.sync_all()?;
-        fs::rename(&self.partial, &self.path)?;
-        // The name itself is on the disk when its folder is.
-        self.path
-            .parent()
-            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    /// Gives the file its name. The name itself is on the disk when its folder is.
+    fn complete(self) -> Result<Checksum> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::rename(&self.partial, &self.path)
+            .and_then(|()| File::open(folder)?.sync_all())
+            .map_err(io_fault(&self.path))?;
+        Ok(self.writer.get_ref().checksum())
     }
 }
 
@@ -206,11 +219,6 @@ pub(super) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> 
     })
 }
 
-fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> Error {
-    let path = path.to_owned();
-    |source| Error::Io { path, source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,15 +286,27 @@ mod tests {
     }
 
     #[test]
-    fn a_save_broken_off_is_not_taken_for_a_whole_one() {
+    fn a_save_broken_off_leaves_the_one_before() {
         let folder = written();
-        FolderWriter::new(folder.path())
-            .text("a.txt", "newer")
-            .unwrap();
-        assert!(matches!(
-            verify(folder.path(), |_| true),
-            Err(Error::Checksum { .. })
-        ));
+        let mut files = FolderWriter::new(folder.path());
+        files.text("a.txt", "newer").unwrap();
+        drop(files);
+        verify(folder.path(), |_| true).unwrap();
+        assert_eq!(fs::read(folder.path().join("a.txt")).unwrap(), b"abc");
+        assert_eq!(names(folder.path()), ["a.txt", "b.json", CHECKSUMS]);
+    }
+
+    #[test]
+    fn writers_of_one_folder_share_its_list() {
+        let folder = written();
+        fs::create_dir(folder.path().join("within")).unwrap();
+        fs::remove_file(folder.path().join("b.json")).unwrap();
+        let mut files = FolderWriter::new(folder.path());
+        files.text("within/c.txt", "abc").unwrap();
+        files.finish().unwrap();
+        let listed: BTreeMap<String, Checksum> = read_json(&folder.path().join(CHECKSUMS)).unwrap();
+        assert_eq!(Vec::from_iter(listed.keys()), ["a.txt", "within/c.txt"]);
+        verify(folder.path(), |_| true).unwrap();
     }
 
     #[test]

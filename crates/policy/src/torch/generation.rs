@@ -1,20 +1,27 @@
 //! Batched sampling with a KV cache.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::{ControlFlow, Range},
+};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tch::{Tensor, no_grad};
 
 use super::{
-    batch::Layout,
+    batch::{Layout, check_ids},
     decoder::{Decoder, KvCache, PromptCache},
     ops,
     tokenizer::Tokenizer,
 };
 use crate::{
-    Error, Finish, Progress, PromptGroup, Result, Rollout, Sampling, random::random_stream,
+    Error, Finish, ModelConfig, Progress, PromptGroup, Result, Rollout, Sampling,
+    random::random_stream,
 };
+
+/// Tokens of prompts that are read at once: what bounds their activations, whatever the number of rows.
+const PREFILL_TOKENS: usize = 8192;
 
 /// With nothing waiting, rows are moved together once this share of them has finished.
 const COMPACT_AT: f64 = 0.2;
@@ -73,13 +80,11 @@ impl<'a> Generator<'a> {
         groups: &[PromptGroup<'_>],
         sampling: &'a Sampling,
     ) -> Result<Self> {
-        let limit = decoder.config().max_position_embeddings;
         let mut prompts = Vec::with_capacity(groups.len());
         let mut responses = Vec::new();
         for (prompt, group) in groups.iter().enumerate() {
             let ids = tokenizer.encode_prompt(group.prompt)?;
-            let new = sampling.max_new_tokens;
-            check_length(prompt, group.query, ids.len(), new, limit)?;
+            check_group(prompt, group, &ids, sampling, decoder.config())?;
             prompts.push(ids);
             responses.extend((0..group.samples).map(|sample| Response {
                 query: group.query.to_owned(),
@@ -137,7 +142,7 @@ impl<'a> Generator<'a> {
     fn begin(&mut self, max_rows: usize) -> Result<Active> {
         self.next = self.responses.len().min(max_rows);
         let rows: Vec<usize> = (0..self.next).collect();
-        let prompts = self.prompts_of(&rows);
+        let prompts = Vec::from_iter(self.prompts_of(&rows));
         let (prompt_logits, cache) = self.prefill(&prompts)?;
         let places = self.places(&rows, &prompts);
         Ok(Active {
@@ -149,8 +154,8 @@ impl<'a> Generator<'a> {
         })
     }
 
-    /// Gives the rows at `ended` to waiting responses. Prompts that are not in the cache are read; those that nobody needs any
-    /// more leave it.
+    /// Gives the rows at `ended` to waiting responses, and reads prompts that are not in the cache into the places of those that
+    /// nobody needs any more.
     fn refill(&mut self, active: &mut Active, ended: &[usize]) -> Result<()> {
         let waiting = self.next..self.responses.len();
         let taken: Vec<usize> = ended.iter().copied().take(waiting.len()).collect();
@@ -158,25 +163,7 @@ impl<'a> Generator<'a> {
             active.rows[row] = response;
         }
         self.next += taken.len();
-        let needed = self.prompts_of(&active.rows);
-        let kept: Vec<usize> = (0..active.prompts.len())
-            .filter(|&place| needed.contains(&active.prompts[place]))
-            .collect();
-        let fresh: Vec<usize> = needed
-            .into_iter()
-            .filter(|prompt| !active.prompts.contains(prompt))
-            .collect();
-        active.prompt_logits = active
-            .prompt_logits
-            .f_index_select(0, &self.index(&kept)?)?;
-        active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
-        let mut cache = None;
-        if !fresh.is_empty() {
-            let (logits, new) = self.prefill(&fresh)?;
-            active.prompt_logits = Tensor::f_cat(&[&active.prompt_logits, &logits], 0)?;
-            active.prompts.extend(fresh);
-            cache = Some(new);
-        }
+        self.read_missing(active)?;
         let places = self.places(&active.rows, &active.prompts);
         let begin: Vec<usize> = taken.iter().map(|&row| places[row]).collect();
         let begin = active
@@ -185,81 +172,121 @@ impl<'a> Generator<'a> {
         active.logits = active
             .logits
             .f_index_copy(0, &self.index(&taken)?, &begin)?;
-        active.cache.restart(&taken, &kept, cache, &places)
+        active.cache.restart(&taken, &places)
+    }
+
+    /// Reads the prompts that rows need and the cache lacks.
+    fn read_missing(&self, active: &mut Active) -> Result<()> {
+        let needed = self.prompts_of(&active.rows);
+        let missing = needed.iter().copied();
+        let missing: Vec<usize> = missing.filter(|p| !active.prompts.contains(p)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (logits, new) = self.prefill(&missing)?;
+        let free = (0..active.prompts.len()).filter(|&p| !needed.contains(&active.prompts[p]));
+        let places: Vec<usize> = free
+            .chain(active.prompts.len()..)
+            .take(missing.len())
+            .collect();
+        for (&place, prompt) in places.iter().zip(missing) {
+            active
+                .prompts
+                .resize(active.prompts.len().max(place + 1), prompt);
+            active.prompts[place] = prompt;
+        }
+        let beyond = active.prompts.len() as i64 - active.prompt_logits.size2()?.0;
+        active.prompt_logits = active
+            .prompt_logits
+            .f_constant_pad_nd([0, 0, 0, beyond])?
+            .f_index_copy(0, &self.index(&places)?, &logits)?;
+        active.cache.put_prompts(&new, &places)
     }
 
     /// Moves the rows at `open` together, with the prompts that they need.
     fn compact(&self, active: &mut Active, open: &[usize]) -> Result<()> {
         active.rows = open.iter().map(|&row| active.rows[row]).collect();
         let needed = self.prompts_of(&active.rows);
-        let kept: Vec<usize> = (0..active.prompts.len())
-            .filter(|&place| needed.contains(&active.prompts[place]))
-            .collect();
+        let is_needed = |place: &usize| needed.contains(&active.prompts[*place]);
+        let kept: Vec<usize> = (0..active.prompts.len()).filter(is_needed).collect();
         active.prompts = kept.iter().map(|&place| active.prompts[place]).collect();
         let places = self.places(&active.rows, &active.prompts);
         active.cache.compact(open, &kept, &places)
     }
 
     /// The prompts of the given responses, each once.
-    fn prompts_of(&self, rows: &[usize]) -> Vec<usize> {
-        let prompts = rows.iter().map(|&row| self.responses[row].prompt);
-        prompts.collect::<BTreeSet<_>>().into_iter().collect()
+    fn prompts_of(&self, responses: &[usize]) -> BTreeSet<usize> {
+        let prompts = responses.iter().map(|&r| self.responses[r].prompt);
+        prompts.collect()
     }
 
     /// Where among `prompts` each response's prompt is.
-    fn places(&self, rows: &[usize], prompts: &[usize]) -> Vec<usize> {
-        let place = |&row: &usize| {
-            let own = self.responses[row].prompt;
-            prompts.iter().position(|&p| p == own).unwrap_or(0)
-        };
-        rows.iter().map(place).collect()
+    fn places(&self, responses: &[usize], prompts: &[usize]) -> Vec<usize> {
+        let places: BTreeMap<usize, usize> = prompts.iter().copied().zip(0..).collect();
+        let prompts = responses.iter().map(|&r| self.responses[r].prompt);
+        prompts.map(|prompt| places[&prompt]).collect()
     }
 
     /// Next-token logits `[prompts, vocab]` behind the given prompts, and their keys and values.
     fn prefill(&self, prompts: &[usize]) -> Result<(Tensor, PromptCache)> {
-        let prompts = || prompts.iter().map(|&prompt| &self.prompts[prompt]);
-        let lens: Vec<usize> = prompts().map(Vec::len).collect();
-        let ids: Vec<i64> = prompts().flatten().map(|&id| i64::from(id)).collect();
-        let place = self.decoder.place();
-        let mut cache = PromptCache::new(self.decoder.config(), place, &lens)?;
-        let (ids, layout) = (self.numbers(&ids)?, Layout::of_sequences(&lens, place)?);
-        let hidden = self.decoder.prefill(&ids, &layout, &mut cache)?;
+        let prompts: Vec<&[u32]> = prompts.iter().map(|&p| &*self.prompts[p]).collect();
+        let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
+        let mut cache = PromptCache::new(self.decoder.config(), self.decoder.place(), &lens)?;
+        let logits: Vec<Tensor> = runs(&lens, PREFILL_TOKENS)
+            .into_iter()
+            .map(|run| self.read(&prompts[run], &mut cache))
+            .collect::<Result<_>>()?;
+        Ok((Tensor::f_cat(&logits, 0)?, cache))
+    }
+
+    /// Next-token logits `[prompts, vocab]` behind the prompts that are the next ones in the cache.
+    fn read(&self, prompts: &[&[u32]], cache: &mut PromptCache) -> Result<Tensor> {
+        let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
+        let ids = prompts.iter().copied().flatten();
+        let ids: Vec<i64> = ids.map(|&id| i64::from(id)).collect();
+        let layout = Layout::of_sequences(&lens, self.decoder.place())?;
+        let hidden = self.decoder.prefill(&self.numbers(&ids)?, &layout, cache)?;
         let ends = lens.iter().scan(0, |end, &len| {
             *end += len as i64;
             Some(*end - 1)
         });
         let last = self.numbers(&ends.collect::<Vec<_>>())?;
-        let logits = self.decoder.logits(&hidden.f_index_select(0, &last)?)?;
-        Ok((logits, cache))
+        self.decoder.logits(&hidden.f_index_select(0, &last)?)
     }
 
-    /// Draws one token for every row that is still open.
+    /// Draws one token for every row; a response that has ended takes none.
     fn sample(&mut self, active: &Active) -> Result<()> {
-        let alive = &active.rows;
-        let logits = self.without_early_ends(&active.logits, alive)?;
+        let rows = &active.rows;
+        let logits = self.without_early_ends(&active.logits, rows)?;
         let seen = |row: usize| {
-            let response = &self.responses[alive[row]];
+            let response = &self.responses[rows[row]];
             let prompt = self.prompts[response.prompt].iter();
             let all = prompt.chain(&response.ids);
             all.map(|&id| i64::from(id)).collect()
         };
         let logits = self.sampling.shaped(&logits, seen)?;
-        let uniform = |&row: &usize| self.responses[row].random.random();
+        let uniform = |&response: &usize| self.responses[response].random.random();
         let uniform: Vec<f32> = match self.sampling.temperature {
-            0.0 => vec![0.0; alive.len()],
-            _ => alive.iter().map(uniform).collect(),
+            0.0 => vec![0.0; rows.len()],
+            _ => rows.iter().map(uniform).collect(),
         };
         let uniform = Tensor::f_from_slice(&uniform)?.f_to_device(logits.device())?;
         let temperature = self.sampling.remaining_temperature();
         let (ids, log_probs) = ops::draw(&logits, &uniform, temperature)?;
         let ids = Vec::<i64>::try_from(&ids)?;
         let log_probs = Vec::<f32>::try_from(&log_probs)?;
-        for ((&row, id), log_prob) in alive.iter().zip(ids).zip(log_probs) {
-            let response = &mut self.responses[row];
+        for ((&index, id), log_prob) in rows.iter().zip(ids).zip(log_probs) {
+            let response = &mut self.responses[index];
+            if !log_prob.is_finite() {
+                return Err(Error::NotFinite {
+                    what: "the log-probability of a sampled token",
+                    value: log_prob.into(),
+                });
+            }
             if response.finish.is_none() {
                 response.ids.push(id as u32);
                 response.log_probs.push(log_prob);
-                self.responses[row].finish = self.ending(&self.responses[row]);
+                self.responses[index].finish = self.ending(&self.responses[index]);
             }
         }
         Ok(())
@@ -370,14 +397,61 @@ impl<'a> Generator<'a> {
     }
 }
 
-fn check_length(index: usize, query: &str, prompt: usize, new: usize, limit: usize) -> Result<()> {
-    if prompt + new <= limit {
-        return Ok(());
+/// Refuses a group, at `index` of the call, that cannot be sampled.
+fn check_group(
+    index: usize,
+    group: &PromptGroup<'_>,
+    ids: &[u32],
+    sampling: &Sampling,
+    model: &ModelConfig,
+) -> Result<()> {
+    let fault = |what: String| {
+        let what = format!("query {}: {what}", group.query);
+        Err(Error::InvalidSequence { index, what })
+    };
+    let (tokens, new) = (ids.len(), sampling.max_new_tokens);
+    let limit = model.max_position_embeddings;
+    if group.samples == 0 {
+        return fault("samples must be at least 1, got 0".to_owned());
     }
-    Err(Error::InvalidSequence {
-        index,
-        what: format!(
-            "the prompt of query {query} has {prompt} tokens; with {new} new ones it exceeds max_position_embeddings {limit}"
-        ),
-    })
+    if tokens == 0 {
+        return fault("the prompt has no tokens".to_owned());
+    }
+    if tokens.saturating_add(new) > limit {
+        return fault(format!(
+            "the prompt has {tokens} tokens; with {new} new ones it exceeds max_position_embeddings {limit}"
+        ));
+    }
+    check_ids(index, ids, model.vocab_size)
+}
+
+/// Cuts sequences of the given lengths into runs of at most `budget` tokens; a longer one is a run of its own.
+fn runs(lens: &[usize], budget: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (i, &len) in lens.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if tokens + len <= budget => {
+                run.end = i + 1;
+                tokens += len;
+            }
+            _ => {
+                runs.push(i..i + 1);
+                tokens = len;
+            }
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_read_in_runs_within_the_budget() {
+        assert_eq!(runs(&[3, 4, 4, 9, 1], 8), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(runs(&[3, 4], 100), [0..2]);
+        assert!(runs(&[], 8).is_empty());
+    }
 }

@@ -1,12 +1,13 @@
 //! A model out of a GGUF file: configuration, weights and tokenizer under the names of Hugging Face.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 use tokenizers::Tokenizer as HfTokenizer;
 
-use super::{decoder::Weights, tokenizer::Tokenizer};
+use super::{
+    decoder::Weights,
+    tokenizer::{Tokenizer, tokenizer_class},
+};
 use crate::{
     GgufFile, GgufValue, ModelConfig, RopeScaling,
     error::{Error, Result},
@@ -39,7 +40,7 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig> {
             true => meta.float(&own("rope.freq_base"))?,
             false => 10_000.0,
         },
-        rope_scaling: rope_scaling(file)?,
+        rope_scaling: rope_scaling(&meta, &own("rope.scaling"))?,
         tie_word_embeddings: !file.tensors().contains_key("output.weight"),
         max_position_embeddings: meta.number(&own("context_length"))?,
         initializer_range: 0.02,
@@ -50,19 +51,26 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig> {
 }
 
 /// Llama 3's stretching is stored as one divisor for each frequency; the largest is its factor. The other settings are those of
-/// every model of that family.
-fn rope_scaling(file: &GgufFile) -> Result<Option<RopeScaling>> {
+/// every model of that family. Other kinds are named under `key`.
+fn rope_scaling(meta: &Meta<'_>, key: &str) -> Result<Option<RopeScaling>> {
     const NAME: &str = "rope_freqs.weight";
-    if !file.tensors().contains_key(NAME) {
-        return Ok(None);
+    if meta.0.tensors().contains_key(NAME) {
+        let factor = meta.0.read(NAME)?.into_iter().fold(1.0f32, f32::max);
+        return Ok(Some(RopeScaling::Llama3 {
+            factor: factor.into(),
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 8192.0,
+        }));
     }
-    let factor = file.read(NAME)?.into_iter().fold(1.0f32, f32::max);
-    Ok(Some(RopeScaling::Llama3 {
-        factor: factor.into(),
-        low_freq_factor: 1.0,
-        high_freq_factor: 4.0,
-        original_max_position_embeddings: 8192.0,
-    }))
+    let kind = format!("{key}.type");
+    match meta.optional_text(&kind)? {
+        None | Some("none") => Ok(None),
+        Some("linear") => Ok(Some(RopeScaling::Linear {
+            factor: meta.float(&format!("{key}.factor"))?,
+        })),
+        Some(other) => Err(meta.fault(&kind, &format!("none or linear, got {other:?}"))),
+    }
 }
 
 /// The file's weights, dequantised.
@@ -71,31 +79,27 @@ pub(super) fn weights(
     config: &ModelConfig,
     place: (Kind, Device),
 ) -> Result<Weights> {
-    let one = |(name, shape): (String, Vec<i64>)| {
-        let stored = stored_name(&name);
-        let got: Vec<i64> = file
-            .tensors()
-            .get(&stored)
-            .ok_or_else(|| file.fault(&stored, "is missing"))?
-            .shape
-            .iter()
-            .map(|&d| d as i64)
-            .collect();
-        if got != shape {
-            return Err(file.fault(&stored, format!("is {got:?}, expected {shape:?}")));
+    for (name, shape) in Weights::shapes(config) {
+        check_shape(file, &stored_name(&name), &shape)?;
+    }
+    Weights::fill(config, place, |name, shape| {
+        let tensor = Tensor::f_from_slice(&file.read(&stored_name(name))?)?.f_view(shape)?;
+        match interleaved_heads(name, config) {
+            Some(heads) => halves(&tensor, heads),
+            None => Ok(tensor),
         }
-        let tensor = Tensor::f_from_slice(&file.read(&stored)?)?.f_view(shape.as_slice())?;
-        let heads = interleaved_heads(&name, config);
-        Ok((
-            name,
-            heads.map_or(Ok(tensor.shallow_clone()), |heads| halves(&tensor, heads))?,
-        ))
-    };
-    let tensors: BTreeMap<String, Tensor> = Weights::shapes(config)
-        .into_iter()
-        .map(one)
-        .collect::<Result<_>>()?;
-    Weights::from_map(config, tensors, place)
+    })
+}
+
+/// Before memory is set aside for what a configuration claims.
+fn check_shape(file: &GgufFile, stored: &str, shape: &[i64]) -> Result<()> {
+    let tensor = file.tensors().get(stored);
+    let tensor = tensor.ok_or_else(|| file.fault(stored, "is missing"))?;
+    let got: Vec<i64> = tensor.shape.iter().map(|&d| d as i64).collect();
+    if got != shape {
+        return Err(file.fault(stored, format!("is {got:?}, expected {shape:?}")));
+    }
+    Ok(())
 }
 
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.attn_q.weight` there.
@@ -155,27 +159,8 @@ pub(super) fn tokenizer(file: &GgufFile) -> Result<Tokenizer> {
         ));
     }
     let tokens = meta.texts("tokenizer.ggml.tokens")?;
-    let vocabulary: Map<String, Value> = tokens
-        .iter()
-        .enumerate()
-        .map(|(id, token)| ((*token).to_owned(), id.into()))
-        .collect();
-    let merges: Vec<&str> = meta.texts("tokenizer.ggml.merges")?;
-    let tokenizer = json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added_tokens(&meta, &tokens)?,
-        "normalizer": null,
-        "pre_tokenizer": pre_tokenizer(&meta)?,
-        "post_processor": null,
-        "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
-        "model": {
-            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": false, "vocab": vocabulary, "merges": merges
-        }
-    });
-    let inner: HfTokenizer = tokenizer.to_string().parse().map_err(Error::Tokenizer)?;
+    let json = tokenizer_json(&meta, &tokens)?;
+    let inner: HfTokenizer = json.to_string().parse().map_err(Error::Tokenizer)?;
     let token = |key: &str| -> Result<Option<&str>> {
         let id = meta.optional(key)?;
         let text = |id: usize| {
@@ -186,16 +171,45 @@ pub(super) fn tokenizer(file: &GgufFile) -> Result<Tokenizer> {
     };
     let eos = token("tokenizer.ggml.eos_token_id")?
         .ok_or_else(|| meta.fault("tokenizer.ggml.eos_token_id", "given"))?;
-    let side_car = json!({
-        "chat_template": meta.text("tokenizer.chat_template").ok(),
-        "eos_token": eos,
-        "bos_token": token("tokenizer.ggml.bos_token_id")?,
-        "pad_token": token("tokenizer.ggml.padding_token_id")?.unwrap_or(eos),
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
-        "model_input_names": ["input_ids", "attention_mask"],
-    });
-    Tokenizer::from_parts(inner, side_car, file.path())
+    // A turn of a conversation may end otherwise than a text.
+    let end_of_turn = token("tokenizer.ggml.eot_token_id")?.unwrap_or(eos);
+    let template = meta.optional_text("tokenizer.chat_template")?;
+    let bos = token("tokenizer.ggml.bos_token_id")?;
+    let mut side_car = tokenizer_class(token("tokenizer.ggml.padding_token_id")?.unwrap_or(eos));
+    side_car.insert("chat_template".to_owned(), template.into());
+    side_car.insert("eos_token".to_owned(), end_of_turn.into());
+    side_car.insert("bos_token".to_owned(), bos.into());
+    let end_of_text = inner.token_to_id(eos);
+    Tokenizer::from_parts(inner, side_car.into(), end_of_text.as_slice(), file.path())
+}
+
+/// What `tokenizer.json` says of these tokens.
+fn tokenizer_json(meta: &Meta<'_>, tokens: &[&str]) -> Result<Value> {
+    let pre = meta
+        .optional_text("tokenizer.ggml.pre")?
+        .unwrap_or("default");
+    let vocabulary: Map<String, Value> = tokens
+        .iter()
+        .enumerate()
+        .map(|(id, token)| ((*token).to_owned(), id.into()))
+        .collect();
+    let merges: Vec<&str> = meta.texts("tokenizer.ggml.merges")?;
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added_tokens(meta, tokens)?,
+        "normalizer": (pre == "qwen2").then(|| json!({ "type": "NFC" })),
+        "pre_tokenizer": pre_tokenizer(meta, pre)?,
+        "post_processor": null,
+        "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
+            "fuse_unk": false, "byte_fallback": false, "vocab": vocabulary, "merges": merges,
+            // Llama 3 takes a word that is a token as it is, whatever the merges would make of it.
+            "ignore_merges": matches!(pre, "llama-bpe" | "llama3")
+        }
+    }))
 }
 
 /// Control tokens (type 3), which no text stands for, and tokens a user added (type 4).
@@ -218,7 +232,7 @@ fn added_tokens(meta: &Meta<'_>, tokens: &[&str]) -> Result<Vec<Value>> {
 }
 
 /// How text is cut before the merges, by the name llama.cpp gives it.
-fn pre_tokenizer(meta: &Meta<'_>) -> Result<Value> {
+fn pre_tokenizer(meta: &Meta<'_>, name: &str) -> Result<Value> {
     let byte_level = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
     let split = |digits: &str| {
         let pattern = format!(
@@ -227,7 +241,6 @@ fn pre_tokenizer(meta: &Meta<'_>) -> Result<Value> {
         let split = json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
         json!({ "type": "Sequence", "pretokenizers": [split, byte_level(false)] })
     };
-    let name = meta.text("tokenizer.ggml.pre").unwrap_or("default");
     Ok(match name {
         "llama-bpe" | "llama3" => split(r"\p{N}{1,3}"),
         "qwen2" => split(r"\p{N}"),
@@ -271,6 +284,11 @@ impl<'f> Meta<'f> {
         is_there.then(|| self.number(key)).transpose()
     }
 
+    fn optional_text(&self, key: &str) -> Result<Option<&'f str>> {
+        let is_there = self.0.metadata().contains_key(key);
+        is_there.then(|| self.text(key)).transpose()
+    }
+
     fn float(&self, key: &str) -> Result<f64> {
         match self.get(key)? {
             GgufValue::Float(number) => Ok(*number),
@@ -298,5 +316,119 @@ impl<'f> Meta<'f> {
             path: self.0.path().to_owned(),
             what: format!("{key} must be {allowed}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_text(bytes: &mut Vec<u8>, text: &str) {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+
+    /// Type and value; lists of texts and of i32 only.
+    fn put(bytes: &mut Vec<u8>, value: &Value) {
+        let mut put = |kind: u32, value: &[u8]| {
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(value);
+        };
+        match value {
+            Value::String(text) => {
+                put(8, &[]);
+                put_text(bytes, text);
+            }
+            Value::Number(number) if number.is_f64() => {
+                put(12, &number.as_f64().unwrap().to_le_bytes());
+            }
+            Value::Number(number) => put(10, &number.as_u64().unwrap().to_le_bytes()),
+            Value::Array(values) => {
+                let kind = if values[0].is_string() { 8u32 } else { 5 };
+                put(9, &kind.to_le_bytes());
+                bytes.extend((values.len() as u64).to_le_bytes());
+                for value in values {
+                    match value {
+                        Value::String(text) => put_text(bytes, text),
+                        other => bytes.extend((other.as_i64().unwrap() as i32).to_le_bytes()),
+                    }
+                }
+            }
+            other => panic!("{other} is not written"),
+        }
+    }
+
+    /// A file without tensors.
+    fn file(metadata: &Value) -> GgufFile {
+        let entries = metadata.as_object().unwrap();
+        let mut bytes = b"GGUF".to_vec();
+        bytes.extend(3u32.to_le_bytes());
+        bytes.extend(0u64.to_le_bytes());
+        bytes.extend((entries.len() as u64).to_le_bytes());
+        for (key, value) in entries {
+            put_text(&mut bytes, key);
+            put(&mut bytes, value);
+        }
+        let on_disk = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(on_disk.path(), bytes).unwrap();
+        GgufFile::open(on_disk.path()).unwrap()
+    }
+
+    #[test]
+    fn stretched_rotary_frequencies_are_read_or_refused() {
+        let read = |metadata: Value| rope_scaling(&Meta(&file(&metadata)), "llama.rope.scaling");
+        assert_eq!(read(json!({ "other": 1 })).unwrap(), None);
+        let linear =
+            json!({ "llama.rope.scaling.type": "linear", "llama.rope.scaling.factor": 4.0 });
+        assert_eq!(
+            read(linear).unwrap(),
+            Some(RopeScaling::Linear { factor: 4.0 })
+        );
+        let refused = read(json!({ "llama.rope.scaling.type": "yarn" })).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("llama.rope.scaling.type must be none or linear, got \"yarn\""),
+            "{refused}"
+        );
+    }
+
+    fn vocabulary(pre: &str) -> Value {
+        json!({
+            "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": pre,
+            "tokenizer.ggml.tokens": ["a", "b", "c", "ab", "abc", "\u{00c3}", "\u{00a9}", "e", "<end>", "<turn>"],
+            "tokenizer.ggml.token_type": [1, 1, 1, 1, 1, 1, 1, 1, 3, 3],
+            "tokenizer.ggml.merges": ["a b"],
+            "tokenizer.ggml.eos_token_id": 8, "tokenizer.ggml.eot_token_id": 9
+        })
+    }
+
+    #[test]
+    fn a_turn_ends_a_response_and_so_does_the_text() {
+        let mut metadata = vocabulary("gpt-2");
+        let tokenizer = |metadata: &Value| tokenizer(&file(metadata)).unwrap();
+        assert_eq!(tokenizer(&metadata).stops(), [9, 8]);
+        assert_eq!(
+            tokenizer(&metadata).encode_response("abc").unwrap(),
+            [3, 2, 9]
+        );
+        metadata
+            .as_object_mut()
+            .unwrap()
+            .remove("tokenizer.ggml.eot_token_id");
+        assert_eq!(tokenizer(&metadata).stops(), [8]);
+    }
+
+    #[test]
+    fn families_differ_in_merges_and_normal_forms() {
+        let ids = |pre: &str, text: &str| {
+            let tokenizer = tokenizer(&file(&vocabulary(pre))).unwrap();
+            tokenizer.encode_prompt(crate::Prompt::Text(text)).unwrap()
+        };
+        // No merge leads to "abc".
+        assert_eq!(ids("qwen2", "abc"), [3, 2]);
+        assert_eq!(ids("llama-bpe", "abc"), [4]);
+        // An e with an accent of its own: the bytes of the composed letter are 5 and 6.
+        assert_eq!(ids("qwen2", "e\u{301}"), [5, 6]);
+        assert_eq!(ids("llama-bpe", "e\u{301}")[0], 7);
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::ops;
+use super::{batch::PackedBatch, decoder::Decoder, ops};
 use crate::Result;
 
 /// Logits held at once where the vocabulary is small: 4 MiB of f32 stay within reach of a CPU's caches.
@@ -31,7 +31,16 @@ struct Chunk {
     temperatures: Tensor,
 }
 
-impl Head<'_> {
+impl<'a> Head<'a> {
+    /// The head of a decoder over the predicted tokens of a batch.
+    pub(super) fn new(decoder: &'a Decoder, batch: &'a PackedBatch) -> Self {
+        Self {
+            weight: decoder.head(),
+            targets: &batch.targets,
+            temperatures: &batch.temperatures,
+        }
+    }
+
     /// Log-probabilities of the targets given `hidden` `[tokens, hidden]`, in nats.
     pub(super) fn log_probs(&self, hidden: &Tensor) -> Result<Vec<f32>> {
         let mut all = Vec::new();
@@ -45,14 +54,13 @@ impl Head<'_> {
     }
 
     /// Log-probabilities of the targets, and the entropies of the distributions that they are drawn from, in nats.
-    pub(super) fn entropies(&self, hidden: &Tensor) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub(super) fn scores(&self, hidden: &Tensor) -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut log_probs, mut entropies) = (Vec::new(), Vec::new());
         self.each_chunk(hidden, |chunk| {
             let logits = self.logits(&chunk)?;
-            let selected = ops::select(&logits, &chunk.targets, &chunk.temperatures)?;
-            let entropy = ops::entropy(&logits, &selected.normalisers, &chunk.temperatures)?;
-            log_probs.extend(to_f32(&selected.log_probs)?);
-            entropies.extend(to_f32(&entropy)?);
+            let scores = ops::score(&logits, &chunk.targets, &chunk.temperatures)?;
+            log_probs.extend(to_f32(&scores.log_probs)?);
+            entropies.extend(to_f32(&scores.entropies)?);
             Ok(())
         })?;
         Ok((log_probs, entropies))
@@ -177,7 +185,7 @@ mod tests {
         close(&hidden_gradient, &hidden);
         close(&weight_gradient, &weight);
 
-        let (log_probs, entropies) = head.entropies(&hidden).unwrap();
+        let (log_probs, entropies) = head.scores(&hidden).unwrap();
         assert_eq!(log_probs, seen);
         let expected = -(wide.exp() * &wide).sum_dim_intlist([-1i64].as_slice(), false, None);
         for (a, b) in entropies

@@ -60,7 +60,7 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     Ok(gate.f_silu()?.f_mul(&up)?)
 }
 
-/// What a head makes of rows of logits, each `[rows]` f32.
+/// What training takes from rows of logits, each `[rows]` f32.
 #[derive(Debug)]
 pub struct Selected {
     /// Log-probability of each row's target.
@@ -69,7 +69,7 @@ pub struct Selected {
     pub normalisers: Tensor,
 }
 
-/// Log-probabilities under softmax(`logits` / `temperatures`): logits `[rows, vocab]`, temperatures f32 and targets `[rows]`.
+/// Log-probabilities under softmax(`logits` / `temperatures`): logits `[rows, vocab]`, temperatures f32 and targets i64 `[rows]`.
 ///
 /// # Errors
 /// Shapes, kinds or devices that do not fit; a target outside the vocabulary, which on a GPU has the log-probability NaN.
@@ -82,7 +82,10 @@ pub fn select(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -> Resul
             normalisers: all.normalisers,
         });
     }
-    let scaled = scaled(logits, temperatures)?;
+    selected(&scaled(logits, temperatures)?, targets)
+}
+
+fn selected(scaled: &Tensor, targets: &Tensor) -> Result<Selected> {
     let normalisers = scaled.f_logsumexp([-1i64].as_slice(), false)?;
     let chosen = scaled
         .f_gather(1, &targets.f_unsqueeze(1)?, false)?
@@ -93,33 +96,62 @@ pub fn select(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -> Resul
     })
 }
 
-/// Entropy of softmax(`logits` / `temperatures`) in nats, `[rows]` f32.
+/// What is told of rows of logits, each `[rows]` f32, in nats.
+#[derive(Debug)]
+pub struct Scores {
+    /// Log-probability of each row's target.
+    pub log_probs: Tensor,
+    /// Entropy of each row's distribution.
+    pub entropies: Tensor,
+}
+
+/// As [`select`], with the entropies of softmax(`logits` / `temperatures`).
+///
+/// ```no_run
+/// use rerec_policy::ops;
+/// use tch::Tensor;
+///
+/// // Probabilities 1/2, 1/4 and 1/4: an entropy of 1.5 ln 2.
+/// let logits = Tensor::from_slice(&[2f32, 1.0, 1.0]).log().view([1, 3]);
+/// let scores = ops::score(&logits, &Tensor::from_slice(&[0i64]), &Tensor::from_slice(&[1f32]))?;
+/// assert!((scores.log_probs.double_value(&[0]) - 0.5f64.ln()).abs() < 1e-6);
+/// assert!((scores.entropies.double_value(&[0]) - 1.5 * 2f64.ln()).abs() < 1e-6);
+/// # Ok::<(), rerec_policy::Error>(())
+/// ```
 ///
 /// # Errors
-/// Shapes, kinds or devices that do not fit.
-pub fn entropy(logits: &Tensor, normalisers: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
+/// As [`select`].
+pub fn score(logits: &Tensor, targets: &Tensor, temperatures: &Tensor) -> Result<Scores> {
     #[cfg(feature = "cuda")]
     if cuda::takes(&[logits]) {
-        let any = normalisers.f_zeros_like()?.f_to_kind(Kind::Int64)?;
-        return Ok(cuda::select(logits, &any, temperatures)?.entropies);
+        let all = cuda::select(logits, targets, temperatures)?;
+        return Ok(Scores {
+            log_probs: all.log_probs,
+            entropies: all.entropies,
+        });
     }
-    let log_probs = scaled(logits, temperatures)?.f_sub(&normalisers.f_unsqueeze(1)?)?;
+    let scaled = scaled(logits, temperatures)?;
+    let chosen = selected(&scaled, targets)?;
+    let log_probs = scaled.f_sub(&chosen.normalisers.f_unsqueeze(1)?)?;
     // A token of no probability adds nothing, whatever its logarithm.
     let terms = log_probs
         .f_exp()?
         .f_mul(&log_probs.f_clamp_min(f64::from(f32::MIN))?)?;
-    Ok(terms
-        .f_sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)?
-        .f_neg()?)
+    Ok(Scores {
+        log_probs: chosen.log_probs,
+        entropies: terms
+            .f_sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)?
+            .f_neg()?,
+    })
 }
 
-/// Writes `slope / temperature * (onehot(target) - softmax(logits / temperature))` over the logits `[rows, vocab]`: the gradient
-/// of a loss whose derivative by the target's log-probability is `slopes` `[rows]`.
+/// Writes `slope / temperature * (onehot(target) - softmax(logits / temperature))` over the logits `[rows, vocab]`, which have
+/// to be contiguous on a GPU: the gradient of a loss whose derivative by the target's log-probability is `slopes` `[rows]`.
 ///
 /// # Errors
 /// Shapes, kinds or devices that do not fit.
 pub fn logits_gradient(
-    #[cfg_attr(not(feature = "cuda"), allow(unused_mut))] mut logits: Tensor,
+    logits: Tensor,
     normalisers: &Tensor,
     targets: &Tensor,
     slopes: &Tensor,
@@ -127,12 +159,15 @@ pub fn logits_gradient(
 ) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
     if cuda::takes(&[&logits]) {
-        cuda::logits_gradient_(&mut logits, normalisers, targets, slopes, temperatures)?;
-        return Ok(logits);
+        return cuda::logits_gradient(logits, normalisers, targets, slopes, temperatures);
     }
     let kind = logits.kind();
     let slopes = slopes.f_div(temperatures)?.f_unsqueeze(1)?;
-    let mut gradient = scaled(&logits, temperatures)?;
+    let mut gradient = match kind {
+        Kind::BFloat16 => logits.f_to_kind(Kind::Float)?,
+        _ => logits,
+    };
+    let _ = gradient.f_div_(&temperatures.f_unsqueeze(1)?)?;
     let _ = gradient.f_sub_(&normalisers.f_unsqueeze(1)?)?;
     let _ = gradient.f_exp_()?.f_mul_(&slopes.f_neg()?)?;
     let _ = gradient.f_scatter_add_(1, &targets.f_unsqueeze(1)?, &slopes)?;
@@ -145,7 +180,7 @@ fn scaled(logits: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
 }
 
 /// One token a row from softmax(`logits` / `temperature`), by inverse transform in the order of the vocabulary of `uniform`
-/// `[rows]` f32 in [0, 1): ids and their log-probabilities, each `[rows]`. Temperature 0 takes the greatest logit, the first of
+/// `[rows]` f32 in [0, 1): ids i64 and their log-probabilities f32, each `[rows]`. Temperature 0 takes the greatest logit, the first of
 /// equals, with its log-probability at temperature 1. What has no probability is never drawn.
 ///
 /// # Errors
@@ -179,27 +214,37 @@ fn inverse_transform(probabilities: &Tensor, uniform: &Tensor) -> Result<Tensor>
     let sum = cumulative.f_narrow(1, last, 1)?;
     let level = uniform.f_mul(&sum)?;
     let level = level.f_minimum(&sum.f_nextafter(&sum.f_zeros_like()?)?)?;
-    Ok(level.f_searchsorted(&cumulative, false, true, "right", None::<Tensor>)?)
+    let ids = level.f_searchsorted(&cumulative, false, true, "right", None::<Tensor>)?;
+    // Beyond the last one only where a probability is no number; its logarithm then says so.
+    Ok(ids.f_clamp_max(last)?)
+}
+
+/// Keys and values that were stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Cached<'a> {
+    /// `[lists, kv_heads, slots, head]`.
+    pub keys: &'a Tensor,
+    /// As the keys.
+    pub values: &'a Tensor,
+    /// Slots of each list that are filled, `[lists]` i64.
+    pub lens: &'a Tensor,
 }
 
 /// Attention of one new token a row over its prompt and its own response, in one softmax: `q` and the result
-/// `[rows, kv_heads, queries, head]`, keys and values of `prompt` `[prompts, kv_heads, slots, head]` and of `own`
-/// `[rows, kv_heads, capacity, head]`. `prompt_lens` `[prompts]` and `own_lens` `[rows]` count what is filled, `prompt_of`
-/// `[rows]` is the place of each row's prompt; all three are i64, and every row has at least one key.
+/// `[rows, kv_heads, queries, head]`. `prompts` has a list for each prompt and `own` one for each row; `prompt_of` `[rows]` i64 is
+/// the place of each row's prompt. Every row has at least one key.
 ///
 /// # Errors
 /// Shapes, kinds or devices that do not fit; on a GPU also a cache that is not contiguous.
 pub fn decode_attention(
     q: &Tensor,
-    prompt: (&Tensor, &Tensor),
-    prompt_lens: &Tensor,
+    prompts: Cached<'_>,
     prompt_of: &Tensor,
-    own: (&Tensor, &Tensor),
-    own_lens: &Tensor,
+    own: Cached<'_>,
 ) -> Result<Tensor> {
     #[cfg(feature = "cuda")]
-    if cuda::takes(&[q, prompt.0, prompt.1, own.0, own.1]) {
-        return cuda::decode_attention(q, prompt, prompt_lens, prompt_of, own, own_lens);
+    if cuda::takes(&[q, prompts.keys, prompts.values, own.keys, own.values]) {
+        return cuda::decode_attention(q, prompts, prompt_of, own);
     }
     let joined = |prompt: &Tensor, own: &Tensor| -> Result<Tensor> {
         Ok(Tensor::f_cat(
@@ -212,15 +257,14 @@ pub fn decode_attention(
         Ok(places.f_lt_tensor(&lens.f_unsqueeze(1)?)?)
     };
     let seen = [
-        filled(&prompt_lens.f_index_select(0, prompt_of)?, prompt.0)?,
-        filled(own_lens, own.0)?,
+        filled(&prompts.lens.f_index_select(0, prompt_of)?, prompts.keys)?,
+        filled(own.lens, own.keys)?,
     ];
     let mask = Tensor::f_cat(&seen, 1)?.f_unsqueeze(1)?.f_unsqueeze(1)?;
-    let (keys, values) = (joined(prompt.0, own.0)?, joined(prompt.1, own.1)?);
     Ok(Tensor::f_scaled_dot_product_attention(
         q,
-        &keys,
-        &values,
+        &joined(prompts.keys, own.keys)?,
+        &joined(prompts.values, own.values)?,
         Some(&mask),
         0.0,
         false,
@@ -277,11 +321,17 @@ mod tests {
         let (own_keys, own_values) = (wave([2, 1, 6, 4], 1.1), wave([2, 1, 6, 4], 1.3));
         let y = decode_attention(
             &q,
-            (&keys, &values),
-            &Tensor::from_slice(&[5i64, 2]),
+            Cached {
+                keys: &keys,
+                values: &values,
+                lens: &Tensor::from_slice(&[5i64, 2]),
+            },
             &Tensor::from_slice(&[1i64, 1]),
-            (&own_keys, &own_values),
-            &Tensor::from_slice(&[1i64, 4]),
+            Cached {
+                keys: &own_keys,
+                values: &own_values,
+                lens: &Tensor::from_slice(&[1i64, 4]),
+            },
         )
         .unwrap();
         for (row, len) in [(0, 1), (1, 4)] {

@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct AdamW {
     config: OptimizerConfig,
     moments: BTreeMap<String, (Tensor, Tensor)>,
-    steps: i32,
+    steps: u32,
 }
 
 /// Trained tensors by name.
@@ -33,7 +33,7 @@ impl AdamW {
         }
     }
 
-    pub(super) fn steps(&self) -> i32 {
+    pub(super) fn steps(&self) -> u32 {
         self.steps
     }
 
@@ -54,12 +54,7 @@ impl AdamW {
                 value: norm,
             });
         }
-        for (&name, parameter) in parameters {
-            if !self.moments.contains_key(name) {
-                let zero = || no_grad(|| parameter.f_zeros_like());
-                self.moments.insert(name.to_owned(), (zero()?, zero()?));
-            }
-        }
+        self.make_moments(parameters)?;
         self.steps += 1;
         let c = &self.config;
         let mut step = AdamWStep {
@@ -70,28 +65,41 @@ impl AdamW {
             epsilon: c.epsilon,
             gradient_divisor: ((norm + 1e-6) / c.max_grad_norm).max(1.0),
         };
-        let (mut vectors, mut matrices) = (Vec::new(), Vec::new());
-        for (&name, &parameter) in parameters {
-            if let (Some((first, second)), Some(gradient)) =
-                (self.moments.get(name), gradients.get(name))
-            {
-                let slots = if parameter.dim() >= 2 {
-                    &mut matrices
-                } else {
-                    &mut vectors
-                };
-                slots.push(AdamWSlot {
-                    parameter,
-                    gradient,
-                    first,
-                    second,
-                });
-            }
-        }
+        let (matrices, vectors): (Vec<_>, Vec<_>) = self
+            .slots(parameters, gradients)
+            .partition(|slot| slot.parameter.dim() >= 2);
         shim::adamw(&vectors, &step)?;
         step.weight_decay = c.weight_decay;
         shim::adamw(&matrices, &step)?;
         Ok(norm)
+    }
+
+    fn make_moments(&mut self, parameters: &Parameters<'_>) -> Result<()> {
+        for (&name, parameter) in parameters {
+            if !self.moments.contains_key(name) {
+                let zero = || no_grad(|| parameter.f_zeros_like());
+                self.moments.insert(name.to_owned(), (zero()?, zero()?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that a step touches, parameter by parameter.
+    fn slots<'a>(
+        &'a self,
+        parameters: &'a Parameters<'_>,
+        gradients: &'a Gradients,
+    ) -> impl Iterator<Item = AdamWSlot<'a>> {
+        parameters.iter().filter_map(|(&name, &parameter)| {
+            let (first, second) = self.moments.get(name)?;
+            let gradient = gradients.get(name)?;
+            Some(AdamWSlot {
+                parameter,
+                gradient,
+                first,
+                second,
+            })
+        })
     }
 
     /// Moments by name (`m.<parameter>`, `v.<parameter>`), for a checkpoint.
@@ -102,7 +110,7 @@ impl AdamW {
     }
 
     /// Takes back what [`AdamW::moments`] gave after so many steps.
-    pub(super) fn restore(&mut self, steps: i32, mut moments: BTreeMap<String, Tensor>) {
+    pub(super) fn restore(&mut self, steps: u32, mut moments: BTreeMap<String, Tensor>) {
         self.steps = steps;
         let names: Vec<String> = moments
             .keys()

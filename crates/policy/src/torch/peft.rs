@@ -38,8 +38,8 @@ fn fixed() -> [(&'static str, Vec<Value>); 9] {
     ]
 }
 
-/// Writes both files into an existing folder.
-pub(super) fn write(folder: &Path, adapters: &Adapters) -> Result<()> {
+/// Writes both files, their names behind `folder`, which is empty or ends with a slash.
+pub(super) fn put(files: &mut FolderWriter<'_>, folder: &str, adapters: &Adapters) -> Result<()> {
     let config = adapters.config();
     let config = json!({
         "peft_type": "LORA",
@@ -57,16 +57,14 @@ pub(super) fn write(folder: &Path, adapters: &Adapters) -> Result<()> {
         "use_dora": false,
         "use_rslora": false,
     });
-    let mut files = FolderWriter::new(folder);
-    files.json(CONFIG, &config)?;
+    files.json(&format!("{folder}{CONFIG}"), &config)?;
     let named: Vec<(String, &Tensor)> = adapters
         .by_name()
         .into_iter()
         .map(|(name, t)| (format!("{PREFIX}{name}"), t))
         .collect();
     let named = named.iter().map(|(name, t)| (name.as_str(), *t));
-    files.tensors(TENSORS, named)?;
-    files.finish()
+    files.tensors(&format!("{folder}{TENSORS}"), named)
 }
 
 /// Tensors of the given names and shapes, written for adapters like those of `expected`.

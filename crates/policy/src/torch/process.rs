@@ -1,5 +1,7 @@
 //! Settings of the process: memory and threads.
 
+use std::num::NonZeroUsize;
+
 /// Keeps freed tensor memory in the process instead of giving it back to the kernel each time.
 ///
 /// On CPU a training step allocates and frees the same large buffers over and over; with glibc's
@@ -10,9 +12,12 @@ pub fn tune_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         const MIB: libc::c_int = 1 << 20;
-        // SAFETY: mallopt only sets parameters of the allocator; every value is in range.
+        // SAFETY: mallopt only sets parameters of the allocator, and refuses values out of range.
         unsafe {
-            libc::mallopt(libc::M_MMAP_THRESHOLD, 1024 * MIB);
+            // Older versions take no more than 32 MiB.
+            if libc::mallopt(libc::M_MMAP_THRESHOLD, 1024 * MIB) == 0 {
+                libc::mallopt(libc::M_MMAP_THRESHOLD, 32 * MIB);
+            }
             libc::mallopt(libc::M_TRIM_THRESHOLD, 2047 * MIB);
             libc::mallopt(libc::M_TOP_PAD, 64 * MIB);
         }
@@ -20,6 +25,6 @@ pub fn tune_allocator() {
 }
 
 /// Sets how many CPU threads libtorch computes with.
-pub fn set_threads(threads: usize) {
-    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+pub fn set_threads(threads: NonZeroUsize) {
+    tch::set_num_threads(i32::try_from(threads.get()).unwrap_or(i32::MAX));
 }

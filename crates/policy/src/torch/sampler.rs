@@ -1,58 +1,12 @@
-//! The distribution that a token is drawn from, and the draw.
+//! The distribution that a token is drawn from.
 
 use std::collections::BTreeSet;
 
 use tch::{Kind, Tensor};
 
-use crate::{
-    Sampling,
-    error::{Result, check},
-};
+use crate::{Result, Sampling};
 
 impl Sampling {
-    pub(super) fn validate(&self) -> Result<()> {
-        let share = |name, value: Option<f64>| match value {
-            None => Ok(()),
-            Some(value) => check(value > 0.0 && value <= 1.0, name, value, "in (0, 1]"),
-        };
-        check(
-            self.temperature >= 0.0 && self.temperature.is_finite(),
-            "temperature",
-            self.temperature,
-            "in [0, inf)",
-        )?;
-        check(
-            self.max_new_tokens >= 1,
-            "max_new_tokens",
-            self.max_new_tokens,
-            "at least 1",
-        )?;
-        check(
-            self.min_new_tokens <= self.max_new_tokens,
-            "min_new_tokens",
-            self.min_new_tokens,
-            "at most max_new_tokens",
-        )?;
-        if let Some(k) = self.top_k {
-            check(k >= 1, "top_k", k, "at least 1")?;
-        }
-        share("top_p", self.top_p)?;
-        share("min_p", self.min_p)?;
-        check(
-            self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite(),
-            "repetition_penalty",
-            self.repetition_penalty,
-            "above 0",
-        )?;
-        let is_empty = self.stop.iter().position(String::is_empty);
-        check(
-            is_empty.is_none(),
-            "stop",
-            is_empty.unwrap_or_default(),
-            "texts, none of them empty (the position is given)",
-        )
-    }
-
     /// Logits `[rows, vocab]` after the penalty and the cuts, minus infinity for what was cut away; still to be divided by
     /// [`Sampling::remaining_temperature`]. `seen` gives the ids in a row's prompt and response.
     ///
@@ -91,7 +45,7 @@ impl Sampling {
         let rows: Vec<Tensor> = (0..logits.size2()?.0)
             .map(|row| {
                 let ids: Vec<i64> = seen(row as usize).into_iter().collect();
-                let ids = Tensor::f_from_slice(&ids)?;
+                let ids = Tensor::f_from_slice(&ids)?.f_to_device(logits.device())?;
                 let logits = logits.f_get(row)?;
                 let own = logits.f_index_select(0, &ids)?;
                 let weaker = own
@@ -204,6 +158,15 @@ mod tests {
         assert_close(
             &probs(&sampling, &[1]),
             &[0.2 / sum, 0.16 / sum, 0.1 / sum, 0.3 / sum],
+        );
+        // A logit above 0 is halved.
+        let logits = Tensor::from_slice(&[3.0f32, -1.0, 2.0]).view([1, 3]);
+        let penalised = sampling
+            .shaped(&logits, |_| BTreeSet::from([0, 1]))
+            .unwrap();
+        assert_eq!(
+            Vec::<f32>::try_from(&penalised.view([-1])).unwrap(),
+            [1.5, -2.0, 2.0]
         );
     }
 

@@ -1,7 +1,7 @@
 //! Text to ids and back, with the bytes of every id known.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
     panic::catch_unwind,
     path::Path,
@@ -20,8 +20,8 @@ use tokenizers::{
 
 use super::files::{FolderWriter, read_json};
 use crate::{
-    TokenizerConfig,
-    error::{Error, Result, check},
+    Message, Prompt, TokenizerConfig,
+    error::{Error, Result, check, io_fault},
 };
 
 /// Ends a turn.
@@ -107,6 +107,16 @@ enum StopIds {
     None,
 }
 
+impl From<StopIds> for Vec<u32> {
+    fn from(ids: StopIds) -> Self {
+        match ids {
+            StopIds::None => Vec::new(),
+            StopIds::One(id) => vec![id],
+            StopIds::Several(ids) => ids,
+        }
+    }
+}
+
 /// A byte-level BPE tokenizer with a chat template.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -114,8 +124,7 @@ pub struct Tokenizer {
     side_car: SideCar,
     /// The chat template, ready to be filled in.
     chat: Environment<'static>,
-    eos: u32,
-    /// Ids that end a response, `eos` first.
+    /// Ids that end a response; the first one is written behind those to learn from.
     stops: Vec<u32>,
     /// The bytes of every id; empty for special tokens.
     bytes: Vec<Vec<u8>>,
@@ -141,7 +150,7 @@ impl Tokenizer {
         inner.with_pre_tokenizer(Some(byte_level()));
         inner.with_decoder(Some(byte_level()));
         let special = [PAD, END, ROLES[0], ROLES[1]].map(|t| AddedToken::from(t, true));
-        // Sorted: the alphabet is a hash set, and ids must not depend on its order.
+        // The alphabet is a hash set, but the library sorts it: ids do not depend on its order.
         let mut trainer: TrainerWrapper = BpeTrainer::builder()
             .show_progress(false)
             .vocab_size(config.vocab_size)
@@ -156,20 +165,9 @@ impl Tokenizer {
             chat_template: Some(ChatTemplate::One(CHAT_TEMPLATE.to_owned())),
             eos_token: SpecialToken::Text(END.to_owned()),
             bos_token: None,
-            rest: serde_json::Map::from_iter([
-                ("pad_token".to_owned(), PAD.into()),
-                (
-                    "tokenizer_class".to_owned(),
-                    "PreTrainedTokenizerFast".into(),
-                ),
-                // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
-                (
-                    "model_input_names".to_owned(),
-                    ["input_ids", "attention_mask"].as_slice().into(),
-                ),
-            ]),
+            rest: tokenizer_class(PAD),
         };
-        Self::assemble(inner, side_car, StopIds::None, Path::new("tokenizer.json"))
+        Self::assemble(inner, side_car, &[], Path::new("tokenizer.json"))
     }
 
     /// Reads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder and, where they are, `chat_template.jinja` and
@@ -181,7 +179,7 @@ impl Tokenizer {
         let mut side_car: SideCar = read_json(&folder.join("tokenizer_config.json"))?;
         let path = folder.join("chat_template.jinja");
         if path.exists() {
-            let text = fs::read_to_string(&path).map_err(|source| Error::Io { path, source })?;
+            let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
             side_car.chat_template = Some(ChatTemplate::One(text));
         }
         let path = folder.join("generation_config.json");
@@ -190,20 +188,23 @@ impl Tokenizer {
             false => GenerationConfig::default(),
         };
         let path = folder.join("tokenizer.json");
-        Self::assemble(read(&path)?, side_car, generation.eos_token_id, &path)
+        let further: Vec<u32> = generation.eos_token_id.into();
+        Self::assemble(read(&path)?, side_car, &further, &path)
     }
 
-    /// A tokenizer with the content of its `tokenizer_config.json`, both made from the file at `path`.
+    /// A tokenizer with the content of its `tokenizer_config.json` and further ids that end a response, all from the file at
+    /// `path`.
     pub(super) fn from_parts(
         inner: HfTokenizer,
         side_car: serde_json::Value,
+        further_stops: &[u32],
         path: &Path,
     ) -> Result<Self> {
         let side_car = serde_json::from_value(side_car).map_err(|e| Error::InvalidFile {
             path: path.to_owned(),
             what: e.to_string(),
         })?;
-        Self::assemble(inner, side_car, StopIds::None, path)
+        Self::assemble(inner, side_car, further_stops, path)
     }
 
     /// Writes `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
@@ -216,9 +217,9 @@ impl Tokenizer {
     }
 
     fn assemble(
-        inner: HfTokenizer,
+        mut inner: HfTokenizer,
         side_car: SideCar,
-        further_stops: StopIds,
+        further_stops: &[u32],
         path: &Path,
     ) -> Result<Self> {
         let fault = |what: String| Error::InvalidFile {
@@ -229,21 +230,25 @@ impl Tokenizer {
         let eos = inner
             .token_to_id(end)
             .ok_or_else(|| fault(format!("token {end:?} is missing")))?;
+        // Files may ask for them, but a prompt is read whole and nothing else.
+        inner.with_truncation(None).map_err(Error::Tokenizer)?;
+        inner.with_padding(None);
+        let bytes = token_bytes(&inner).map_err(fault)?;
         let mut stops = vec![eos];
-        stops.extend(match further_stops {
-            StopIds::None => Vec::new(),
-            StopIds::One(id) => vec![id],
-            StopIds::Several(ids) => ids,
-        });
+        stops.extend(further_stops);
         let mut seen = HashSet::new();
         stops.retain(|&id| seen.insert(id));
-        let bytes = token_bytes(&inner).map_err(fault)?;
+        if let Some(id) = stops.iter().find(|&&id| id as usize >= bytes.len()) {
+            let count = bytes.len();
+            return Err(fault(format!(
+                "{id} is to end a response, but there are {count} tokens"
+            )));
+        }
         let chat = chat_environment(side_car.chat_template.as_ref())?;
         Ok(Self {
             inner,
             side_car,
             chat,
-            eos,
             stops,
             bytes,
         })
@@ -254,12 +259,7 @@ impl Tokenizer {
         self.bytes.len()
     }
 
-    /// The id that ends a response to learn from.
-    pub fn eos(&self) -> u32 {
-        self.eos
-    }
-
-    /// The ids that end a response when it is sampled.
+    /// The ids that end a response when it is sampled; the first one is written behind a response to learn from.
     pub fn stops(&self) -> &[u32] {
         &self.stops
     }
@@ -269,22 +269,37 @@ impl Tokenizer {
         self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// Ids of a user's message with the chat template around it, up to where the answer begins.
+    /// Ids of a prompt, up to where the answer begins. A chat template that asks for today's date gets none and takes its own:
+    /// prompts are the same every day.
     ///
     /// # Errors
-    /// [`Error::ChatTemplate`] or [`Error::Tokenizer`].
-    pub fn encode_prompt(&self, prompt: &str) -> Result<Vec<u32>> {
-        let token = |token: Option<&SpecialToken>| token.map(|t| t.text().to_owned());
-        let text = self
-            .chat
-            .get_template(CHAT)
+    /// [`Error::NoChatTemplate`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
+    pub fn encode_prompt<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Vec<u32>> {
+        match prompt.into() {
+            Prompt::User(content) => self.encode_chat(&[Message {
+                role: "user",
+                content,
+            }]),
+            Prompt::Chat(messages) => self.encode_chat(messages),
+            Prompt::Text(text) => self.encode(text),
+            Prompt::Ids(ids) => Ok(ids.to_vec()),
+        }
+    }
+
+    fn encode_chat(&self, messages: &[Message<'_>]) -> Result<Vec<u32>> {
+        let template = self.chat.get_template(CHAT);
+        let mut context = BTreeMap::from([
+            ("messages", minijinja::Value::from_serialize(messages)),
+            ("add_generation_prompt", true.into()),
+            ("eos_token", self.side_car.eos_token.text().into()),
+        ]);
+        // What is not there is undefined, and nothing where it is written out.
+        if let Some(bos) = &self.side_car.bos_token {
+            context.insert("bos_token", bos.text().into());
+        }
+        let text = template
             .map_err(|_| Error::NoChatTemplate)?
-            .render(minijinja::context! {
-                messages => [minijinja::context! { role => "user", content => prompt }],
-                add_generation_prompt => true,
-                bos_token => token(self.side_car.bos_token.as_ref()),
-                eos_token => token(Some(&self.side_car.eos_token)),
-            })?;
+            .render(context)?;
         self.encode(&text)
     }
 
@@ -294,7 +309,7 @@ impl Tokenizer {
     /// [`Error::Tokenizer`].
     pub fn encode_response(&self, response: &str) -> Result<Vec<u32>> {
         let mut ids = self.encode(response)?;
-        ids.push(self.eos);
+        ids.extend(self.stops.first());
         Ok(ids)
     }
 
@@ -323,6 +338,22 @@ impl Tokenizer {
         let lengths = lengths.collect();
         (text, lengths)
     }
+}
+
+/// What `tokenizer_config.json` says for transformers.
+pub(super) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::Value> {
+    serde_json::Map::from_iter([
+        ("pad_token".to_owned(), pad.into()),
+        (
+            "tokenizer_class".to_owned(),
+            "PreTrainedTokenizerFast".into(),
+        ),
+        // That class would hand out `token_type_ids` too, which transformers' decoders refuse.
+        (
+            "model_input_names".to_owned(),
+            ["input_ids", "attention_mask"].as_slice().into(),
+        ),
+    ])
 }
 
 /// Name of the template within its environment.
@@ -378,14 +409,17 @@ fn decode_lossily(bytes: &[u8]) -> (String, Vec<u32>) {
     (text, widths)
 }
 
-/// The bytes of every id: none for special tokens, the text itself for other added ones.
+/// The bytes of every id: none for special tokens, the text itself for other added ones. Every other token has to be written in
+/// the byte-level alphabet: there are tokenizers of other kinds for the same models.
 fn token_bytes(inner: &HfTokenizer) -> Result<Vec<Vec<u8>>, String> {
     let alphabet = byte_level_alphabet();
     let added = inner.get_added_tokens_decoder();
     let of_vocabulary = |id| {
         let token = inner.id_to_token(id).unwrap_or_default();
-        let bytes = token.chars().filter_map(|c| alphabet.get(&c).copied());
-        bytes.collect()
+        let bytes = token.chars().map(|c| alphabet.get(&c).copied());
+        bytes.collect::<Option<Vec<u8>>>().ok_or_else(|| {
+            format!("token {token:?} is not written in bytes: only byte-level BPE is read")
+        })
     };
     let count = inner.get_vocab_size(true);
     let last = added.keys().copied().max().unwrap_or(0);
@@ -396,12 +430,12 @@ fn token_bytes(inner: &HfTokenizer) -> Result<Vec<Vec<u8>>, String> {
         ));
     }
     let one = |id| match added.get(&id) {
-        Some(token) if token.special => Vec::new(),
-        Some(token) => token.content.clone().into_bytes(),
+        Some(token) if token.special => Ok(Vec::new()),
+        Some(token) => Ok(token.content.clone().into_bytes()),
         None => of_vocabulary(id),
     };
     let ids = count.max(last as usize + 1) as u32;
-    Ok((0..ids).map(one).collect())
+    (0..ids).map(one).collect()
 }
 
 /// Byte-level BPE writes each byte as a printable character: itself where it is one, else the next free
@@ -447,6 +481,45 @@ mod tests {
     }
 
     #[test]
+    fn prompts_are_neither_cut_nor_filled_up_nor_spoken_for() {
+        let whole = tokenizer().encode("Velmora Nights (1987)").unwrap();
+        let mut json: serde_json::Value =
+            serde_json::from_str(&tokenizer().inner.to_string(false).unwrap()).unwrap();
+        json["truncation"] = serde_json::json!({
+            "direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0
+        });
+        json["padding"] = serde_json::json!({
+            "strategy": { "Fixed": 99 }, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
+            "pad_token": PAD
+        });
+        let side_car = serde_json::json!({
+            "eos_token": END, "chat_template": "{{ bos_token }}{{ messages[0].content }}"
+        });
+        let inner = serde_json::from_value(json).unwrap();
+        let limited = Tokenizer::from_parts(inner, side_car, &[1, 2], Path::new("t.json")).unwrap();
+        assert_eq!(
+            limited.encode_prompt("Velmora Nights (1987)").unwrap(),
+            whole
+        );
+        assert_eq!(limited.stops(), [1, 2]);
+    }
+
+    #[test]
+    fn tokens_that_are_not_bytes_are_refused() {
+        let mut json: serde_json::Value =
+            serde_json::from_str(&tokenizer().inner.to_string(false).unwrap()).unwrap();
+        json["model"]["vocab"]["\u{2581}the"] = tokenizer().vocab_size().into();
+        let side_car = serde_json::json!({ "eos_token": END });
+        let inner = serde_json::from_value(json).unwrap();
+        let refused = Tokenizer::from_parts(inner, side_car, &[], Path::new("t.json"));
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains("token \"\u{2581}the\" is not written in bytes"),
+            "{refused}"
+        );
+    }
+
+    #[test]
     fn broken_utf8_is_counted_once() {
         // "é" is C3 A9; a lone C3, then a letter.
         let (text, widths) = decode_lossily(&[b'a', 0xC3, b'b', 0xF0, 0x9F, 0x8E]);
@@ -465,6 +538,31 @@ mod tests {
         assert_eq!(
             ids.last(),
             tokenizer.inner.token_to_id("<|assistant|>").as_ref()
+        );
+    }
+
+    #[test]
+    fn conversations_go_through_the_template_and_text_and_ids_do_not() {
+        let tokenizer = tokenizer();
+        let message = |role, content| Message { role, content };
+        let talk = [
+            message("user", "hi"),
+            message("assistant", "yes"),
+            message("user", "and"),
+        ];
+        let text = "<|user|>hi<|assistant|>yes<|end|><|user|>and<|assistant|>";
+        let expected = tokenizer.encode(text).unwrap();
+        assert_eq!(
+            tokenizer.encode_prompt(Prompt::Chat(&talk)).unwrap(),
+            expected
+        );
+        assert_eq!(
+            tokenizer.encode_prompt(Prompt::Text(text)).unwrap(),
+            expected
+        );
+        assert_eq!(
+            tokenizer.encode_prompt(Prompt::Ids(&expected)).unwrap(),
+            expected
         );
     }
 

@@ -47,16 +47,14 @@ impl Trainer<'_> {
             .iter()
             .map(|query| PromptGroup {
                 query: &query.id,
-                prompt: &query.prompt,
+                prompt: (&query.prompt).into(),
                 samples: 1,
             })
             .collect();
         let sampling = Sampling {
-            temperature: 0.0,
-            max_new_tokens: self.config.reinforcement.max_new_tokens,
             seed: self.config.seed,
             purpose: "evaluation".to_owned(),
-            ..Default::default()
+            ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
         };
         let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
         let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;

@@ -78,7 +78,7 @@ impl Trainer<'_> {
             let query = prepared.query;
             Ok(PromptGroup {
                 query: &query.id,
-                prompt: &query.prompt,
+                prompt: (&query.prompt).into(),
                 samples: config.samples,
             })
         };
@@ -145,15 +145,8 @@ impl Trainer<'_> {
             .iter()
             .zip(credited.advantages.rows())
             .map(|(one, advantages)| {
-                let r = one.rollout;
-                let sequence = TrainingSequence {
-                    prompt_ids: &r.prompt_ids,
-                    token_ids: &r.token_ids,
-                    old_log_probs: &r.log_probs,
-                    temperature: r.temperature,
-                    advantages,
-                };
-                (r.query.as_str(), sequence)
+                let rollout = one.rollout;
+                (rollout.query.as_str(), rollout.with_advantages(advantages))
             })
             .collect();
         let queries: Vec<&[(&str, TrainingSequence<'_>)]> =

@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 use super::{
     column,
     compiler::{Build, Source},
+    contiguous,
     device::{Argument, Device, Launch, build, ceil, pack},
     expect, operand,
-    vocabulary::contiguous,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, torch::ops::Cached};
 
 /// Warps of a block; the source knows the number.
 const WARPS: i64 = 8;
@@ -18,98 +18,50 @@ const MAX_QUERIES: i64 = 8;
 /// Keys of a chunk at least: a partial result is as long as a key, and should be little beside what it is made of.
 const MIN_CHUNK: i64 = 64;
 
-/// Keys and values.
-type Cache<'a> = (&'a Tensor, &'a Tensor);
-
 /// See [`ops::decode_attention`](crate::torch::ops::decode_attention). Caches have to be contiguous: to copy one would cost
 /// more than the attention.
 pub(in crate::torch) fn decode_attention(
     q: &Tensor,
-    prompt: Cache<'_>,
-    prompt_lens: &Tensor,
+    prompts: Cached<'_>,
     prompt_of: &Tensor,
-    own: Cache<'_>,
-    own_lens: &Tensor,
+    own: Cached<'_>,
 ) -> Result<Tensor> {
     let device = Device::of("q", q)?;
     let (rows, kv_heads, queries, head) = q.size4()?;
-    let ((prompts, _, slots, _), (_, _, capacity, _)) = (prompt.0.size4()?, own.0.size4()?);
     check_head(q, head)?;
     let q = operand("q", q, &[rows, kv_heads, queries, head], q)?;
     aligned("q", &q)?;
-    let prompt_size = [prompts, kv_heads, slots, head];
-    let own_size = [rows, kv_heads, capacity, head];
-    cache(
-        ("prompt keys", prompt.0),
-        ("prompt values", prompt.1),
-        &prompt_size,
-        &q,
-    )?;
-    cache(("own keys", own.0), ("own values", own.1), &own_size, &q)?;
-    let prompt_lens = column("prompt_lens", prompt_lens, prompts, Kind::Int64, &q)?;
+    let prompt_lens = check_cache(PROMPTS, prompts, prompts.keys.size4()?.0, &q)?;
+    let own_lens = check_cache(OWN, own, rows, &q)?;
     let prompt_of = column("prompt_of", prompt_of, rows, Kind::Int64, &q)?;
-    let own_lens = column("own_lens", own_lens, rows, Kind::Int64, &q)?;
+    let plan = Plan::new(&q, &prompts, &own, device.multiprocessors)?;
 
-    let held = (1..=MAX_QUERIES)
-        .rev()
-        .find(|n| queries % n == 0)
-        .unwrap_or(1);
-    let heads = kv_heads * (queries / held);
-    // Four blocks for each multiprocessor, where there is so much to do.
-    let prompt_chunk = chunk(slots, prompts * heads, 4 * device.multiprocessors);
-    let own_chunk = chunk(capacity, rows * heads, 4 * WARPS * device.multiprocessors);
-    let (prompt_parts, own_parts) = (ceil(slots, prompt_chunk), ceil(capacity, own_chunk));
     let results = rows * kv_heads * queries;
     let partial = |width: i64| {
-        let size = [results, prompt_parts + own_parts, width];
+        let size = [results, plan.prompt_parts + plan.own_parts, width];
         Tensor::f_empty(size, (Kind::Float, q.device()))
     };
     let (parts, totals, y) = (partial(head)?, partial(2)?, q.f_empty_like()?);
-
-    let tiles = queries / held;
-    let shape = [
-        rows,
-        kv_heads,
-        tiles,
-        prompts,
-        slots,
-        capacity,
-        prompt_chunk,
-        own_chunk,
-    ];
-    let shape = Argument::Integers(shape);
-    let attend = Launch {
-        build: Build {
-            attention: Some((head, held)),
-            ..build(Source::DecodeAttention, &q)
-        },
-        entry: "attend",
-        grid: (
-            prompts * prompt_parts + rows * ceil(own_parts, WARPS),
-            heads,
-        ),
-        block: (WARPS * 32, 1),
-    };
     let arguments = [
         (&q).into(),
-        prompt.0.into(),
-        prompt.1.into(),
+        prompts.keys.into(),
+        prompts.values.into(),
         (&prompt_lens).into(),
         (&prompt_of).into(),
-        own.0.into(),
-        own.1.into(),
+        own.keys.into(),
+        own.values.into(),
         (&own_lens).into(),
         (&parts).into(),
         (&totals).into(),
-        shape,
+        plan.shape,
     ];
     // SAFETY: sizes and kinds were checked; the partial results have room for every query and chunk. The caller vouches for
     // the lengths and places in the three index tensors.
-    unsafe { device.launch(attend, &arguments)? };
+    unsafe { device.launch(plan.attend, &arguments)? };
     let combine = Launch {
         entry: "combine",
         grid: (ceil(results, WARPS), 1),
-        ..attend
+        ..plan.attend
     };
     let arguments = [
         (&parts).into(),
@@ -118,11 +70,70 @@ pub(in crate::torch) fn decode_attention(
         (&prompt_of).into(),
         (&own_lens).into(),
         (&y).into(),
-        shape,
+        plan.shape,
     ];
     // SAFETY: as above.
     unsafe { device.launch(combine, &arguments)? };
     Ok(y)
+}
+
+/// How the keys are cut into chunks, each of which gives a partial result.
+struct Plan {
+    attend: Launch,
+    /// What the source knows by name.
+    shape: Argument,
+    /// Chunks of a prompt, and of a response.
+    prompt_parts: i64,
+    own_parts: i64,
+}
+
+impl Plan {
+    fn new(
+        q: &Tensor,
+        prompts: &Cached<'_>,
+        own: &Cached<'_>,
+        multiprocessors: i64,
+    ) -> Result<Self> {
+        let (rows, kv_heads, queries, head) = q.size4()?;
+        let (prompts, _, slots, _) = prompts.keys.size4()?;
+        let capacity = own.keys.size4()?.2;
+        let held = (1..=MAX_QUERIES)
+            .rev()
+            .find(|n| queries % n == 0)
+            .unwrap_or(1);
+        let tiles = queries / held;
+        let lists = kv_heads * tiles;
+        // Four blocks for each multiprocessor, where there is so much to do.
+        let prompt_chunk = chunk(slots, prompts * lists, 4 * multiprocessors);
+        let own_chunk = chunk(capacity, rows * lists, 4 * WARPS * multiprocessors);
+        let (prompt_parts, own_parts) = (ceil(slots, prompt_chunk), ceil(capacity, own_chunk));
+        Ok(Self {
+            attend: Launch {
+                build: Build {
+                    attention: Some((head, held)),
+                    ..build(Source::DecodeAttention, q)
+                },
+                entry: "attend",
+                grid: (
+                    prompts * prompt_parts + rows * ceil(own_parts, WARPS),
+                    lists,
+                ),
+                block: (WARPS * 32, 1),
+            },
+            shape: Argument::Integers([
+                rows,
+                kv_heads,
+                tiles,
+                prompts,
+                slots,
+                capacity,
+                prompt_chunk,
+                own_chunk,
+            ]),
+            prompt_parts,
+            own_parts,
+        })
+    }
 }
 
 fn check_head(q: &Tensor, head: i64) -> Result<()> {
@@ -136,18 +147,22 @@ fn check_head(q: &Tensor, head: i64) -> Result<()> {
     })
 }
 
-fn cache(
-    keys: (&'static str, &Tensor),
-    values: (&'static str, &Tensor),
-    size: &[i64],
-    q: &Tensor,
-) -> Result<()> {
-    for (name, tensor) in [keys, values] {
-        expect(name, tensor, size, q.kind(), q.device())?;
+/// Names of a cache's keys, values and lengths.
+type Names = [&'static str; 3];
+
+const PROMPTS: Names = ["keys of prompts", "values of prompts", "lens of prompts"];
+const OWN: Names = ["own keys", "own values", "own lens"];
+
+/// Checks a cache of so many lists. Returns its lengths, contiguous.
+fn check_cache(names: Names, cached: Cached<'_>, lists: i64, q: &Tensor) -> Result<Tensor> {
+    let (_, kv_heads, _, head) = q.size4()?;
+    let size = [lists, kv_heads, cached.keys.size4()?.2, head];
+    for (name, tensor) in [(names[0], cached.keys), (names[1], cached.values)] {
+        expect(name, tensor, &size, q.kind(), q.device())?;
         contiguous(name, tensor)?;
         aligned(name, tensor)?;
     }
-    Ok(())
+    column(names[2], cached.lens, lists, Kind::Int64, q)
 }
 
 fn aligned(name: &'static str, tensor: &Tensor) -> Result<()> {

@@ -5,10 +5,10 @@ use tch::{Kind, Tensor};
 use super::{
     column,
     compiler::Source,
+    contiguous,
     device::{Device, Launch, build, ceil, pack},
-    expect,
 };
-use crate::{Error, Result};
+use crate::Result;
 
 /// Threads of a block; the sources know the number.
 const THREADS: i64 = 512;
@@ -21,7 +21,7 @@ pub(in crate::torch) struct Selected {
     pub(in crate::torch) entropies: Tensor,
 }
 
-/// See [`ops::select`](crate::torch::ops::select) and [`ops::entropy`](crate::torch::ops::entropy). A target outside the
+/// See [`ops::select`](crate::torch::ops::select) and [`ops::score`](crate::torch::ops::score). A target outside the
 /// vocabulary has the log-probability NaN.
 pub(in crate::torch) fn select(
     logits: &Tensor,
@@ -59,30 +59,30 @@ pub(in crate::torch) fn select(
     Ok(selected)
 }
 
-/// See [`ops::logits_gradient`](crate::torch::ops::logits_gradient); in place, so the logits have to be contiguous.
-pub(in crate::torch) fn logits_gradient_(
-    logits: &mut Tensor,
+/// See [`ops::logits_gradient`](crate::torch::ops::logits_gradient).
+pub(in crate::torch) fn logits_gradient(
+    logits: Tensor,
     normalisers: &Tensor,
     targets: &Tensor,
     slopes: &Tensor,
     temperatures: &Tensor,
-) -> Result<()> {
-    let device = Device::of("logits", logits)?;
+) -> Result<Tensor> {
+    let device = Device::of("logits", &logits)?;
     let (rows, vocab) = logits.size2()?;
-    contiguous("logits", logits)?;
-    let targets = column("targets", targets, rows, Kind::Int64, logits)?;
-    let numbers = |name, tensor: &Tensor| column(name, tensor, rows, Kind::Float, logits);
+    contiguous("logits", &logits)?;
+    let targets = column("targets", targets, rows, Kind::Int64, &logits)?;
+    let numbers = |name, tensor: &Tensor| column(name, tensor, rows, Kind::Float, &logits);
     let normalisers = numbers("normalisers", normalisers)?;
     let slopes = numbers("slopes", slopes)?;
     let temperatures = numbers("temperatures", temperatures)?;
     let launch = Launch {
-        build: build(Source::Select, logits),
+        build: build(Source::Select, &logits),
         entry: "logits_gradient",
-        grid: (rows, ceil(vocab, pack(logits) * THREADS)),
+        grid: (rows, ceil(vocab, pack(&logits) * THREADS)),
         block: (THREADS, 1),
     };
     let arguments = [
-        (&*logits).into(),
+        (&logits).into(),
         (&normalisers).into(),
         (&targets).into(),
         (&slopes).into(),
@@ -90,7 +90,8 @@ pub(in crate::torch) fn logits_gradient_(
         vocab.into(),
     ];
     // SAFETY: as in `select`.
-    unsafe { device.launch(launch, &arguments) }
+    unsafe { device.launch(launch, &arguments)? };
+    Ok(logits)
 }
 
 /// See [`ops::draw`](crate::torch::ops::draw).
@@ -122,17 +123,4 @@ pub(in crate::torch) fn draw(
     // SAFETY: as in `select`.
     unsafe { device.launch(launch, &arguments)? };
     Ok((ids, log_probs))
-}
-
-/// Refuses what could only be worked on in a copy.
-pub(super) fn contiguous(name: &'static str, tensor: &Tensor) -> Result<()> {
-    expect(name, tensor, &tensor.size(), tensor.kind(), tensor.device())?;
-    if tensor.is_contiguous() {
-        return Ok(());
-    }
-    Err(Error::InvalidTensorArgument {
-        name,
-        got: format!("of strides {:?}", tensor.stride()),
-        expected: "a contiguous tensor".to_owned(),
-    })
 }

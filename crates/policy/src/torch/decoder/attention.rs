@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     ModelConfig, Result,
-    torch::{batch::Layout, ops},
+    torch::{
+        batch::Layout,
+        ops::{self, Cached},
+    },
 };
 
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Attention {
             false => None,
         };
         Ok(Self {
-            qkv: source.linear(&format!("{module}.qkv_proj"), config.attention_bias())?,
+            qkv: source.linear(&format!("{module}.qkv_proj"), config.has_qkv_bias())?,
             o: source.linear(&format!("{module}.o_proj"), false)?,
             norms,
             heads: config.num_attention_heads as i64,
@@ -148,11 +151,17 @@ impl Attention {
 
 /// Attention of `q` `[rows, kv heads, queries, head]` over each row's prompt and its response, in one softmax.
 fn attend_past(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
+    // Here it is memory that takes the time, and a prompt is read once for all of its rows.
     if q.device() == Device::Cpu {
         return attend_past_on_cpu(q, past, step);
     }
-    let (lens, prompt_of) = (past.prompt_lens, &past.sharing.prompt_of);
-    ops::decode_attention(q, past.prompts, lens, prompt_of, past.own, &step.lens)
+    let cached = |(keys, values), lens| Cached { keys, values, lens };
+    ops::decode_attention(
+        q,
+        cached(past.prompts, &past.sharing.lens),
+        &past.sharing.prompt_of,
+        cached(past.own, &step.lens),
+    )
 }
 
 /// Attention over the prompts, each read once for all of its rows, and over the responses, put together by their shares of the
@@ -160,7 +169,7 @@ fn attend_past(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
 fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
     let queries = q.size4()?.2;
     let grouped = by_prompt(q, past.sharing)?;
-    let (over_prompt, prompt_norm) = attend_all(&grouped, past.prompts, past.prompt_mask)?;
+    let (over_prompt, prompt_norm) = attend_all(&grouped, past.prompts, &past.sharing.mask)?;
     let over_prompt = by_row(&over_prompt, past.sharing, queries)?;
     let prompt_norm = by_row(&prompt_norm.f_unsqueeze(3)?, past.sharing, queries)?;
     let used = |t: &Tensor| t.f_narrow(2, 0, step.used);

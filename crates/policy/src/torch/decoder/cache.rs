@@ -14,10 +14,11 @@ const GROWTH: i64 = 64;
 #[derive(Debug)]
 pub(crate) struct PromptCache {
     layers: Vec<(Tensor, Tensor)>,
-    /// Additive attention mask `[prompts, 1, 1, slots]`: minus infinity behind the end of a prompt.
-    mask: Tensor,
-    /// Tokens of each prompt, `[prompts]`.
-    lens: Tensor,
+    place: Place,
+    /// Tokens of each prompt.
+    lens: Vec<i64>,
+    /// The prompts whose keys are there: the first so many.
+    filled: usize,
 }
 
 impl PromptCache {
@@ -33,15 +34,15 @@ impl PromptCache {
         let layers = (0..config.num_hidden_layers)
             .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
             .collect::<Result<_>>()?;
-        let lens: Vec<i64> = lens.iter().map(|&len| len as i64).collect();
         Ok(Self {
             layers,
-            mask: mask_behind(&lens, slots as i64, place)?,
-            lens: index(&lens, place.1)?,
+            place,
+            lens: lens.iter().map(|&len| len as i64).collect(),
+            filled: 0,
         })
     }
 
-    /// Stores keys and values `[tokens, kv heads, head]` of the layout's sequences, one prompt each.
+    /// Stores keys and values `[tokens, kv heads, head]` of the layout's sequences, the next prompts.
     pub(crate) fn fill(
         &mut self,
         layer: usize,
@@ -51,7 +52,7 @@ impl PromptCache {
     ) -> Result<()> {
         let (keys, values) = &self.layers[layer];
         let mut start = 0;
-        for (prompt, block) in layout.blocks.iter().enumerate() {
+        for (prompt, block) in (self.filled..).zip(&layout.blocks) {
             for (cached, new) in [(keys, k), (values, v)] {
                 let new = new.f_narrow(0, start, block.trunk)?.f_transpose(0, 1)?;
                 cached
@@ -64,52 +65,58 @@ impl PromptCache {
         Ok(())
     }
 
+    /// Counts the layout's sequences as filled, in every layer.
+    pub(crate) fn advance(&mut self, layout: &Layout) {
+        self.filled += layout.blocks.len();
+    }
+
     fn slots(&self) -> i64 {
-        self.mask.size().last().copied().unwrap_or(0)
+        self.layers.first().map_or(0, |(k, _)| k.size()[2])
     }
 
-    /// The prompts at `kept`, and all of `more` behind them.
-    fn rearranged(&self, kept: &[i64], more: Option<Self>) -> Result<Self> {
-        let kept = index(kept, self.mask.device())?;
-        let pick = |t: &Tensor| t.f_index_select(0, &kept);
-        let layers = self.layers.iter().map(|(k, v)| Ok((pick(k)?, pick(v)?)));
-        let picked = Self {
-            layers: layers.collect::<Result<_>>()?,
-            mask: pick(&self.mask)?,
-            lens: pick(&self.lens)?,
-        };
-        let Some(more) = more else { return Ok(picked) };
-        let slots = picked.slots().max(more.slots());
-        let (a, b) = (picked.widened(slots)?, more.widened(slots)?);
-        let join = |a: &Tensor, b: &Tensor| Tensor::f_cat(&[a, b], 0);
-        let layers = a.layers.iter().zip(&b.layers);
-        Ok(Self {
-            layers: layers
-                .map(|((k, v), (k2, v2))| Ok((join(k, k2)?, join(v, v2)?)))
-                .collect::<Result<_>>()?,
-            mask: join(&a.mask, &b.mask)?,
-            lens: join(&a.lens, &b.lens)?,
-        })
-    }
-
-    fn widened(self, slots: i64) -> Result<Self> {
-        let more = slots - self.slots();
-        if more == 0 {
-            return Ok(self);
+    /// Keeps the prompts at `kept`.
+    fn keep(&mut self, kept: &[usize]) -> Result<()> {
+        let places = positions(kept, self.place.1)?;
+        for (k, v) in &mut self.layers {
+            *k = k.f_index_select(0, &places)?;
+            *v = v.f_index_select(0, &places)?;
         }
-        let wide = |t: &Tensor| t.f_constant_pad_nd([0, 0, 0, more]);
-        let layers = self.layers.iter().map(|(k, v)| Ok((wide(k)?, wide(v)?)));
-        let layers = layers.collect::<Result<_>>()?;
-        // Minus infinity is no constant that padding takes.
-        let rows = self.mask.size4()?.0;
-        let place = (self.mask.kind(), self.mask.device());
-        let hidden = Tensor::f_full([rows, 1, 1, more], f64::NEG_INFINITY, place)?;
-        let mask = Tensor::f_cat(&[&self.mask, &hidden], 3)?;
-        Ok(Self {
-            layers,
-            mask,
-            lens: self.lens,
-        })
+        self.lens = kept.iter().map(|&place| self.lens[place]).collect();
+        self.filled = kept.len();
+        Ok(())
+    }
+
+    /// Puts other prompts at `places`, over what is there or next to the last one.
+    fn put(&mut self, new: &Self, places: &[usize]) -> Result<()> {
+        let count = places.iter().map(|place| place + 1).max().unwrap_or(0);
+        self.make_room(count.max(self.lens.len()), new.slots())?;
+        let at = positions(places, self.place.1)?;
+        for ((k, v), (new_k, new_v)) in self.layers.iter().zip(&new.layers) {
+            for (cached, new_one) in [(k, new_k), (v, new_v)] {
+                let mut first = cached.f_narrow(2, 0, new.slots())?;
+                let _ = first.f_index_copy_(0, &at, new_one)?;
+            }
+        }
+        for (&place, &len) in places.iter().zip(&new.lens) {
+            self.lens[place] = len;
+        }
+        Ok(())
+    }
+
+    fn make_room(&mut self, prompts: usize, slots: i64) -> Result<()> {
+        let more_prompts = (prompts - self.lens.len()) as i64;
+        let more_slots = (slots - self.slots()).max(0);
+        if more_prompts > 0 || more_slots > 0 {
+            let wide =
+                |t: &Tensor| t.f_constant_pad_nd([0, 0, 0, more_slots, 0, 0, 0, more_prompts]);
+            for (k, v) in &mut self.layers {
+                *k = wide(k)?;
+                *v = wide(v)?;
+            }
+        }
+        self.lens.resize(prompts, 0);
+        self.filled = prompts;
+        Ok(())
     }
 }
 
@@ -124,7 +131,7 @@ pub(crate) struct KvCache {
     sharing: Sharing,
 }
 
-/// How rows stand together by prompt, so that a prompt's keys are read once for all of its rows.
+/// How rows stand together by prompt, so that a prompt's keys are read once for all of its rows, and what there is of each prompt.
 #[derive(Debug)]
 pub(crate) struct Sharing {
     /// Row at each place of `[prompts, width]`, with row 0 where a prompt has fewer rows than others.
@@ -135,10 +142,15 @@ pub(crate) struct Sharing {
     pub(crate) prompt_of: Tensor,
     pub(crate) prompts: i64,
     pub(crate) width: i64,
+    /// Tokens of each prompt, `[prompts]`.
+    pub(crate) lens: Tensor,
+    /// Additive attention mask `[prompts, 1, 1, slots]`: minus infinity behind the end of a prompt.
+    pub(crate) mask: Tensor,
 }
 
 impl Sharing {
-    fn new(prompt_of: &[usize], prompts: usize, device: Device) -> Result<Self> {
+    fn new(prompt_of: &[usize], cache: &PromptCache) -> Result<Self> {
+        let (prompts, device) = (cache.lens.len(), cache.place.1);
         let mut counts = vec![0; prompts];
         let slots: Vec<(usize, usize)> = prompt_of
             .iter()
@@ -158,12 +170,11 @@ impl Sharing {
         Ok(Self {
             members: index(&members, device)?,
             places: index(&places, device)?,
-            prompt_of: index(
-                &prompt_of.iter().map(|&p| p as i64).collect::<Vec<_>>(),
-                device,
-            )?,
+            prompt_of: positions(prompt_of, device)?,
             prompts: prompts as i64,
             width: width as i64,
+            lens: index(&cache.lens, device)?,
+            mask: mask_behind(&cache.lens, cache.slots(), cache.place)?,
         })
     }
 }
@@ -188,10 +199,6 @@ pub(crate) struct Step {
 pub(crate) struct Past<'c> {
     /// Keys and values, `[prompts, kv heads, slots, head]`.
     pub(crate) prompts: (&'c Tensor, &'c Tensor),
-    /// Additive attention mask `[prompts, 1, 1, slots]`.
-    pub(crate) prompt_mask: &'c Tensor,
-    /// Tokens of each prompt, `[prompts]`.
-    pub(crate) prompt_lens: &'c Tensor,
     /// Keys and values, `[rows, kv heads, capacity, head]`, of which the step uses some.
     pub(crate) own: (&'c Tensor, &'c Tensor),
     pub(crate) sharing: &'c Sharing,
@@ -204,7 +211,7 @@ impl KvCache {
         prompts: PromptCache,
         prompt_of: &[usize],
     ) -> Result<Self> {
-        let place = (prompts.mask.kind(), prompts.mask.device());
+        let place = prompts.place;
         let size = [
             prompt_of.len() as i64,
             config.num_key_value_heads as i64,
@@ -214,12 +221,11 @@ impl KvCache {
         let layers = (0..config.num_hidden_layers)
             .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
             .collect::<Result<_>>()?;
-        let count = prompts.mask.size4()?.0 as usize;
         Ok(Self {
+            sharing: Sharing::new(prompt_of, &prompts)?,
             prompts,
             layers,
             lens: vec![0; prompt_of.len()],
-            sharing: Sharing::new(prompt_of, count, place.1)?,
         })
     }
 
@@ -234,7 +240,7 @@ impl KvCache {
                 *v = v.f_constant_pad_nd([0, 0, 0, more])?;
             }
         }
-        let place = (self.prompts.mask.kind(), self.prompts.mask.device());
+        let place = self.prompts.place;
         let lens: Vec<i64> = self.lens.iter().map(|len| len + 1).collect();
         Ok(Step {
             rows: Tensor::f_arange(self.lens.len() as i64, (Kind::Int64, place.1))?,
@@ -262,8 +268,6 @@ impl KvCache {
         let (prompt_keys, prompt_values) = &self.prompts.layers[layer];
         Ok(Past {
             prompts: (prompt_keys, prompt_values),
-            prompt_mask: &self.prompts.mask,
-            prompt_lens: &self.prompts.lens,
             own: (keys, values),
             sharing: &self.sharing,
         })
@@ -281,41 +285,28 @@ impl KvCache {
         prompts: &[usize],
         prompt_of: &[usize],
     ) -> Result<()> {
-        let kept: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-        let kept = index(&kept, self.prompts.mask.device())?;
+        let kept = positions(rows, self.prompts.place.1)?;
         for (k, v) in &mut self.layers {
             *k = k.f_index_select(0, &kept)?;
             *v = v.f_index_select(0, &kept)?;
         }
         self.lens = rows.iter().map(|&row| self.lens[row]).collect();
-        self.share(prompts, None, prompt_of)
-    }
-
-    /// Empties the given rows for other responses. Of the prompts, those at `kept` stay, and `more` come behind them;
-    /// `prompt_of` is the place of every row's prompt then.
-    pub(crate) fn restart(
-        &mut self,
-        rows: &[usize],
-        kept: &[usize],
-        more: Option<PromptCache>,
-        prompt_of: &[usize],
-    ) -> Result<()> {
-        rows.iter().for_each(|&row| self.lens[row] = 0);
-        self.share(kept, more, prompt_of)
-    }
-
-    fn share(
-        &mut self,
-        kept: &[usize],
-        more: Option<PromptCache>,
-        prompt_of: &[usize],
-    ) -> Result<()> {
-        if more.is_some() || kept.len() < self.sharing.prompts as usize {
-            let kept: Vec<i64> = kept.iter().map(|&p| p as i64).collect();
-            self.prompts = self.prompts.rearranged(&kept, more)?;
+        if prompts.len() < self.prompts.lens.len() {
+            self.prompts.keep(prompts)?;
         }
-        let prompts = self.prompts.mask.size4()?.0 as usize;
-        self.sharing = Sharing::new(prompt_of, prompts, self.prompts.mask.device())?;
+        self.sharing = Sharing::new(prompt_of, &self.prompts)?;
+        Ok(())
+    }
+
+    /// Puts other prompts at `places`, over those that no row needs or next to the last one.
+    pub(crate) fn put_prompts(&mut self, new: &PromptCache, places: &[usize]) -> Result<()> {
+        self.prompts.put(new, places)
+    }
+
+    /// Empties the given rows for other responses; `prompt_of` is the place of every row's prompt then.
+    pub(crate) fn restart(&mut self, rows: &[usize], prompt_of: &[usize]) -> Result<()> {
+        rows.iter().for_each(|&row| self.lens[row] = 0);
+        self.sharing = Sharing::new(prompt_of, &self.prompts)?;
         Ok(())
     }
 }
@@ -327,6 +318,13 @@ fn mask_behind(lens: &[i64], slots: i64, place: Place) -> Result<Tensor> {
     let hidden = at.f_ge_tensor(&lens)?;
     let size = hidden.size();
     Ok(Tensor::f_zeros(size.as_slice(), place)?.f_masked_fill(&hidden, f64::NEG_INFINITY)?)
+}
+
+fn positions(places: &[usize], device: Device) -> Result<Tensor> {
+    index(
+        &places.iter().map(|&p| p as i64).collect::<Vec<_>>(),
+        device,
+    )
 }
 
 fn index(numbers: &[i64], device: Device) -> Result<Tensor> {

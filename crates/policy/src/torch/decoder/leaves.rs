@@ -106,7 +106,7 @@ impl Gradients {
     }
 
     #[cfg(test)]
-    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, sum)| (name.as_str(), sum))
     }
 }

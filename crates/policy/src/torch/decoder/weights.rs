@@ -71,7 +71,7 @@ impl Plan {
             }
             let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
             plan.add(&attention, "qkv_proj.weight", &qkv, Some(hidden));
-            if config.attention_bias() {
+            if config.has_qkv_bias() {
                 plan.add(&attention, "qkv_proj.bias", &qkv, None);
             }
             plan.add(&attention, "o_proj.weight", &[("o_proj", hidden)], Some(q));
@@ -115,17 +115,6 @@ impl Weights {
         .collect()
     }
 
-    /// Takes the model's tensors, whose names and shapes were checked, out of `tensors`.
-    pub(crate) fn from_map(
-        config: &ModelConfig,
-        mut tensors: BTreeMap<String, Tensor>,
-        place: (Kind, Device),
-    ) -> Result<Self> {
-        Self::fill(config, place, |name, _| {
-            tensors.remove(name).ok_or_else(|| missing(name))
-        })
-    }
-
     /// Freshly drawn weights: norms 1, biases 0, the rest normal with the config's deviation. Each tensor
     /// has its own random stream, so that its values depend on nothing but seed and name.
     pub(crate) fn draw(config: &ModelConfig, seed: u64, place: (Kind, Device)) -> Result<Self> {
@@ -147,8 +136,9 @@ impl Weights {
         })
     }
 
-    /// Weights of which `find` gives each tensor by its Hugging Face name and shape.
-    fn fill(
+    /// Weights of which `find` gives each tensor by its Hugging Face name and shape, one at a time: beside the weights, only
+    /// one is held.
+    pub(crate) fn fill(
         config: &ModelConfig,
         place: (Kind, Device),
         mut find: impl FnMut(&str, &[i64]) -> Result<Tensor>,

@@ -1,17 +1,21 @@
 //! Checkpoints and adapter files.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::{DecoderPolicy, kind, trained_tensors};
+use super::{DecoderPolicy, Own, kind, trained_tensors};
 use crate::{
     Precision,
-    error::{Error, Result},
+    error::{Error, Result, io_fault},
     torch::{
         adapters::Adapters,
-        checkpoint,
+        checkpoint::{self, StoredTensors},
         decoder::Weights,
         files::{FolderWriter, read_json, verify},
         peft,
@@ -23,7 +27,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TrainingState {
-    optimizer_steps: i32,
+    optimizer_steps: u32,
     has_reference: bool,
 }
 
@@ -34,8 +38,9 @@ const TRAINING_FILES: [&str; 3] = [
     "training.json",
 ];
 
-/// Folder of a checkpoint that holds its adapters.
+/// Folders of a checkpoint that hold adapters: the policy's, and the reference's.
 const ADAPTER: &str = "adapter";
+const REFERENCE_ADAPTER: &str = "reference_adapter";
 
 impl DecoderPolicy {
     /// Writes the adapters as PEFT has them: `adapter_config.json` and `adapter_model.safetensors`, into an existing folder.
@@ -44,7 +49,9 @@ impl DecoderPolicy {
     /// [`Error::NoAdapter`] without adapters; [`Error::Io`].
     pub fn save_adapter(&self, folder: &Path) -> Result<()> {
         let adapters = self.adapters.as_ref().ok_or(Error::NoAdapter)?;
-        peft::write(folder, adapters)
+        let mut files = FolderWriter::new(folder);
+        peft::put(&mut files, "", adapters)?;
+        files.finish()
     }
 
     /// Takes the values of adapters that PEFT or [`DecoderPolicy::save_adapter`] wrote. Rank, alpha and targets must be those of
@@ -54,9 +61,22 @@ impl DecoderPolicy {
     /// [`Error::NoAdapter`] for a policy without adapters; names the file and what is wrong with it.
     pub fn load_adapter(&mut self, folder: &Path) -> Result<()> {
         let adapters = self.adapters.as_ref().ok_or(Error::NoAdapter)?;
-        let shapes = Adapters::shapes(adapters.config(), self.model());
-        let tensors = peft::read(folder, adapters.config(), &shapes)?;
-        self.restore_adapters(&tensors)
+        let tensors = self.read_adapters(folder, adapters)?;
+        adapters.copy_from(&tensors)?;
+        self.refresh()
+    }
+
+    /// Takes the adapters of a checkpoint, of which a model alone would be without what was trained.
+    ///
+    /// # Errors
+    /// [`Error::InvalidFile`] for a checkpoint with adapters and a policy without.
+    pub(super) fn take_adapter_of(&mut self, checkpoint: &Path) -> Result<()> {
+        let folder = checkpoint.join(ADAPTER);
+        match (&self.adapters, folder.exists()) {
+            (_, false) => Ok(()),
+            (Some(_), true) => self.load_adapter(&folder),
+            (None, true) => Err(adapter_without_lora(folder)),
+        }
     }
 
     /// Writes a Hugging Face folder in which the adapters have become part of the weights, into an existing folder.
@@ -73,10 +93,8 @@ impl DecoderPolicy {
         files.finish()
     }
 
-    pub(super) fn restore_adapters(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-        if let Some(adapters) = &self.adapters {
-            adapters.copy_from(tensors)?;
-        }
+    /// Lets the decoder compute with the present values of what is trained.
+    fn refresh(&self) -> Result<()> {
         self.decoder
             .refresh(&trained_tensors(&self.weights, &self.adapters))
     }
@@ -94,24 +112,25 @@ impl DecoderPolicy {
     pub(super) fn write_folder(&self, folder: &Path) -> Result<()> {
         let mut files = FolderWriter::new(folder);
         self.put_model(&mut files, &self.weights)?;
-        let reference = self.reference.as_ref().and_then(|r| r.weights.as_ref());
-        if let Some(weights) = reference {
-            put_tensors(&mut files, "reference.safetensors", &weights.named()?)?;
-        }
         if let Some(adapters) = &self.adapters {
-            let folder = folder.join(ADAPTER);
-            fs::create_dir_all(&folder).map_err(|source| Error::Io {
-                path: folder.clone(),
-                source,
-            })?;
-            peft::write(&folder, adapters)?;
+            put_adapters(&mut files, folder, ADAPTER, adapters)?;
+        }
+        let reference = self.reference.as_ref().map(|r| &r.own);
+        match reference {
+            Some(Own::Weights(weights)) => {
+                put_tensors(&mut files, "reference.safetensors", &weights.named()?)?;
+            }
+            Some(Own::Adapters(adapters)) => {
+                put_adapters(&mut files, folder, REFERENCE_ADAPTER, adapters)?;
+            }
+            Some(Own::Nothing) | None => {}
         }
         let moments: Vec<(String, &Tensor)> = self.optimizer.moments().collect();
         let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
         files.tensors("optimizer.safetensors", moments)?;
         let state = TrainingState {
             optimizer_steps: self.optimizer.steps(),
-            has_reference: reference.is_some(),
+            has_reference: !matches!(reference, Some(Own::Nothing) | None),
         };
         files.json("training.json", &state)?;
         files.finish()
@@ -119,23 +138,14 @@ impl DecoderPolicy {
 
     pub(super) fn read_folder(&mut self, folder: &Path) -> Result<()> {
         verify(folder, |_| true)?;
-        let shapes = Weights::shapes(self.model());
-        let place = (self.weights.kind(), self.decoder.place().1);
-        let read = |name: &str, place| {
-            let tensors = checkpoint::read(&folder.join(name), &shapes)?;
-            Weights::from_map(self.model(), tensors, place)
-        };
         let state: TrainingState = read_json(&folder.join("training.json"))?;
         let tokenizer = Tokenizer::from_folder(folder)?;
-        let weights = read("model.safetensors", place)?;
-        let reference = state
-            .has_reference
-            .then(|| read("reference.safetensors", self.decoder.place()))
-            .transpose()?;
+        let place = (self.weights.kind(), self.decoder.place().1);
+        let weights = self.read_weights(&folder.join("model.safetensors"), place)?;
         let adapters = match &self.adapters {
-            Some(own) => {
-                let shapes = Adapters::shapes(own.config(), self.model());
-                Some(peft::read(&folder.join(ADAPTER), own.config(), &shapes)?)
+            Some(own) => Some(self.read_adapters(&folder.join(ADAPTER), own)?),
+            None if folder.join(ADAPTER).exists() => {
+                return Err(adapter_without_lora(folder.join(ADAPTER)));
             }
             None => None,
         };
@@ -143,16 +153,42 @@ impl DecoderPolicy {
             0 => BTreeMap::new(),
             _ => self.read_moments(folder)?,
         };
-        let reference = reference.map(|w| self.reference_of(w)).transpose()?;
+        let own = match &self.adapters {
+            _ if !state.has_reference => Own::Nothing,
+            Some(adapters) => {
+                let tensors = self.read_adapters(&folder.join(REFERENCE_ADAPTER), adapters)?;
+                let frozen = adapters.frozen_copy()?;
+                frozen.copy_from(&tensors)?;
+                Own::Adapters(frozen)
+            }
+            None => {
+                let path = folder.join("reference.safetensors");
+                Own::Weights(self.read_weights(&path, self.decoder.place())?)
+            }
+        };
         // Everything was read and checked: only now does anything change.
         self.tokenizer = tokenizer;
         self.weights.copy_from(&weights)?;
-        if self.adapters.is_none() {
-            self.reference = reference;
+        if let (Some(own), Some(read)) = (&self.adapters, &adapters) {
+            own.copy_from(read)?;
         }
-        self.restore_adapters(&adapters.unwrap_or_default())?;
+        self.refresh()?;
+        self.reference = match own {
+            Own::Nothing if self.adapters.is_none() => None,
+            own => Some(self.reference_of(own)?),
+        };
         self.optimizer.restore(state.optimizer_steps, moments);
         Ok(())
+    }
+
+    fn read_weights(&self, path: &Path, place: (Kind, Device)) -> Result<Weights> {
+        let stored = StoredTensors::open(path, &Weights::shapes(self.model()))?;
+        Weights::fill(self.model(), place, |name, shape| stored.read(name, shape))
+    }
+
+    fn read_adapters(&self, folder: &Path, like: &Adapters) -> Result<BTreeMap<String, Tensor>> {
+        let shapes = Adapters::shapes(like.config(), self.model());
+        peft::read(folder, like.config(), &shapes)
     }
 
     fn read_moments(&self, folder: &Path) -> Result<BTreeMap<String, Tensor>> {
@@ -166,6 +202,26 @@ impl DecoderPolicy {
             .into_iter()
             .map(|(name, t)| Ok((name, t.f_to_device(device)?)))
             .collect()
+    }
+}
+
+fn put_adapters(
+    files: &mut FolderWriter<'_>,
+    folder: &Path,
+    name: &str,
+    adapters: &Adapters,
+) -> Result<()> {
+    let path = folder.join(name);
+    fs::create_dir_all(&path).map_err(io_fault(&path))?;
+    peft::put(files, &format!("{name}/"), adapters)
+}
+
+fn adapter_without_lora(path: PathBuf) -> Error {
+    let what = "holds adapters, but the policy has none: its configuration needs lora as it was in training, or \
+                save_merged writes a model that needs none";
+    Error::InvalidFile {
+        path,
+        what: what.to_owned(),
     }
 }
 
