@@ -319,7 +319,8 @@ pub trait Policy {
         learning_rate: f64,
     ) -> Result<SupervisedStats>;
 
-    /// One optimiser step on the objective; none where every advantage is zero. `learning_rate` is in `[0, inf)`.
+    /// One optimiser step on the objective; none where every advantage is zero. `learning_rate` is in `[0, inf)`. A sequence whose
+    /// advantages are all zero is skipped, and with it what a KL term would do to it.
     fn update(
         &mut self,
         batch: &[TrainingSequence<'_>],
@@ -330,7 +331,8 @@ pub trait Policy {
     /// Makes the present weights the reference of the KL term and forgets the optimiser's state.
     fn anchor(&mut self) -> Result<()>;
 
-    /// Writes model, adapters, reference, optimiser and tokenizer into an existing folder.
+    /// Writes model, adapters, reference, optimiser and tokenizer into an existing folder. What is there stays until all is
+    /// written; should the process die while the files get their names, the folder is refused.
     fn save(&self, folder: &Path) -> Result<()>;
 
     /// Takes back what [`Policy::save`] wrote.

@@ -260,10 +260,7 @@ fn the_kl_term_needs_an_anchor() {
     let objective = Objective::new(ObjectiveConfig::default()).unwrap();
     let batch = sequences(&rollouts, &advantages);
     let refused = policy.update(&batch, &objective, 1e-3);
-    assert!(
-        matches!(refused, Err(Error::NoReference { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::NoReference)), "{refused:?}");
     policy.anchor().unwrap();
     // The policy is its own reference until the first step.
     assert!(policy.update(&batch, &objective, 1e-2).unwrap().kl.abs() < 1e-9);
@@ -484,6 +481,29 @@ fn a_damaged_checkpoint_is_named_and_changes_nothing() {
         before,
         "a failed restore changes nothing"
     );
+}
+
+#[test]
+fn a_model_that_has_come_apart_gives_no_responses() {
+    let mut policy = policy();
+    let lesson = [SupervisedExample {
+        prompt: TEXTS[0].into(),
+        response: TEXTS[1],
+    }];
+    policy.supervise(&lesson, 1e38).unwrap();
+    let group = PromptGroup {
+        query: "q",
+        prompt: TEXTS[0].into(),
+        samples: 2,
+    };
+    for temperature in [0.0, 1.0] {
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let refused = policy.generate(&[group], &sampling(temperature), go_on);
+        assert!(
+            matches!(refused, Err(Error::NotFinite { .. })),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) struct PromptCache {
     place: Place,
     /// Tokens of each prompt.
     lens: Vec<i64>,
-    /// The prompts whose keys are there: the first so many.
+    /// How many prompts [`PromptCache::fill`] is through with.
     filled: usize,
 }
 
@@ -82,7 +82,6 @@ impl PromptCache {
             *v = v.f_index_select(0, &places)?;
         }
         self.lens = kept.iter().map(|&place| self.lens[place]).collect();
-        self.filled = kept.len();
         Ok(())
     }
 
@@ -115,7 +114,6 @@ impl PromptCache {
             }
         }
         self.lens.resize(prompts, 0);
-        self.filled = prompts;
         Ok(())
     }
 }

@@ -39,10 +39,7 @@ struct Plan(BTreeMap<String, (Vec<Part>, Option<i64>)>);
 
 impl Plan {
     fn of(config: &ModelConfig) -> Self {
-        let (hidden, wide) = (config.hidden_size as i64, config.intermediate_size as i64);
-        let (vocab, head) = (config.vocab_size as i64, config.head_width() as i64);
-        let q = config.num_attention_heads as i64 * head;
-        let kv = config.num_key_value_heads as i64 * head;
+        let (vocab, hidden) = (config.vocab_size as i64, config.hidden_size as i64);
         let mut plan = Self::default();
         plan.add(
             "model",
@@ -59,33 +56,36 @@ impl Plan {
             plan.0.insert(part.name.clone(), (vec![part], Some(hidden)));
         }
         for layer in 0..config.num_hidden_layers {
-            let layer = format!("model.layers.{layer}");
-            let attention = format!("{layer}.self_attn");
-            for norm in ["input_layernorm", "post_attention_layernorm"] {
-                plan.add(&layer, &format!("{norm}.weight"), &[(norm, hidden)], None);
-            }
-            if config.has_query_key_norm() {
-                for norm in ["q_norm", "k_norm"] {
-                    plan.add(&attention, &format!("{norm}.weight"), &[(norm, head)], None);
-                }
-            }
-            let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
-            plan.add(&attention, "qkv_proj.weight", &qkv, Some(hidden));
-            if config.has_qkv_bias() {
-                plan.add(&attention, "qkv_proj.bias", &qkv, None);
-            }
-            plan.add(&attention, "o_proj.weight", &[("o_proj", hidden)], Some(q));
-            let mlp = format!("{layer}.mlp");
-            let gate_up = [("gate_proj", wide), ("up_proj", wide)];
-            plan.add(&mlp, "gate_up_proj.weight", &gate_up, Some(hidden));
-            plan.add(
-                &mlp,
-                "down_proj.weight",
-                &[("down_proj", hidden)],
-                Some(wide),
-            );
+            plan.add_layer(config, &format!("model.layers.{layer}"));
         }
         plan
+    }
+
+    fn add_layer(&mut self, config: &ModelConfig, layer: &str) {
+        let (hidden, wide) = (config.hidden_size as i64, config.intermediate_size as i64);
+        let head = config.head_width() as i64;
+        let q = config.num_attention_heads as i64 * head;
+        let kv = config.num_key_value_heads as i64 * head;
+        for norm in ["input_layernorm", "post_attention_layernorm"] {
+            self.add(layer, &format!("{norm}.weight"), &[(norm, hidden)], None);
+        }
+        let attention = format!("{layer}.self_attn");
+        if config.has_query_key_norm() {
+            for norm in ["q_norm", "k_norm"] {
+                self.add(&attention, &format!("{norm}.weight"), &[(norm, head)], None);
+            }
+        }
+        let qkv = [("q_proj", q), ("k_proj", kv), ("v_proj", kv)];
+        self.add(&attention, "qkv_proj.weight", &qkv, Some(hidden));
+        if config.has_qkv_bias() {
+            self.add(&attention, "qkv_proj.bias", &qkv, None);
+        }
+        self.add(&attention, "o_proj.weight", &[("o_proj", hidden)], Some(q));
+        let mlp = format!("{layer}.mlp");
+        let gate_up = [("gate_proj", wide), ("up_proj", wide)];
+        self.add(&mlp, "gate_up_proj.weight", &gate_up, Some(hidden));
+        let down = [("down_proj", hidden)];
+        self.add(&mlp, "down_proj.weight", &down, Some(wide));
     }
 
     /// A stack `module.name` of parts `module.part.<weight or bias>`.

@@ -153,18 +153,9 @@ impl DecoderPolicy {
             0 => BTreeMap::new(),
             _ => self.read_moments(folder)?,
         };
-        let own = match &self.adapters {
-            _ if !state.has_reference => Own::Nothing,
-            Some(adapters) => {
-                let tensors = self.read_adapters(&folder.join(REFERENCE_ADAPTER), adapters)?;
-                let frozen = adapters.frozen_copy()?;
-                frozen.copy_from(&tensors)?;
-                Own::Adapters(frozen)
-            }
-            None => {
-                let path = folder.join("reference.safetensors");
-                Own::Weights(self.read_weights(&path, self.decoder.place())?)
-            }
+        let own = match state.has_reference {
+            true => self.read_reference(folder)?,
+            false => Own::Nothing,
         };
         // Everything was read and checked: only now does anything change.
         self.tokenizer = tokenizer;
@@ -179,6 +170,19 @@ impl DecoderPolicy {
         };
         self.optimizer.restore(state.optimizer_steps, moments);
         Ok(())
+    }
+
+    fn read_reference(&self, folder: &Path) -> Result<Own> {
+        let Some(adapters) = &self.adapters else {
+            let path = folder.join("reference.safetensors");
+            return Ok(Own::Weights(
+                self.read_weights(&path, self.decoder.place())?,
+            ));
+        };
+        let tensors = self.read_adapters(&folder.join(REFERENCE_ADAPTER), adapters)?;
+        let frozen = adapters.frozen_copy()?;
+        frozen.copy_from(&tensors)?;
+        Ok(Own::Adapters(frozen))
     }
 
     fn read_weights(&self, path: &Path, place: (Kind, Device)) -> Result<Weights> {
