@@ -15,6 +15,11 @@ use rerec_policy::{
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
 
+const LESSON: [SupervisedExample<'static>; 1] = [SupervisedExample {
+    prompt: Prompt::User(TEXTS[0]),
+    response: TEXTS[1],
+}];
+
 fn model(model_type: &str, tied: bool) -> ModelConfig {
     ModelConfig {
         model_type: model_type.to_owned(),
@@ -192,11 +197,7 @@ fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
         let advantages = some_advantages(&rollouts);
         policy.anchor().unwrap();
         // Away from the policy that sampled, so that ratios and KL count.
-        let lesson = [SupervisedExample {
-            prompt: TEXTS[0].into(),
-            response: TEXTS[1],
-        }];
-        policy.supervise(&lesson, 1e-2).unwrap();
+        policy.supervise(&LESSON, 1e-2).unwrap();
         let objective = Objective::new(config.clone()).unwrap();
         policy
             .update(&sequences(&rollouts, &advantages), &objective, 1e-3)
@@ -270,13 +271,9 @@ fn the_kl_term_needs_an_anchor() {
 #[test]
 fn a_demonstration_is_learned_by_heart() {
     let mut policy = policy();
-    let lesson = [SupervisedExample {
-        prompt: TEXTS[0].into(),
-        response: TEXTS[1],
-    }];
     let mut loss = f64::INFINITY;
     for _ in 0..60 {
-        loss = policy.supervise(&lesson, 1e-2).unwrap().loss;
+        loss = policy.supervise(&LESSON, 1e-2).unwrap().loss;
     }
     assert!(loss < 0.05, "{loss}");
     let group = PromptGroup {
@@ -296,10 +293,6 @@ fn a_demonstration_is_learned_by_heart() {
 #[test]
 fn a_restored_policy_goes_on_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
-    let lesson = [SupervisedExample {
-        prompt: TEXTS[0].into(),
-        response: TEXTS[1],
-    }];
     let objective = Objective::new(ObjectiveConfig::default()).unwrap();
     let go_on = |policy: &mut DecoderPolicy| {
         let rollouts = sample(policy, 1.0);
@@ -310,7 +303,7 @@ fn a_restored_policy_goes_on_bit_for_bit() {
         (stats, sample(policy, 1.0))
     };
     let mut first = policy();
-    first.supervise(&lesson, 1e-2).unwrap();
+    first.supervise(&LESSON, 1e-2).unwrap();
     first.anchor().unwrap();
     go_on(&mut first);
     first.save(folder.path()).unwrap();
@@ -486,11 +479,7 @@ fn a_damaged_checkpoint_is_named_and_changes_nothing() {
 #[test]
 fn a_model_that_has_come_apart_gives_no_responses() {
     let mut policy = policy();
-    let lesson = [SupervisedExample {
-        prompt: TEXTS[0].into(),
-        response: TEXTS[1],
-    }];
-    policy.supervise(&lesson, 1e38).unwrap();
+    policy.supervise(&LESSON, 1e38).unwrap();
     let group = PromptGroup {
         query: "q",
         prompt: TEXTS[0].into(),

@@ -204,23 +204,36 @@ fn sharing<'r, 'a>(rows: &'r [Row<'a>]) -> impl Iterator<Item = &'r [Row<'a>]> {
 /// Cuts rows into micro-batches that read at most `budget` tokens, a shared prompt counted once; a row longer than the
 /// budget gets a micro-batch of its own. Returns ranges of `rows`.
 pub(super) fn micro_batches(rows: &[Row<'_>], budget: usize) -> Vec<Range<usize>> {
-    let mut batches: Vec<Range<usize>> = Vec::new();
+    let more = |i: usize| match i > 0 && rows[i - 1].prompt == rows[i].prompt {
+        true => rows[i].read(),
+        false => rows[i].input_len(),
+    };
+    runs(rows.len(), budget, |i| rows[i].input_len(), more)
+}
+
+/// Cuts `0..count` into runs of at most `budget` tokens; `alone` gives the tokens of what begins a run, `more` those that it adds
+/// to the run of the one before. What is longer than the budget is a run of its own.
+pub(super) fn runs(
+    count: usize,
+    budget: usize,
+    alone: impl Fn(usize) -> usize,
+    more: impl Fn(usize) -> usize,
+) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
     let mut tokens = 0;
-    for (i, row) in rows.iter().enumerate() {
-        let shares = i > 0 && rows[i - 1].prompt == row.prompt;
-        let more = if shares { row.read() } else { row.input_len() };
-        match batches.last_mut() {
-            Some(batch) if tokens + more <= budget => {
-                batch.end = i + 1;
-                tokens += more;
+    for i in 0..count {
+        match runs.last_mut() {
+            Some(run) if tokens + more(i) <= budget => {
+                run.end = i + 1;
+                tokens += more(i);
             }
             _ => {
-                batches.push(i..i + 1);
-                tokens = row.input_len();
+                runs.push(i..i + 1);
+                tokens = alone(i);
             }
         }
     }
-    batches
+    runs
 }
 
 #[cfg(test)]
@@ -293,5 +306,13 @@ mod tests {
         assert_eq!(micro_batches(&rows, 11), [0..3, 3..4, 4..5]);
         assert_eq!(micro_batches(&rows, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
         assert_eq!(micro_batches(&rows, 1000).first(), Some(&(0..5)));
+    }
+
+    #[test]
+    fn runs_stay_within_the_budget() {
+        let cut = |lens: &[usize], budget| runs(lens.len(), budget, |i| lens[i], |i| lens[i]);
+        assert_eq!(cut(&[3, 4, 4, 9, 1], 8), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(cut(&[3, 4], 100), vec![0..2]);
+        assert!(cut(&[], 8).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::{ControlFlow, Range},
+    ops::ControlFlow,
 };
 
 use rand::RngExt;
@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Tensor, no_grad};
 
 use super::{
-    batch::{Layout, check_ids},
+    batch::{Layout, check_ids, runs},
     decoder::{Decoder, KvCache, PromptCache},
     ops,
     tokenizer::Tokenizer,
@@ -232,7 +232,8 @@ impl<'a> Generator<'a> {
         let prompts: Vec<&[u32]> = prompts.iter().map(|&p| &*self.prompts[p]).collect();
         let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
         let mut cache = PromptCache::new(self.decoder.config(), self.decoder.place(), &lens)?;
-        let logits: Vec<Tensor> = runs(&lens, PREFILL_TOKENS)
+        let len = |prompt: usize| lens[prompt];
+        let logits: Vec<Tensor> = runs(lens.len(), PREFILL_TOKENS, len, len)
             .into_iter()
             .map(|run| self.read(&prompts[run], &mut cache))
             .collect::<Result<_>>()?;
@@ -429,35 +430,4 @@ fn check_group(
         ));
     }
     check_ids(index, ids, model.vocab_size)
-}
-
-/// Cuts sequences of the given lengths into runs of at most `budget` tokens; a longer one is a run of its own.
-fn runs(lens: &[usize], budget: usize) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    let mut tokens = 0;
-    for (i, &len) in lens.iter().enumerate() {
-        match runs.last_mut() {
-            Some(run) if tokens + len <= budget => {
-                run.end = i + 1;
-                tokens += len;
-            }
-            _ => {
-                runs.push(i..i + 1);
-                tokens = len;
-            }
-        }
-    }
-    runs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prompts_are_read_in_runs_within_the_budget() {
-        assert_eq!(runs(&[3, 4, 4, 9, 1], 8), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(runs(&[3, 4], 100), vec![0..2]);
-        assert!(runs(&[], 8).is_empty());
-    }
 }
