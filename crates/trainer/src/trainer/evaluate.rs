@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::Query;
-use rerec_policy::{PromptGroup, Sampling};
+use rerec_policy::{QueryId, SampleRequest, Sampling};
 use rerec_rewards::Sample;
 
 use super::{Step, Trainer};
@@ -43,10 +43,12 @@ impl Trainer<'_> {
         queries: &[Query],
         observer: &mut dyn Observer,
     ) -> Step<Evaluation> {
-        let groups: Vec<PromptGroup<'_>> = queries
+        let ids: Vec<QueryId> = queries.iter().map(|q| q.id.as_str().into()).collect();
+        let requests: Vec<SampleRequest<'_>> = queries
             .iter()
-            .map(|query| PromptGroup {
-                query: &query.id,
+            .zip(&ids)
+            .map(|(query, id)| SampleRequest {
+                query: id,
                 prompt: (&query.prompt).into(),
                 samples: 1,
             })
@@ -57,11 +59,12 @@ impl Trainer<'_> {
             ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
         };
         let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
-        let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;
-        let samples: Vec<Sample<'_>> = rollouts
-            .iter()
+        let policy = &mut self.task.policy;
+        let groups = policy.generate_with(&requests, &sampling, watch)?;
+        let answers = || groups.iter().flat_map(|group| &group.responses);
+        let samples: Vec<Sample<'_>> = answers()
             .zip(queries)
-            .map(|(rollout, query)| self.sample(&query.id, &rollout.text))
+            .map(|(answer, query)| self.sample(&query.id, &answer.text))
             .collect();
         let rewards = self.task.reward.score(&samples);
         let mut evaluation = Evaluation {
@@ -70,7 +73,7 @@ impl Trainer<'_> {
             overall: Accuracy::default(),
             classes: BTreeMap::new(),
             without_answer: 0,
-            mean_tokens: mean(rollouts.iter().map(|r| r.token_ids.len() as f64)),
+            mean_tokens: mean(answers().map(|r| r.token_ids.len() as f64)),
         };
         for (query, reward) in queries.iter().zip(rewards) {
             let reward = reward?;
