@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::Query;
-use rerec_policy::{QueryId, SampleRequest, Sampling};
+use rerec_policy::{Prompt, SampleRequest, Sampling};
 use rerec_rewards::Sample;
 
 use super::{Step, Trainer};
@@ -43,13 +43,11 @@ impl Trainer<'_> {
         queries: &[Query],
         observer: &mut dyn Observer,
     ) -> Step<Evaluation> {
-        let ids: Vec<QueryId> = queries.iter().map(|q| q.id.as_str().into()).collect();
         let requests: Vec<SampleRequest<'_>> = queries
             .iter()
-            .zip(&ids)
-            .map(|(query, id)| SampleRequest {
-                query: id,
-                prompt: (&query.prompt).into(),
+            .map(|query| SampleRequest {
+                query: &query.id,
+                prompt: Prompt::Chat(&query.conversation),
                 samples: 1,
             })
             .collect();
@@ -64,7 +62,7 @@ impl Trainer<'_> {
         let answers = || groups.iter().flat_map(|group| &group.responses);
         let samples: Vec<Sample<'_>> = answers()
             .zip(queries)
-            .map(|(answer, query)| self.sample(&query.id, &answer.text))
+            .map(|(answer, query)| self.sample(query.id.as_str(), &answer.text))
             .collect();
         let rewards = self.task.reward.score(&samples);
         let mut evaluation = Evaluation {
@@ -80,7 +78,7 @@ impl Trainer<'_> {
             evaluation.overall.count(reward.hit);
             evaluation
                 .classes
-                .entry(query.class)
+                .entry(query.class.clone())
                 .or_default()
                 .count(reward.hit);
             evaluation.without_answer += usize::from(reward.answer.is_none());
@@ -95,7 +93,7 @@ impl Trainer<'_> {
             query,
             response,
             targets: prepared.map_or(&[], |p| &p.targets),
-            candidates: prepared.map(|p| &*p.candidates),
+            candidates: prepared.and_then(|p| p.candidates.as_deref()),
         }
     }
 }

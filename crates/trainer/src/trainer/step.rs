@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use rerec_curriculum::QueryId;
-use rerec_policy::{Finish, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats};
+use rerec_policy::{
+    Finish, Prompt, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
+};
 use rerec_rewards::{RewardBreakdown, RewardSummary};
 
 use super::{
@@ -80,7 +82,7 @@ impl Trainer<'_> {
                 })?;
             Ok(SampleRequest {
                 query: id,
-                prompt: (&prepared.query.prompt).into(),
+                prompt: Prompt::Chat(&prepared.query.conversation),
                 samples: config.samples,
             })
         };
@@ -118,7 +120,7 @@ impl Trainer<'_> {
                     rollout,
                     reward: reward.as_ref().ok()?,
                     targets: prepared.targets.clone(),
-                    candidates: prepared.candidates.clone(),
+                    candidates: prepared.candidates.clone().unwrap_or_default(),
                 })
             })
             .collect();
