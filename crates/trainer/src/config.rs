@@ -9,7 +9,9 @@ use std::{
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::CurriculumConfig;
 use rerec_datasets::DataSource;
-use rerec_policy::{Decay, DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
+use rerec_policy::{
+    Architecture, Decay, DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig,
+};
 use rerec_rewards::{DualGraphConfig, LightGcnConfig, RewardBreakdown, SimilarityConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -104,7 +106,7 @@ impl ModelShape {
     /// The full configuration for a tokenizer of `vocab_size` ids.
     pub fn with_vocab(&self, vocab_size: usize) -> ModelConfig {
         ModelConfig {
-            model_type: "llama".to_owned(),
+            model_type: Architecture::Llama,
             vocab_size,
             hidden_size: self.hidden_size,
             intermediate_size: self.intermediate_size,
