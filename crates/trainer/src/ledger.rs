@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
 
@@ -36,13 +37,6 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Makes the folder of a new run; one that holds files already is refused.
-    pub(crate) fn create(folder: &Path) -> Result<Self> {
-        refuse_used(folder)?;
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        Self::open(folder, Lengths::default())
-    }
-
     /// Opens the files of a run and cuts them to what its checkpoint counts: what stands behind belongs to steps that will be
     /// made again.
     pub(crate) fn open(folder: &Path, lengths: Lengths) -> Result<Self> {
@@ -85,15 +79,34 @@ impl Ledger {
     }
 }
 
-/// Refuses a folder that a run has written to.
+/// Makes the folder of a new run and writes its settings; one that holds anything already is refused.
+pub(crate) fn create(config: &TrainConfig) -> Result<()> {
+    let folder = config.run_folder();
+    refuse_used(&folder)?;
+    fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    write_config(config)
+}
+
+/// Refuses a folder that holds anything.
 pub(crate) fn refuse_used(folder: &Path) -> Result<()> {
-    let used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    match used {
+    let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    match is_used {
         true => Err(Error::RunExists {
             path: folder.to_owned(),
         }),
         false => Ok(()),
     }
+}
+
+/// Writes the settings of a run into its folder.
+pub(crate) fn write_config(config: &TrainConfig) -> Result<()> {
+    let path = config.run_folder().join(CONFIG);
+    let text = toml::to_string(config).map_err(|error| Error::InvalidFile {
+        path: path.clone(),
+        what: error.to_string(),
+    })?;
+    rerec_files::write(&path, |file| file.put(text.as_bytes()))?;
+    Ok(())
 }
 
 /// A file with one JSON value per line.

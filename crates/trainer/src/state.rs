@@ -26,8 +26,6 @@ pub(crate) struct State {
     pub(crate) evaluations: Vec<Evaluation>,
     /// The checkpoint that was best on validation queries, where the run keeps it.
     pub(crate) best: Option<Best>,
-    /// Whether reinforcement is over.
-    pub(crate) finished: bool,
     /// Bytes of the run's files that belong to what is done.
     pub(crate) lengths: Lengths,
 }
@@ -54,7 +52,6 @@ impl Default for State {
             pending: Vec::new(),
             evaluations: Vec::new(),
             best: None,
-            finished: false,
             lengths: Lengths::default(),
         }
     }
