@@ -53,6 +53,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Run(#[from] rerec_trainer::Error),
+    /// The tables and pictures of a run cannot be made.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Report(#[from] rerec_report::Error),
     /// Ctrl-C cannot be listened to.
     #[cfg(feature = "torch")]
     #[error("cannot listen for Ctrl-C")]

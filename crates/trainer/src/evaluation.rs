@@ -68,6 +68,8 @@ pub struct Evaluation {
     pub ndcg: f64,
     /// What a guess among the candidates gets right on average, in [0, 1].
     pub guess: f64,
+    /// Queries without candidates: they choose from the whole catalogue.
+    pub open: usize,
     /// Queries that could not be scored because of a fault in their data. They are in no other number.
     pub unscored: usize,
     /// Responses without an answer.

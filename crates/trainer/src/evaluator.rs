@@ -64,6 +64,7 @@ impl Evaluator<'_> {
             classes: BTreeMap::new(),
             ndcg: 0.0,
             guess: 0.0,
+            open: 0,
             unscored: 0,
             without_answer: 0,
             mean_tokens: mean(groups.iter().flat_map(|group| &group.responses).map(|r| r.token_ids.len() as f64)),
@@ -93,6 +94,7 @@ impl Evaluator<'_> {
             evaluation.classes.entry(class).or_default().count(reward.hit);
             evaluation.without_answer += usize::from(reward.answer.is_none());
             evaluation.ndcg += reward.ndcg;
+            evaluation.open += usize::from(query.candidates.is_none());
             evaluation.guess += self.guess(query);
         }
         let asked = evaluation.overall.asked;
