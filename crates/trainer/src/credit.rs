@@ -73,7 +73,7 @@ impl Crediter {
             .map(|one| one.rollout.query.as_str())
             .collect();
         let groups = Groups::from_ids(&ids);
-        let batch = RolloutBatch::from_tokens(&groups, &token_rewards)?;
+        let batch = RolloutBatch::new(&groups, &token_rewards)?;
         let estimated = self.estimator.estimate(&batch)?;
         let signal = groups
             .iter()
