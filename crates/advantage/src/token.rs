@@ -6,7 +6,7 @@ pub(crate) mod vocabulary;
 
 use std::ops::Range;
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 use crate::segment::Segment;
 
 /// The byte spans of the tokens of a response, from their byte lengths.
@@ -20,7 +20,7 @@ use crate::segment::Segment;
 /// let spans = TokenSpans::new("né!", &[1, 1, 1, 0, 1])?; // n | half é | half é | <eos> | !
 /// assert_eq!(spans.get(2), Some(2..3));
 /// assert_eq!(spans.overlapping(&(1..3)), 1..3);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSpans {
@@ -44,7 +44,7 @@ impl TokenSpans {
         if end == response.len() {
             Ok(Self { offsets })
         } else {
-            Err(AdvantageError::ByteLengths {
+            Err(Error::ByteLengths {
                 response: response.len(),
                 tokens: end,
             })

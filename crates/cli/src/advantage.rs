@@ -126,7 +126,7 @@ fn answer(estimator: &dyn AdvantageEstimator, line: Line) -> Result<Answer, Reje
     let rewards = TokenRewards::from_rows(&line.token_rewards);
     let mask = line.mask.as_deref().map(mask).transpose()?;
     let values = line.values.as_ref().map(Ragged::from_rows);
-    let mut batch = RolloutBatch::from_tokens(&groups, &rewards).map_err(refuse)?;
+    let mut batch = RolloutBatch::new(&groups, &rewards).map_err(refuse)?;
     if let Some(mask) = &mask {
         batch = batch.with_mask(mask).map_err(refuse)?;
     }

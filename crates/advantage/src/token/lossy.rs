@@ -1,6 +1,6 @@
 //! Text of bytes that are not all UTF-8, as when a response is cut inside a character.
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// A response as text, with token byte lengths that add up to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct LossyText {
 ///
 /// let lossy = lossy_text(b"a\xF0\x9F", &[1, 1, 1])?; // cut after half an emoji
 /// assert_eq!((lossy.text.as_str(), lossy.token_byte_lens), ("a\u{FFFD}", vec![1, 3, 0]));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn lossy_text(bytes: &[u8], token_byte_lens: &[u32]) -> Result<LossyText> {
         .iter()
         .fold(0, |sum: usize, &l| sum.saturating_add(l as usize));
     if total != bytes.len() {
-        return Err(AdvantageError::ByteLengths {
+        return Err(Error::ByteLengths {
             response: bytes.len(),
             tokens: total,
         });

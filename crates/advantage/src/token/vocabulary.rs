@@ -5,7 +5,7 @@ use tokenizers::Tokenizer;
 use tokenizers::decoders::wordpiece::cleanup;
 
 use super::lossy::{LossyText, lossy_text};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 use crate::ragged::Ragged;
 
 /// The bytes that each token of a vocabulary adds to a text; special tokens add none.
@@ -30,7 +30,7 @@ use crate::ragged::Ragged;
 /// let decoded = vocabulary.decode(&[0, 1, 2, 3])?;
 /// assert_eq!(decoded.text, " café");
 /// assert_eq!(decoded.token_byte_lens, [4, 1, 1, 0]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct TokenBytes {
@@ -110,7 +110,7 @@ impl TokenBytes {
         let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(ids.len()));
         let mut first = true;
         for (position, &id) in ids.iter().enumerate() {
-            let unknown = AdvantageError::UnknownToken {
+            let unknown = Error::UnknownToken {
                 id,
                 position,
                 vocabulary: self.len(),
@@ -137,7 +137,7 @@ fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
     };
     let tokens = vocabulary.len();
     let allowed = tokens.saturating_mul(4).saturating_add(1 << 16);
-    let sparse = AdvantageError::SparseVocabulary {
+    let sparse = Error::SparseVocabulary {
         tokens,
         allowed,
         id: last,
@@ -197,7 +197,7 @@ impl Spelling {
             .iter()
             .filter_map(|part| part["type"].as_str())
             .collect::<Vec<_>>();
-        Err(AdvantageError::UnknownDecoder {
+        Err(Error::UnknownDecoder {
             decoder: kinds.join(", "),
         })
     }
