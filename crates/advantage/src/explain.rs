@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::credit::assigner::Credit;
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ pub struct ExplainedStep {
 }
 
 /// An item that a step names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NamedItem {
     /// The name of the item.
     pub name: String,

@@ -27,6 +27,23 @@ pub struct AssessorConfig {
     pub curriculum_metric: CurriculumMetric,
 }
 
+impl AssessorConfig {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A setting out of range; [`Error::NeedsCritic`] for GAE.
+    pub fn validate(&self) -> Result<()> {
+        CreditAssigner::new(self.credit.clone())?;
+        let estimator = self.estimator.clone().build()?;
+        match estimator.needs().values {
+            true => Err(Error::NeedsCritic {
+                estimator: estimator.name(),
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
 /// The responses to one query, as a sampler gives them.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
@@ -111,11 +128,8 @@ impl Assessor {
         catalogue: Arc<Catalogue>,
         reward: Arc<dyn Reward>,
     ) -> Result<Self> {
+        config.validate()?;
         let estimator = config.estimator.build()?;
-        if estimator.needs().values {
-            let estimator = estimator.name();
-            return Err(Error::NeedsCritic { estimator });
-        }
         Ok(Self {
             reward,
             assigner: CreditAssigner::new(config.credit)?,
@@ -348,7 +362,7 @@ impl EstimatorInput<'_> {
             });
         }
         let grouped = Groups::from_ids(&self.ids);
-        let mut batch = RolloutBatch::from_tokens(&grouped, &self.token_rewards)?
+        let mut batch = RolloutBatch::new(&grouped, &self.token_rewards)?
             .with_outcomes(&self.outcomes)?;
         if estimator.needs().baselines {
             batch = batch.with_baselines(&self.baselines)?;

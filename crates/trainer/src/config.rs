@@ -126,7 +126,6 @@ impl TrainConfig {
         let seed = self.seed;
         let adapters = self.policy.lora.as_mut().map(|lora| &mut lora.seed);
         let sections = [
-            ("the seed of data", self.data.seed_mut()),
             ("embeddings.lightgcn.seed", self.embeddings.seed_mut()),
             ("curriculum.seed", Some(&mut self.curriculum.seed)),
             ("policy.lora.seed", adapters),

@@ -52,7 +52,7 @@ impl Job {
             Start::Resume => same_run(&folder, Run::open(&folder)?.config(), &config)?,
         }
         set_threads(config.threads);
-        let dataset = config.data.load()?;
+        let dataset = config.data.load(config.seed)?;
         config.check_against(&dataset)?;
         let policy = open_policy(&config, &dataset)?;
         if start == Start::New {

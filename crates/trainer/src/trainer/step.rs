@@ -2,8 +2,7 @@
 
 use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
 use rerec_policy::{
-    Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, TrainingResponse,
-    UpdateStats,
+    Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
 };
 use rerec_text::QueryId;
 
@@ -238,12 +237,9 @@ fn training_groups<'a>(
         let responses = responses.zip(rows.by_ref().take(group.responses.len()));
         let responses = responses
             .filter(|((_, judged), _)| judged.reward.is_ok())
-            .map(|((response, _), advantages)| TrainingResponse {
-                token_ids: &response.token_ids,
-                old_log_probs: &response.log_probs,
-                advantages,
-            });
+            .map(|((response, _), advantages)| response.with_advantages(advantages));
         batch.push(TrainingGroup {
+            query: &group.query,
             prompt_ids: &group.prompt_ids,
             temperature: group.temperature,
             responses: responses.collect(),
