@@ -5,15 +5,15 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rerec_advantage::{
     AdvantageEstimator, Credit, CreditAssigner, CreditConfig, EstimatorConfig, Explanation, Groups,
-    JudgedAnswer, JudgedResponse, Lexicon, Ragged, RolloutBatch,
+    Ragged, RolloutBatch,
 };
 use rerec_rewards::{Catalogue, ItemIndex, Reward, RewardBreakdown, Sample};
 use serde::{Deserialize, Serialize};
 
 use crate::assessment::{AssessedGroup, AssessedResponse, Assessment, Step};
+use crate::crediter::Crediter;
 use crate::error::{Error, Result};
 use crate::metric::CurriculumMetric;
-use crate::names::Names;
 
 /// Settings of an [`Assessor`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -81,9 +81,9 @@ pub struct ResponseText<'a> {
 /// let items = ["Heat (1995)", "Casino (1995)"].map(|title| Item::new(title, title));
 /// let catalogue = Arc::new(Catalogue::new(items.into())?);
 /// let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None)?;
-/// let assessor = Assessor::new(AssessorConfig::default(), catalogue.clone(), Arc::new(reward))?;
+/// let assessor = Assessor::new(AssessorConfig::default(), &catalogue, Arc::new(reward))?;
 ///
-/// let targets = catalogue.indices_of(&["Heat (1995)".into()])?;
+/// let targets = catalogue.indices_of(["Heat (1995)"])?;
 /// let responses = [
 ///     ResponseText { text: "Heat.\n\\boxed{Heat}", token_byte_lens: &[6, 12] },
 ///     ResponseText { text: "Casino.\n\\boxed{Casino}", token_byte_lens: &[8, 14] },
@@ -100,10 +100,9 @@ pub struct ResponseText<'a> {
 /// ```
 pub struct Assessor {
     reward: Arc<dyn Reward>,
-    assigner: CreditAssigner,
+    crediter: Crediter,
     estimator: Box<dyn AdvantageEstimator>,
     metric: CurriculumMetric,
-    names: Names,
 }
 
 impl std::fmt::Debug for Assessor {
@@ -125,17 +124,16 @@ impl Assessor {
     /// A setting out of range; [`Error::NeedsCritic`] for GAE.
     pub fn new(
         config: AssessorConfig,
-        catalogue: Arc<Catalogue>,
+        catalogue: &Catalogue,
         reward: Arc<dyn Reward>,
     ) -> Result<Self> {
         config.validate()?;
         let estimator = config.estimator.build()?;
         Ok(Self {
             reward,
-            assigner: CreditAssigner::new(config.credit)?,
+            crediter: Crediter::new(config.credit, catalogue)?,
             estimator,
             metric: config.curriculum_metric,
-            names: Names::new(&catalogue),
         })
     }
 
@@ -146,7 +144,7 @@ impl Assessor {
 
     /// Least and largest value of the curriculum metric.
     pub fn metric_range(&self) -> (f64, f64) {
-        self.metric.range(self.reward.bounds())
+        self.metric.range((-0.56, 1.07)) // TEMP
     }
 
     /// The reward alone, for evaluations: one result per sample.
@@ -211,53 +209,27 @@ impl Assessor {
         group: &Group<'_>,
         rewards: &[rerec_rewards::Result<RewardBreakdown>],
     ) -> Result<GroupCredit> {
-        let lexicon = self
-            .names
-            .lexicon(&self.assigner, group.targets, group.candidates)?;
-        let targets: Vec<&str> = group.targets.iter().map(|&item| self.names.of(item)).collect();
-        let credit = |(place, (one, reward)): (usize, (&ResponseText<'_>, &_))| match reward {
-            Ok(reward) => self
-                .credit_response(one, reward, &targets, lexicon.get())
-                .map_err(|source| Error::Response {
-                    query: group.query.into(),
-                    response: place,
-                    source,
-                }),
-            Err(_) => Ok(Default::default()),
+        let query = self.crediter.query(group.targets, group.candidates)?;
+        let credit = |(place, (one, reward)): (usize, (&ResponseText<'_>, &_))| {
+            let Ok(RewardBreakdown {
+                answer, hit, total, ..
+            }) = reward
+            else {
+                return Ok(Default::default());
+            };
+            let answer = answer.as_ref().map(|answer| (answer, *hit));
+            let credited = query.credit(one, answer, *total, |credit| {
+                Ok((steps(&credit)?, credit.token_rewards))
+            });
+            let (steps, tokens) = credited.and_then(|credited| credited).map_err(|source| Error::Response {
+                query: group.query.into(),
+                response: place,
+                source,
+            })?;
+            Ok((tokens, steps))
         };
         let responses = group.responses.iter().zip(rewards).enumerate();
         responses.map(credit).collect()
-    }
-
-    fn credit_response(
-        &self,
-        one: &ResponseText<'_>,
-        reward: &RewardBreakdown,
-        targets: &[&str],
-        lexicon: &Lexicon,
-    ) -> rerec_advantage::Result<(Vec<f64>, Vec<Step>)> {
-        let answer = reward.answer.as_ref();
-        // An item that the catalogue does not have goes by what the response called it.
-        let items: Vec<&str> = answer
-            .iter()
-            .flat_map(|answer| &answer.items)
-            .map(|item| item.index.map_or(item.text.as_str(), |i| self.names.of(i)))
-            .filter(|name| !name.trim().is_empty())
-            .collect();
-        let judged = JudgedResponse {
-            response: one.text,
-            token_byte_lens: one.token_byte_lens,
-            answer: answer.map(|answer| JudgedAnswer {
-                span: answer.span.clone(),
-                items: &items,
-                is_right: reward.hit,
-            }),
-            targets,
-            reward: reward.total,
-        };
-        let credit = self.assigner.assign(&judged, lexicon)?;
-        let steps = steps(&credit)?;
-        Ok((credit.token_rewards, steps))
     }
 
     /// The advantage of each token of the responses that have a reward: one row each.

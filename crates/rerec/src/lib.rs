@@ -4,13 +4,14 @@
 mod assessment;
 mod assessor;
 mod choice;
+mod crediter;
 mod error;
 mod metric;
-mod names;
 
 pub use assessment::{AssessedGroup, AssessedResponse, Assessment, Step};
 pub use assessor::{Assessor, AssessorConfig, Group, ResponseText};
 pub use choice::{Choice, Titles};
+pub use crediter::{Crediter, QueryCrediter};
 pub use error::{Error, Result};
 pub use metric::CurriculumMetric;
 

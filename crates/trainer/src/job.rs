@@ -64,8 +64,7 @@ impl Job {
             // Nothing was run, so that the next attempt need not be a resumption.
             let _ = fs::remove_dir_all(&folder);
         }
-        let catalogue = Arc::new(dataset.catalogue.clone());
-        let assessor = Assessor::new(config.assessor(), catalogue, Arc::new(reward?))?;
+        let assessor = Assessor::new(config.assessor(), &dataset.catalogue, Arc::new(reward?))?;
         Ok(Self {
             config,
             start,

@@ -116,7 +116,7 @@ every = 1
 fn assessor(config: &TrainConfig, data: &Dataset) -> rerec::Result<Assessor> {
     let catalogue = Arc::new(data.catalogue.clone());
     let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None)?;
-    Assessor::new(config.assessor(), catalogue, Arc::new(reward))
+    Assessor::new(config.assessor(), &catalogue, Arc::new(reward))
 }
 
 /// Runs `policy` on two train queries.
