@@ -47,6 +47,8 @@ pub struct Explanation {
 pub struct ExplainedStep {
     /// The bytes of the step in the response.
     pub span: Range<usize>,
+    /// Its bytes without the line ends around it.
+    pub content: Range<usize>,
     /// What the step is for.
     pub kind: SegmentKind,
     /// The text of the step, without the line ends around it.
@@ -125,6 +127,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     };
     Some(ExplainedStep {
         span: segment.span.clone(),
+        content: segment.content.clone(),
         kind: segment.kind,
         text: text.to_owned(),
         items: named_items(credit, index),

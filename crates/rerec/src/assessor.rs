@@ -355,8 +355,8 @@ impl EstimatorInput<'_> {
 fn steps(credit: &Credit<'_>) -> rerec_advantage::Result<Vec<Step>> {
     let explained = Explanation::new(credit, None)?.steps;
     let step = |step: rerec_advantage::ExplainedStep| Step {
-        tokens: credit.annotated.tokens.overlapping(&step.span),
-        span: step.span,
+        tokens: credit.annotated.tokens.overlapping(&step.content),
+        span: step.content,
         kind: step.kind,
         items: step.items,
         ratio: step.ratio,

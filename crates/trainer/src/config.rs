@@ -1,5 +1,6 @@
 //! The configuration of a run, as it stands in a TOML file.
 
+mod model;
 mod overrides;
 mod training;
 
@@ -11,11 +12,12 @@ use rerec::{AssessorConfig, CurriculumMetric};
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::{CurriculumConfig, MetricConfig};
 use rerec_datasets::{DataSource, Dataset};
-use rerec_policy::{DecoderPolicyConfig, ModelSource, Objective, ObjectiveConfig, Schedule};
+use rerec_policy::{DecoderPolicyConfig, Objective, ObjectiveConfig, Schedule, TokenizerConfig};
 use rerec_rewards::{DualGraphConfig, SimilarityConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use self::model::ModelShape;
 pub use self::training::{
     BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, WarmStartConfig,
 };
@@ -38,8 +40,10 @@ pub struct TrainConfig {
     pub threads: NonZeroUsize,
     /// Where catalogue, ratings and queries come from.
     pub data: DataSource,
-    /// Where the model comes from.
-    pub model: ModelSource,
+    /// The tokenizer, trained on the data's texts.
+    pub tokenizer: TokenizerConfig,
+    /// The shape of the model, drawn afresh.
+    pub model: ModelShape,
     /// How the policy spends memory, and its optimiser.
     #[serde(default)]
     pub policy: DecoderPolicyConfig,
@@ -196,7 +200,6 @@ impl TrainConfig {
         self.assessor().validate()?;
         self.reward_source().validate()?;
         self.curriculum.validate()?;
-        self.policy.validate()?;
         let (parts, batch) = (rl.mini_batches, self.curriculum.batch_size);
         let allowed = format!("at most curriculum.batch_size, {batch}");
         check(parts <= batch, "reinforcement.mini_batches", parts, &allowed)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rerec::Assessor;
 use rerec_datasets::Dataset;
-use rerec_policy::{DecoderPolicy, set_threads};
+use rerec_policy::{DecoderPolicy, Tokenizer, set_threads};
 
 use crate::config::TrainConfig;
 use crate::engine::Engine;
@@ -103,6 +103,8 @@ impl Job {
 }
 
 fn open_policy(config: &TrainConfig, dataset: &Dataset) -> Result<DecoderPolicy> {
-    let (settings, corpus) = (config.policy.clone(), dataset.corpus());
-    Ok(DecoderPolicy::open(&config.model, settings, config.seed, corpus)?)
+    let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus())?;
+    let model = config.model.with_vocab(tokenizer.vocab_size());
+    let policy = config.policy.clone();
+    Ok(DecoderPolicy::from_scratch(&model, tokenizer, policy, config.seed)?)
 }

@@ -21,7 +21,7 @@ mod trainer;
 mod warm_start;
 
 pub use config::{
-    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ModelShape, ReinforcementConfig, TrainConfig,
     WarmStartConfig,
 };
 pub use engine::Engine;

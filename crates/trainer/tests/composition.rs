@@ -72,8 +72,9 @@ runs = {runs:?}
 embeddings = "none"
 graph = "none"
 data.quickstart = {{}}
+tokenizer.vocab_size = 420
 
-[model.fresh]
+[model]
 hidden_size = 8
 intermediate_size = 8
 layers = 1

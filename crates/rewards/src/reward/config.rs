@@ -97,7 +97,11 @@ impl DualGraphConfig {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<()> {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`].
+    pub fn validate(&self) -> Result<()> {
         let setting =
             |name, got: String, allowed| Err(Error::InvalidSetting { name, got, allowed });
         if self.cutoff == 0 {
