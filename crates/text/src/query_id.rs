@@ -1,6 +1,6 @@
 //! The identity of a query.
 
-use std::{borrow::Borrow, fmt};
+use std::{borrow::Borrow, fmt, ops::Deref};
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A query's stable name: unique in the data set and the same in every run.
 ///
 /// Ids of up to 24 bytes are held inline, so batches are cheap to hand out. An id stands for its text in comparisons and in
-/// maps: a map with ids as keys is asked with a `&str`.
+/// maps: a map with ids as keys is asked with a `&str`, and `&id` goes where a `&str` is wanted.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(id, "movie-17");
 /// let steps = HashMap::from([(id, 3)]);
 /// assert_eq!(steps["movie-17"], 3);
+/// assert!(steps.keys().all(|id| id.starts_with("movie")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -26,6 +27,14 @@ pub struct QueryId(CompactString);
 impl QueryId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for QueryId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
         &self.0
     }
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use rerec_advantage::{
-    AdvantageEstimator, Annotated, Answer, CreditAssigner, Groups, ItemNames, Lexicon, Ragged,
-    Rollout as CreditRollout, RolloutBatch, SegmentKind, StepCredit,
+    AdvantageEstimator, Annotated, CreditAssigner, Groups, ItemNames, JudgedAnswer, JudgedResponse,
+    Lexicon, Ragged, RolloutBatch, SegmentKind, StepCredit,
 };
 use rerec_policy::Rollout;
 use rerec_rewards::{Catalogue, ItemIndex, RewardBreakdown};
@@ -73,7 +73,8 @@ impl Crediter {
             .map(|one| one.rollout.query.as_str())
             .collect();
         let groups = Groups::from_ids(&ids);
-        let batch = RolloutBatch::new(&groups, &token_rewards)?;
+        let outcomes: Vec<f64> = scored.iter().map(|one| one.reward.total).collect();
+        let batch = RolloutBatch::new(&groups, &token_rewards)?.with_outcomes(&outcomes)?;
         let estimated = self.estimator.estimate(&batch)?;
         let signal = groups
             .iter()
@@ -118,10 +119,10 @@ impl Crediter {
             .map(|item| item.index.map_or(item.text.as_str(), |i| self.name(i)))
             .filter(|name| !name.trim().is_empty())
             .collect();
-        let rollout = CreditRollout {
+        let rollout = JudgedResponse {
             response: &one.rollout.text,
             token_byte_lens: &one.rollout.token_byte_lens,
-            answer: answer.map(|a| Answer {
+            answer: answer.map(|a| JudgedAnswer {
                 span: a.span.clone(),
                 items: &items,
                 is_right: one.reward.hit,
@@ -177,6 +178,59 @@ mod tests {
     use rerec_rewards::{DualGraphConfig, DualGraphReward, Item, Reward, Sample};
 
     use super::*;
+
+    /// A right answer of `tokens` tokens, one byte each.
+    fn right_answer(tokens: usize) -> Rollout {
+        let answer = "\\boxed{Up}";
+        let text = "x".repeat(tokens - answer.len()) + answer;
+        Rollout {
+            query: "q".to_owned(),
+            sample: 0,
+            prompt_ids: vec![1],
+            token_ids: vec![1; tokens],
+            token_byte_lens: vec![1; tokens],
+            log_probs: vec![0.0; tokens],
+            temperature: 1.0,
+            text,
+            finish: Finish::Stop,
+        }
+    }
+
+    #[test]
+    fn outcome_estimators_compare_rewards_and_not_lengths() {
+        let catalogue = Arc::new(Catalogue::new(vec![Item::new("Up", "Up")]).unwrap());
+        let targets: Arc<[ItemIndex]> = [catalogue.index_of(&"Up".into()).unwrap()].into();
+        let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None);
+        let reward = reward.unwrap();
+        let rollouts = [right_answer(12), right_answer(24)];
+        let breakdowns = rollouts.each_ref().map(|rollout| {
+            let sample = Sample {
+                query: "q",
+                response: &rollout.text,
+                targets: &targets,
+                candidates: Some(&targets),
+            };
+            reward.score(&[sample]).remove(0).unwrap()
+        });
+        let scored: Vec<Scored<'_>> = rollouts
+            .iter()
+            .zip(&breakdowns)
+            .map(|(rollout, reward)| Scored {
+                rollout,
+                reward,
+                targets: targets.clone(),
+                candidates: targets.clone(),
+            })
+            .collect();
+        let config = AdvantageConfig {
+            estimator: rerec_advantage::EstimatorConfig::Grpo(Default::default()),
+            ..Default::default()
+        };
+        let crediter = Crediter::new(&config, &catalogue).unwrap();
+        let credited = crediter.credit(&scored).unwrap();
+        assert!(credited.advantages.values().iter().all(|&a| a == 0.0));
+        assert!(!credited.signal["q"]);
+    }
 
     /// The wrong answer is "Toy Story"; a step about "Toy Story 2" is not about it, one that uses its other name is.
     #[test]

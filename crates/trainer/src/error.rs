@@ -108,7 +108,7 @@ pub enum Error {
     Reward(#[from] rerec_rewards::Error),
     /// The advantages failed.
     #[error(transparent)]
-    Advantage(#[from] rerec_advantage::AdvantageError),
+    Advantage(#[from] rerec_advantage::Error),
     /// The curriculum failed.
     #[error(transparent)]
     Curriculum(#[from] rerec_curriculum::Error),
