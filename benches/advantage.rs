@@ -13,8 +13,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rerec_advantage::{
-    AdvantageEstimator, JudgedAnswer, CreditAssigner, CreditConfig, DecreaseConfig, Groups, Grpo,
-    GrpoConfig, ItemNames, Lexicon, Raae, RatioConfig, JudgedResponse, RolloutBatch, RuleConfig,
+    AdvantageEstimator, CreditAssigner, CreditConfig, DecreaseConfig, Groups, Grpo, GrpoConfig,
+    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, Raae, RatioConfig, RolloutBatch, RuleConfig,
     SpreadConfig, TokenRewards,
 };
 

@@ -10,8 +10,8 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use rand_chacha::ChaCha8Rng;
 use rerec_advantage::{
-    Error, AdvantageEstimator, JudgedAnswer, CreditAssigner, CreditConfig, Groups, ItemNames,
-    Lexicon, Raae, JudgedResponse, RolloutBatch, SpreadConfig, TokenRewards,
+    AdvantageEstimator, CreditAssigner, CreditConfig, Error, Groups, ItemNames, JudgedAnswer,
+    JudgedResponse, Lexicon, Raae, RolloutBatch, SpreadConfig, TokenRewards,
 };
 
 const ITEMS: [&str; 4] = [

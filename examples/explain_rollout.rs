@@ -2,8 +2,8 @@
 #![allow(clippy::print_stdout)]
 
 use rerec_advantage::{
-    Error, AdvantageEstimator, JudgedAnswer, Credit, CreditAssigner, CreditConfig, Explanation,
-    Groups, ItemNames, Raae, JudgedResponse, RolloutBatch, SpreadConfig, TokenRewards,
+    AdvantageEstimator, Credit, CreditAssigner, CreditConfig, Error, Explanation, Groups,
+    ItemNames, JudgedAnswer, JudgedResponse, Raae, RolloutBatch, SpreadConfig, TokenRewards,
 };
 
 const CANDIDATES: [&str; 4] = [

@@ -39,7 +39,7 @@ pub(crate) enum Failure {
     },
     /// Segments or advantages refuse their settings.
     #[error(transparent)]
-    Advantage(#[from] rerec_advantage::AdvantageError),
+    Advantage(#[from] rerec_advantage::Error),
     /// A decay rate for credit that does not decay.
     #[error("--decay-rate needs --mode decrease")]
     UnusedDecayRate,

@@ -162,10 +162,10 @@ fn require(
     if ok {
         Ok(())
     } else {
-        Err(Error::Setting {
+        Err(Error::InvalidSetting {
             setting,
-            allowed: allowed.into(),
             got: got.to_string(),
+            allowed: allowed.into(),
         })
     }
 }
