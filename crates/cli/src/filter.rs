@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use rayon::prelude::*;
+use rerec_files::json_cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -158,23 +159,15 @@ fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
     let mut json = serde_json::Deserializer::from_slice(line);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let cause = cause_of(error.inner());
+        let cause = json_cause(error.inner(), line);
         if path == "." {
             cause
         } else {
             format!("{path}: {cause}")
         }
     })?;
-    json.end().map_err(|error| cause_of(&error))?;
+    json.end().map_err(|error| json_cause(&error, line))?;
     Ok(parsed)
-}
-
-/// The message of a parse failure, without the position that counts from the start of this line.
-fn cause_of(error: &serde_json::Error) -> String {
-    let (text, column) = (error.to_string(), error.column());
-    let suffix = format!(" at line {} column {column}", error.line());
-    text.strip_suffix(&suffix)
-        .map_or(text.clone(), |cause| format!("{cause} (column {column})"))
 }
 
 /// The answer to a faulty line.

@@ -272,14 +272,9 @@ pub enum Error {
         items: usize,
     },
 
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file cannot be read or written, or is not text.
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
 }
 
 /// The result of everything in this crate that can fail.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use rerec_files::{json_cause, lines, read_text};
 use rerec_rewards::{
     AlignmentConfig, AttributeGraph, Catalogue, EmbeddingTable, GraphFile, Item, ItemEmbeddings,
     JoinBy, SimilarityConfig, Triple,
@@ -145,20 +146,13 @@ fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure>
 }
 
 fn read_items(path: &Path) -> Result<Vec<Item>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|source| Failure::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let item = |(at, line)| {
-        serde_json::from_str(line).map_err(|source| Failure::CatalogueLine {
+    let text = read_text(path)?;
+    let item = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| Failure::CatalogueLine {
             path: path.to_owned(),
-            line: at + 1,
-            source,
+            line: number,
+            cause: json_cause(&error, line.as_bytes()),
         })
     };
-    lines.map(item).collect()
+    lines(&text).map(item).collect()
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use ndarray::Array2;
+use rerec_files::lines;
 
 use super::EmbeddingTable;
-use crate::fault::{Fault, Place, lines};
+use crate::fault::{Fault, Place};
 
 /// Ids and their `[rows, d]` matrix.
 pub(super) fn parse(text: &str) -> Result<(Vec<String>, Array2<f32>), Fault> {

@@ -1,8 +1,10 @@
 use std::path::{Path, PathBuf};
 
+use rerec_files::read;
+
 use super::gexf::{self, Network};
 use super::triples::{self, Triple};
-use crate::fault::{read_file, text};
+use crate::fault::text;
 use crate::{Error, Result};
 
 /// How a file of item attributes is written.
@@ -61,10 +63,10 @@ impl GraphFile {
     /// Reads a file by the format that its ending names.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place.
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] with the place.
     pub fn read(path: &Path) -> Result<Self> {
         let format = GraphFormat::of(path)?;
-        Self::parse(&read_file(path)?, format, path)
+        Self::parse(&read(path)?, format, path)
     }
 
     /// Reads the bytes of a file; the path is only named in errors.
@@ -72,11 +74,12 @@ impl GraphFile {
     /// # Errors
     /// [`Error::Malformed`] with the place.
     pub fn parse(bytes: &[u8], format: GraphFormat, path: &Path) -> Result<Self> {
-        let content = text(bytes).and_then(|text| match format {
+        let text = text(bytes, path)?;
+        let content = match format {
             GraphFormat::Gexf => gexf::parse(text).map(Content::Network),
             GraphFormat::Tsv => triples::parse_tsv(text).map(Content::Triples),
             GraphFormat::Jsonl => triples::parse_jsonl(text).map(Content::Triples),
-        });
+        };
         let content = content.map_err(|fault| fault.in_file(path))?;
         Ok(Self {
             path: path.to_owned(),

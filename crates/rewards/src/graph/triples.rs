@@ -1,8 +1,9 @@
 //! Facts as text: TSV and JSON Lines.
 
+use rerec_files::{json_cause, lines};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, Place, lines};
+use crate::fault::{Fault, Place};
 use crate::{Attribute, Item};
 
 /// Relation of facts whose file names none.
@@ -98,8 +99,8 @@ struct Line {
 pub(super) fn parse_jsonl(text: &str) -> Result<Vec<Triple>, Fault> {
     let triple = |(number, line): (usize, &str)| {
         let place = Place::Line(number);
-        let line: Line =
-            serde_json::from_str(line).map_err(|error| Fault::new(place, error.to_string()))?;
+        let line: Line = serde_json::from_str(line)
+            .map_err(|error| Fault::new(place, json_cause(&error, line.as_bytes())))?;
         let relation = line.relation.as_deref().unwrap_or(DEFAULT_RELATION);
         Triple::new(place, &line.item, relation, &line.attribute)
     };

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use rerec_files::{lines, read};
+
 use super::Interactions;
-use crate::fault::{Fault, Place, lines, read_file, text};
+use crate::fault::{Fault, Place, text};
 use crate::{Error, Result};
 
 /// How interactions are written to a file; every line is taken for a choice, whatever its rating.
@@ -47,11 +49,11 @@ impl Interactions {
     /// Reads a file by the format that its ending names.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the line, and those of
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] with the line, and those of
     /// [`from_pairs`](Self::from_pairs).
     pub fn read(path: &Path) -> Result<Self> {
         let format = InteractionFormat::of(path)?;
-        Self::parse(&read_file(path)?, format, path)
+        Self::parse(&read(path)?, format, path)
     }
 
     /// Reads the bytes of a file; the path is only named in errors.
@@ -67,7 +69,7 @@ impl Interactions {
     /// # Errors
     /// [`Error::Malformed`] with the line, and those of [`from_pairs`](Self::from_pairs).
     pub fn parse(bytes: &[u8], format: InteractionFormat, path: &Path) -> Result<Self> {
-        let pairs = text(bytes).and_then(|text| pairs(text, format));
+        let pairs = pairs(text(bytes, path)?, format);
         Self::from_pairs(pairs.map_err(|fault| fault.in_file(path))?)
     }
 }

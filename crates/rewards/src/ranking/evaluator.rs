@@ -160,7 +160,7 @@ impl Evaluator {
                     };
                     *outcome = self.measure(query, &mut judged, row).map_err(place)?;
                 }
-                Ok(())
+                Ok::<(), Error>(())
             })?;
         Ok(Evaluation::new(self.metrics.clone(), values, outcomes))
     }
