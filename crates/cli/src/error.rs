@@ -32,6 +32,16 @@ pub(crate) enum Failure {
         /// What is wrong with it, by column.
         cause: String,
     },
+    /// Two files of one command are one and the same.
+    #[error("{option} names {}, which {other} names already", path.display())]
+    SameFile {
+        /// The option whose file is refused.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What names it too.
+        other: &'static str,
+    },
     /// Segments or advantages refuse their settings.
     #[error(transparent)]
     Advantage(#[from] rerec_advantage::AdvantageError),

@@ -191,7 +191,7 @@ impl CurriculumMetric {
         Ok(match self {
             Self::Reward => ((reward.total - bounds.0) / (bounds.1 - bounds.0)).clamp(0.0, 1.0),
             Self::Hit => f64::from(u8::from(reward.hit)),
-            Self::Ndcg => reward.ndcg.max(0.0),
+            Self::Ndcg => reward.ndcg,
             Self::Format => reward.format + 0.5,
             Self::QueryAlignment => reward
                 .query_alignment

@@ -12,6 +12,7 @@ use rerec_rewards::{
 
 use super::Args;
 use crate::error::Failure;
+use crate::filter::warn_of_header;
 
 /// What all lines share; the catalogue is absent where each line has its own.
 pub(super) struct Sources {
@@ -54,7 +55,7 @@ impl Args {
                 .flat_map(EmbeddingTable::ids)
                 .map(String::as_str)
                 .collect();
-            let triples = self.graph.as_deref().map(GraphFile::read).transpose()?;
+            let triples = self.graph.as_deref().map(read_graph).transpose()?;
             let triples = triples
                 .map(|file| file.triples(|name| vectors.contains(name)))
                 .transpose()?;
@@ -134,8 +135,14 @@ fn warn_if_flat(embeddings: &ItemEmbeddings, catalogue: &Catalogue) -> Result<()
     Ok(())
 }
 
+fn read_graph(path: &Path) -> Result<GraphFile, Failure> {
+    let file = GraphFile::read(path)?;
+    warn_of_header(path, file.header());
+    Ok(file)
+}
+
 fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure> {
-    let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+    let joined = AttributeGraph::join(&read_graph(path)?, catalogue, JoinBy::Title)?;
     if joined.report.id_space.looks_wrong() {
         eprintln!(
             "rerec: {}: items that share attributes are no more alike than at random; do its names belong to this catalogue?",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use rerec_files::{lines, read, read_text};
+use rerec_files::{check_output, lines, read, read_text};
 
 use super::{EmbeddingTable, npy, safe_tensors, tsv};
 use crate::fault::{Fault, Place, text};
@@ -18,7 +18,7 @@ pub enum EmbeddingFormat {
     Safetensors,
     /// `.npy`: a `[rows, d]` array; the ids stand in a second file, ending in `.ids`, one a line.
     Npy,
-    /// `.tsv`: an id and d numbers a line.
+    /// `.tsv`: an id and d numbers a line; a first line of column names, ids first, is a header.
     Tsv,
 }
 
@@ -89,6 +89,17 @@ impl EmbeddingTable {
         let (ids, values) = parsed.map_err(|fault| fault.in_file(path))?;
         Self::new(ids, values)
             .map_err(|error| Fault::new(Place::Data, error.to_string()).in_file(path))
+    }
+
+    /// Fails where [`write`](Self::write) would fail at once: before hours of training whose result goes to this path.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::File`].
+    pub fn check_output(path: &Path) -> Result<()> {
+        if EmbeddingFormat::of(path)? == EmbeddingFormat::Npy {
+            check_output(&ids_path(path))?;
+        }
+        Ok(check_output(path)?)
     }
 
     /// Writes a file in the format that its ending names; it appears whole or not at all.

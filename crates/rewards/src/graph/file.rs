@@ -11,10 +11,11 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphFormat {
-    /// `.gexf`: items and attributes are nodes; an edge's relation is its attribute titled
-    /// "relation", or its label or kind.
+    /// `.gexf`: items and attributes are nodes, told apart by their ids. An edge's relation is its attribute titled
+    /// "relation", with its default, or else its label, its kind, or the key of a networkx multigraph.
     Gexf,
-    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting.
+    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting; a first line of column
+    /// names such as `head relation tail` is a header.
     Tsv,
     /// `.jsonl`: `{"item": …, "relation": …, "attribute": …}` a line; the relation may be absent.
     Jsonl,
@@ -32,6 +33,7 @@ pub enum GraphFormat {
 #[derive(Clone, Debug)]
 pub struct GraphFile {
     path: PathBuf,
+    header: Option<String>,
     content: Content,
 }
 
@@ -75,16 +77,26 @@ impl GraphFile {
     /// [`Error::Malformed`] with the place.
     pub fn parse(bytes: &[u8], format: GraphFormat, path: &Path) -> Result<Self> {
         let text = text(bytes, path)?;
-        let content = match format {
-            GraphFormat::Gexf => gexf::parse(text).map(Content::Network),
-            GraphFormat::Tsv => triples::parse_tsv(text).map(Content::Triples),
-            GraphFormat::Jsonl => triples::parse_jsonl(text).map(Content::Triples),
+        let parsed = match format {
+            GraphFormat::Gexf => gexf::parse(text).map(|network| (None, Content::Network(network))),
+            GraphFormat::Tsv => triples::parse_tsv(text)
+                .map(|(header, triples)| (header, Content::Triples(triples))),
+            GraphFormat::Jsonl => {
+                triples::parse_jsonl(text).map(|triples| (None, Content::Triples(triples)))
+            }
         };
-        let content = content.map_err(|fault| fault.in_file(path))?;
+        let (header, content) = parsed.map_err(|fault| fault.in_file(path))?;
+        let path = path.to_owned();
         Ok(Self {
-            path: path.to_owned(),
+            path,
+            header,
             content,
         })
+    }
+
+    /// The first line of a TSV file, where it was taken for the names of the columns and not for a fact.
+    pub fn header(&self) -> Option<&str> {
+        self.header.as_deref()
     }
 
     /// The facts of the file, in its order.
@@ -96,6 +108,14 @@ impl GraphFile {
     /// # Errors
     /// [`Error::Malformed`] if an edge of a GEXF file joins two nodes of one side.
     pub fn triples(&self, known_item: impl Fn(&str) -> bool) -> Result<Vec<Triple>> {
+        self.triples_of(|_, label, _| known_item(label))
+    }
+
+    /// The same, where an item may be known by the id of its node too: by id, label, and whether several have the label.
+    pub(super) fn triples_of(
+        &self,
+        known_item: impl Fn(&str, &str, bool) -> bool,
+    ) -> Result<Vec<Triple>> {
         match &self.content {
             Content::Triples(triples) => Ok(triples.clone()),
             Content::Network(network) => network

@@ -173,7 +173,7 @@ impl Trainer<'_> {
     }
 
     fn record_in_curriculum(&mut self, scored: &[Scored<'_>]) -> Result<()> {
-        let bounds = reward_bounds(self.config);
+        let bounds = self.task.reward.bounds();
         let metric = &self.config.reinforcement.curriculum_metric;
         for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
             let values: Vec<f64> = group
