@@ -144,7 +144,7 @@ impl Assessor {
 
     /// Least and largest value of the curriculum metric.
     pub fn metric_range(&self) -> (f64, f64) {
-        self.metric.range((-0.56, 1.07)) // TEMP
+        self.metric.range(self.reward.bounds())
     }
 
     /// The reward alone, for evaluations: one result per sample.
