@@ -243,7 +243,7 @@ fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
 /// The field of the line that an error is about.
 fn field(error: &AdvantageError) -> &'static str {
     match error {
-        AdvantageError::ByteLengths { .. } => "token_byte_lens",
+        AdvantageError::Tokens(_) => "token_byte_lens",
         AdvantageError::NonFiniteReward { .. } => "reward",
         AdvantageError::Blank { .. } => "ground_truth",
         _ => "response",

@@ -12,7 +12,6 @@ mod matcher;
 mod missing;
 mod ranking;
 mod reward;
-mod title;
 
 pub use answer::{
     Answer, AnswerBox, AnswerChoice, AnswerItem, AnswerReader, Flag, ListEntry, answer_box,

@@ -1,8 +1,28 @@
-//! What the crates of ReRec share about text: query ids and messages of a conversation.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod article;
+mod boundary;
+mod bracket;
+mod error;
+mod fold;
 mod message;
+mod names;
 mod query_id;
+mod spelling;
+mod title;
+mod tokens;
+mod year;
 
+pub use boundary::is_boundary;
+pub use error::{Error, Result};
+pub use fold::{Fold, Folded, fold};
 pub use message::Message;
+pub use names::{ItemNames, small_words};
 pub use query_id::QueryId;
+pub use title::{Title, is_padding, without_article, year_of};
+pub use tokens::lossy::{LossyText, lossy_text};
+pub use tokens::spans::TokenSpans;
+#[cfg(feature = "tokenizers")]
+pub use tokens::vocabulary::TokenBytes;
+pub use year::leading_year;
