@@ -10,11 +10,14 @@ mod message;
 mod names;
 mod query_id;
 mod spelling;
+mod text_id;
 mod title;
 mod tokens;
 mod year;
 
 pub use boundary::is_boundary;
+#[doc(hidden)]
+pub use compact_str::CompactString;
 pub use error::{Error, Result};
 pub use fold::{Fold, Folded, fold};
 pub use message::Message;

@@ -187,7 +187,7 @@ mod tests {
         let catalogue = Arc::new(Catalogue::new(items).unwrap());
         let all: Arc<[ItemIndex]> = titles
             .iter()
-            .map(|&t| catalogue.index_of(&t.into()).unwrap())
+            .map(|&t| catalogue.index_of(t).unwrap())
             .collect();
         let text = "Toy Story 2 is a sequel.\n\nToy Story is not.\n\nWoody's World fits.\n\n\\boxed{Toy Story (1995)}";
         let rollout = Rollout {

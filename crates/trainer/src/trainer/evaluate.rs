@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::Query;
-use rerec_policy::{PromptGroup, Sampling};
+use rerec_policy::{Prompt, PromptGroup, Sampling};
 use rerec_rewards::Sample;
 
 use super::{Step, Trainer};
@@ -46,8 +46,8 @@ impl Trainer<'_> {
         let groups: Vec<PromptGroup<'_>> = queries
             .iter()
             .map(|query| PromptGroup {
-                query: &query.id,
-                prompt: (&query.prompt).into(),
+                query: query.id.as_str(),
+                prompt: prompt_of(query),
                 samples: 1,
             })
             .collect();
@@ -61,7 +61,7 @@ impl Trainer<'_> {
         let samples: Vec<Sample<'_>> = rollouts
             .iter()
             .zip(queries)
-            .map(|(rollout, query)| self.sample(&query.id, &rollout.text))
+            .map(|(rollout, query)| self.sample(query.id.as_str(), &rollout.text))
             .collect();
         let rewards = self.task.reward.score(&samples);
         let mut evaluation = Evaluation {
@@ -77,7 +77,7 @@ impl Trainer<'_> {
             evaluation.overall.count(reward.hit);
             evaluation
                 .classes
-                .entry(query.class)
+                .entry(query.class.clone())
                 .or_default()
                 .count(reward.hit);
             evaluation.without_answer += usize::from(reward.answer.is_none());
@@ -92,9 +92,14 @@ impl Trainer<'_> {
             query,
             response,
             targets: prepared.map_or(&[], |p| &p.targets),
-            candidates: prepared.map(|p| &*p.candidates),
+            candidates: prepared.and_then(|p| p.candidates.as_deref()),
         }
     }
+}
+
+/// What the model is asked; [`Trainer::new`] has seen that there is one message.
+pub(super) fn prompt_of(query: &Query) -> Prompt<'_> {
+    Prompt::User(query.conversation.first().map_or("", |said| &said.content))
 }
 
 /// Mean of the values; 0 of none.

@@ -8,7 +8,7 @@ use rerec_rewards::{RewardBreakdown, RewardSummary};
 
 use super::{
     Halt, Step, Trainer,
-    evaluate::{by_class, mean},
+    evaluate::{by_class, mean, prompt_of},
     go_on, reward_bounds,
 };
 use crate::{
@@ -77,8 +77,8 @@ impl Trainer<'_> {
                 })?;
             let query = prepared.query;
             Ok(PromptGroup {
-                query: &query.id,
-                prompt: (&query.prompt).into(),
+                query: query.id.as_str(),
+                prompt: prompt_of(query),
                 samples: config.samples,
             })
         };
@@ -113,7 +113,7 @@ impl Trainer<'_> {
                     rollout,
                     reward: reward.as_ref().ok()?,
                     targets: prepared.targets.clone(),
-                    candidates: prepared.candidates.clone(),
+                    candidates: prepared.candidates.clone().unwrap_or_default(),
                 })
             })
             .collect();
