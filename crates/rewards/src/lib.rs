@@ -24,8 +24,6 @@ mod place;
 mod ranking;
 #[cfg(feature = "reward")]
 mod reward;
-#[cfg(feature = "reward")]
-mod title;
 
 #[cfg(feature = "reward")]
 pub use answer::{

@@ -1,7 +1,7 @@
+use rerec_text::{Title, is_padding, without_article};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::title::{Title, is_padding, without_article};
 use crate::{Catalogue, ItemIndex};
 
 /// How a written title is compared with the catalogue's.
@@ -121,7 +121,12 @@ impl TitleMatcher {
         let mut found = None;
         for title in titles.map(|title| Title::read(title)) {
             found = found.or(title.year);
-            for name in title.names.iter().chain(&title.alternatives) {
+            for name in title
+                .names
+                .iter()
+                .chain(&title.bare)
+                .chain(&title.alternatives)
+            {
                 insert(&mut self.names, name, index);
                 if let Some(rest) = without_article(name) {
                     insert(&mut self.without_article, rest, index);
@@ -132,15 +137,10 @@ impl TitleMatcher {
     }
 
     fn lookup_title(&self, title: &Title, candidates: Option<&[ItemIndex]>) -> TitleLookup {
-        let whole = title.names.iter().filter_map(|name| self.names.get(name));
-        let lost_article = title
-            .names
-            .iter()
-            .filter_map(|name| self.without_article.get(name));
-        let extra_article = title
-            .names
-            .iter()
-            .filter_map(|name| self.names.get(without_article(name)?));
+        let names = || title.names.iter().chain(&title.bare);
+        let whole = names().filter_map(|name| self.names.get(name));
+        let lost_article = names().filter_map(|name| self.without_article.get(name));
+        let extra_article = names().filter_map(|name| self.names.get(without_article(name)?));
         whole
             .chain(lost_article)
             .chain(extra_article)

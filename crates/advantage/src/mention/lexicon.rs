@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::boundary::is_boundary;
-use super::fold::{Fold, Folded};
-use super::names::{ItemNames, leading_year, small_words, split_year};
+use rerec_text::{Fold, Folded, ItemNames, is_boundary, leading_year, small_words, year_of};
+
 use super::{Mention, MentionMode};
 use crate::error::{Error, Result};
 
@@ -42,7 +41,7 @@ struct Pattern {
 #[derive(Debug, Clone)]
 struct Yearless {
     /// The year of the item, if it has one.
-    year: Option<String>,
+    year: Option<u16>,
     /// How many of its words begin with a small letter.
     small_words: usize,
 }
@@ -209,16 +208,15 @@ impl Pattern {
 impl Yearless {
     fn allows(&self, name: &str, after: &str) -> bool {
         match (&self.year, leading_year(after)) {
-            (Some(own), Some(year)) => own == year,
+            (Some(own), Some(year)) => *own == year,
             _ => small_words(name) <= self.small_words,
         }
     }
 }
 
 fn yearless(name: &str, title: &str) -> Option<Yearless> {
-    let year = split_year(title).map(|(_, year)| year.to_owned());
-    split_year(name).is_none().then(|| Yearless {
-        year,
+    year_of(name).is_none().then(|| Yearless {
+        year: year_of(title),
         small_words: small_words(name),
     })
 }

@@ -1,10 +1,10 @@
 use std::ops::Range;
 
 use memchr::memchr2_iter;
+use rerec_text::is_padding;
 use serde::{Deserialize, Serialize};
 
 use super::AnswerBox;
-use crate::title::is_padding;
 
 /// Which of several boxes is the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

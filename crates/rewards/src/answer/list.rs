@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use rerec_text::is_padding;
 use serde_json::value::RawValue;
 
 use super::boxes::unwrap;
-use crate::title::is_padding;
 
 /// One entry of a list in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
