@@ -41,7 +41,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = TrainConfig::from_file(&args.config, &args.overrides)?;
     let folder = config.run_folder();
     let mut bars = Bars::new(stop_on_interrupt()?);
-    let start = if args.resume { Start::Resume } else { Start::New };
+    let start = if args.resume {
+        Start::Resume
+    } else {
+        Start::New
+    };
     let mut job = Job::new(config, start, &mut bars)?;
     bars.say(&overview(&job));
     let outcome = job.run(&mut bars)?;

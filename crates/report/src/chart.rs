@@ -109,7 +109,10 @@ fn draw_legend(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
     let mut left = MARGIN;
     for (index, line) in panel.lines.iter().enumerate() {
         let middle = LEGEND as i32 / 2;
-        area.draw(&PathElement::new([(left, middle), (left + SAMPLE, middle)], style(index)))?;
+        area.draw(&PathElement::new(
+            [(left, middle), (left + SAMPLE, middle)],
+            style(index),
+        ))?;
         let text = (FONT, 12).into_font().color(&INK);
         area.draw(&Text::new(line.name, (left + SAMPLE + 4, middle - 6), text))?;
         left += SAMPLE + 16 + CHARACTER * line.name.chars().count() as i32;
@@ -118,7 +121,12 @@ fn draw_legend(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
 }
 
 fn draw_lines(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
-    let points = || panel.lines.iter().flat_map(|line| line.points.iter().copied());
+    let points = || {
+        panel
+            .lines
+            .iter()
+            .flat_map(|line| line.points.iter().copied())
+    };
     let right = points().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = bounds(points().map(|p| p.1));
     let high = panel.highest.map_or(high, |most| high.min(most));
@@ -178,7 +186,9 @@ mod tests {
         let mut panel = Panel::new("Accuracy (%)", [("all", &points)]);
         panel.highest = Some(100.0);
         let picture = svg(&[panel]).unwrap();
-        let largest = picture.lines().filter_map(|line| line.trim().parse::<f64>().ok());
+        let largest = picture
+            .lines()
+            .filter_map(|line| line.trim().parse::<f64>().ok());
         assert_eq!(largest.fold(0.0, f64::max), 100.0);
     }
 

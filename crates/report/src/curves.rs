@@ -39,7 +39,9 @@ impl Curves {
         run.metrics()?.iter().for_each(|step| curves.step(step));
         run.epochs()?.iter().for_each(|epoch| curves.epoch(epoch));
         let evaluations = run.evaluations()?;
-        let validations = evaluations.iter().filter(|e| e.phase == Phase::Reinforcement);
+        let validations = evaluations
+            .iter()
+            .filter(|e| e.phase == Phase::Reinforcement);
         validations.for_each(|evaluation| curves.validation(evaluation));
         Ok(curves)
     }
@@ -51,11 +53,15 @@ impl Curves {
 
     fn step(&mut self, metrics: &MetricsRecord) {
         let at = metrics.step as f64;
-        self.reward.extend(metrics.reward.total.map(|total| (at, total)));
+        self.reward
+            .extend(metrics.reward.total.map(|total| (at, total)));
         for (line, value) in [
             (&mut self.with_hit, metrics.groups_with_hit as f64),
             (&mut self.shaped_only, metrics.groups_shaped_only as f64),
-            (&mut self.without_signal, metrics.groups_without_signal as f64),
+            (
+                &mut self.without_signal,
+                metrics.groups_without_signal as f64,
+            ),
             (&mut self.entropy, metrics.entropy),
             (&mut self.kl, metrics.update.kl),
             (&mut self.tokens, metrics.mean_tokens),
@@ -68,7 +74,8 @@ impl Curves {
         let (at, pool) = (epoch.step as f64, &epoch.statistics.pool);
         if self.active.is_empty() {
             // Before the first epoch every query was in the pool.
-            self.active.push((0.0, (pool.active + pool.mastered) as f64));
+            self.active
+                .push((0.0, (pool.active + pool.mastered) as f64));
             self.mastered.push((0.0, 0.0));
         }
         self.active.push((at, pool.active as f64));
@@ -104,7 +111,10 @@ impl Curves {
                 "Queries of the curriculum, epoch by epoch",
                 [("in the pool", &self.active), ("mastered", &self.mastered)],
             ),
-            Panel::new("Length of the responses (tokens)", [("tokens", &self.tokens)]),
+            Panel::new(
+                "Length of the responses (tokens)",
+                [("tokens", &self.tokens)],
+            ),
             Panel::new(
                 "Entropy and KL (nats per token)",
                 [("entropy", &self.entropy), ("KL to warm start", &self.kl)],
@@ -114,7 +124,10 @@ impl Curves {
 
     fn accuracy_panel(&self) -> Panel<'_> {
         let all = Line::new("all", &self.overall);
-        let classes = self.accuracy.iter().map(|(class, points)| Line::new(class, points));
+        let classes = self
+            .accuracy
+            .iter()
+            .map(|(class, points)| Line::new(class, points));
         Panel {
             title: "Accuracy on validation queries (%)",
             lines: std::iter::once(all).chain(classes).collect(),

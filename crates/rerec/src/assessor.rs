@@ -221,11 +221,14 @@ impl Assessor {
             let credited = query.credit(one, answer, *total, |credit| {
                 Ok((steps(&credit)?, credit.token_rewards))
             });
-            let (steps, tokens) = credited.and_then(|credited| credited).map_err(|source| Error::Response {
-                query: group.query.into(),
-                response: place,
-                source,
-            })?;
+            let (steps, tokens) =
+                credited
+                    .and_then(|credited| credited)
+                    .map_err(|source| Error::Response {
+                        query: group.query.into(),
+                        response: place,
+                        source,
+                    })?;
             Ok((tokens, steps))
         };
         let responses = group.responses.iter().zip(rewards).enumerate();
@@ -334,8 +337,8 @@ impl EstimatorInput<'_> {
             });
         }
         let grouped = Groups::from_ids(&self.ids);
-        let mut batch = RolloutBatch::new(&grouped, &self.token_rewards)?
-            .with_outcomes(&self.outcomes)?;
+        let mut batch =
+            RolloutBatch::new(&grouped, &self.token_rewards)?.with_outcomes(&self.outcomes)?;
         if estimator.needs().baselines {
             batch = batch.with_baselines(&self.baselines)?;
         }
@@ -372,7 +375,10 @@ fn fill_in_advantages(steps: &mut [Step], advantages: &[f64], response: &Respons
         let tokens = step.tokens.clone();
         let bytes = response.token_byte_lens[tokens.clone()].iter();
         let values = advantages[tokens].iter().zip(bytes);
-        let held: Vec<f64> = values.filter(|(_, len)| **len > 0).map(|(a, _)| *a).collect();
+        let held: Vec<f64> = values
+            .filter(|(_, len)| **len > 0)
+            .map(|(a, _)| *a)
+            .collect();
         step.advantage = held.iter().sum::<f64>() / held.len().max(1) as f64;
     }
 }

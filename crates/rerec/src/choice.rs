@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use rerec_rewards::{
-    AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_entries,
-};
+use rerec_rewards::{AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_entries};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};

@@ -61,7 +61,11 @@ impl Crediter {
         let mode = config.mentions;
         Ok(Self {
             assigner: CreditAssigner::new(config)?,
-            names: catalogue.items().iter().map(|item| names(item, mode)).collect(),
+            names: catalogue
+                .items()
+                .iter()
+                .map(|item| names(item, mode))
+                .collect(),
             whole: OnceLock::new(),
         })
     }
@@ -125,7 +129,10 @@ impl QueryCrediter<'_> {
         let items: Vec<&str> = answer
             .iter()
             .flat_map(|(answer, _)| &answer.items)
-            .map(|item| item.index.map_or(item.text.as_str(), |i| self.crediter.name(i)))
+            .map(|item| {
+                item.index
+                    .map_or(item.text.as_str(), |i| self.crediter.name(i))
+            })
             .filter(|name| !name.trim().is_empty())
             .collect();
         let judged = JudgedResponse {
@@ -193,7 +200,11 @@ mod tests {
         for candidates in [Some(all.as_slice()), None] {
             let query = crediter.query(&all[2..], candidates).unwrap();
             let penalised = query.credit(&response, Some((&answer, false)), 1.0, |credit| {
-                credit.steps.iter().map(|step| step.penalised).collect::<Vec<_>>()
+                credit
+                    .steps
+                    .iter()
+                    .map(|step| step.penalised)
+                    .collect::<Vec<_>>()
             });
             assert_eq!(penalised.unwrap(), [false, true, true, false]);
         }

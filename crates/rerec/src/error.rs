@@ -23,13 +23,17 @@ pub enum Error {
         source: rerec_advantage::Error,
     },
     /// An estimator that compares with a critic's values, which nobody here computes.
-    #[error("the estimator {estimator} needs the values of a critic, and there is none; every other estimator does without")]
+    #[error(
+        "the estimator {estimator} needs the values of a critic, and there is none; every other estimator does without"
+    )]
     NeedsCritic {
         /// Its name.
         estimator: &'static str,
     },
     /// An estimator that compares with the greedy response, which the group does not have.
-    #[error("the estimator {estimator} compares with the greedy response, which the group of query {query} does not have")]
+    #[error(
+        "the estimator {estimator} compares with the greedy response, which the group of query {query} does not have"
+    )]
     NoGreedyResponse {
         /// Its name.
         estimator: &'static str,

@@ -24,11 +24,11 @@ pub use fold::{Fold, Folded, fold};
 pub use message::Message;
 pub use names::{ItemNames, small_words};
 pub use query_id::QueryId;
+#[doc(hidden)]
+pub use serde;
 pub use title::{Title, is_padding, without_article, year_of};
 pub use tokens::lossy::{LossyText, lossy_text};
 pub use tokens::spans::TokenSpans;
 #[cfg(feature = "tokenizers")]
 pub use tokens::vocabulary::TokenBytes;
 pub use year::leading_year;
-#[doc(hidden)]
-pub use serde;

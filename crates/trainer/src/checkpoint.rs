@@ -69,7 +69,9 @@ fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     for entry in fs::read_dir(run).map_err(Error::io(run))? {
         let entry = entry.map_err(Error::io(run))?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
         found.extend(number.map(|number| (number, entry.path())));
     }
     found.sort();

@@ -202,7 +202,12 @@ impl TrainConfig {
         self.curriculum.validate()?;
         let (parts, batch) = (rl.mini_batches, self.curriculum.batch_size);
         let allowed = format!("at most curriculum.batch_size, {batch}");
-        check(parts <= batch, "reinforcement.mini_batches", parts, &allowed)
+        check(
+            parts <= batch,
+            "reinforcement.mini_batches",
+            parts,
+            &allowed,
+        )
     }
 
     fn validate_metric(&self) -> Result<()> {

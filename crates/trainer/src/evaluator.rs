@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use rerec_datasets::Query;
-use rerec_policy::{Prompt, Progress, RolloutGroup, SampleRequest, Sampler, Sampling};
+use rerec_policy::{Progress, Prompt, RolloutGroup, SampleRequest, Sampler, Sampling};
 use rerec_rewards::{Catalogue, Reward, RewardBreakdown};
 
 use crate::error::{Error, Result};
@@ -55,7 +55,10 @@ impl Evaluator<'_> {
         };
         let groups = sampler.generate_with(&requests, &sampling, progress)?;
         let texts = groups.iter().map(first_text);
-        let samples = prepared.iter().zip(texts).map(|(query, text)| query.sample(text));
+        let samples = prepared
+            .iter()
+            .zip(texts)
+            .map(|(query, text)| query.sample(text));
         let rewards = self.reward.score(&samples.collect::<Vec<_>>());
         let mut evaluation = Evaluation {
             phase,
@@ -67,7 +70,12 @@ impl Evaluator<'_> {
             open: 0,
             unscored: 0,
             without_answer: 0,
-            mean_tokens: mean(groups.iter().flat_map(|group| &group.responses).map(|r| r.token_ids.len() as f64)),
+            mean_tokens: mean(
+                groups
+                    .iter()
+                    .flat_map(|group| &group.responses)
+                    .map(|r| r.token_ids.len() as f64),
+            ),
         };
         self.count(&mut evaluation, &prepared, rewards)?;
         Ok(evaluation)
@@ -91,7 +99,11 @@ impl Evaluator<'_> {
             };
             evaluation.overall.count(reward.hit);
             let class = query.query.class.clone();
-            evaluation.classes.entry(class).or_default().count(reward.hit);
+            evaluation
+                .classes
+                .entry(class)
+                .or_default()
+                .count(reward.hit);
             evaluation.without_answer += usize::from(reward.answer.is_none());
             evaluation.ndcg += reward.ndcg;
             evaluation.open += usize::from(query.candidates.is_none());
@@ -108,7 +120,10 @@ impl Evaluator<'_> {
 
     /// Share of the items to choose from that are right.
     fn guess(&self, query: &PreparedQuery<'_>) -> f64 {
-        let choices = query.candidates.as_ref().map_or(self.catalogue.len(), Vec::len);
+        let choices = query
+            .candidates
+            .as_ref()
+            .map_or(self.catalogue.len(), Vec::len);
         query.targets.len() as f64 / choices.max(1) as f64
     }
 }
@@ -123,7 +138,10 @@ fn request(query: &Query) -> SampleRequest<'_> {
 }
 
 fn first_text(group: &RolloutGroup) -> &str {
-    group.responses.first().map_or("", |response| &response.text)
+    group
+        .responses
+        .first()
+        .map_or("", |response| &response.text)
 }
 
 /// Mean of the values; 0 of none.

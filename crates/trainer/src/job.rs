@@ -59,7 +59,9 @@ impl Job {
             ledger::create(&config)?;
         }
         let kept = folder.join(EMBEDDINGS);
-        let reward = config.reward_source().build(&dataset, Some(&kept), observer);
+        let reward = config
+            .reward_source()
+            .build(&dataset, Some(&kept), observer);
         if reward.is_err() && start == Start::New {
             // Nothing was run, so that the next attempt need not be a resumption.
             let _ = fs::remove_dir_all(&folder);
@@ -106,5 +108,10 @@ fn open_policy(config: &TrainConfig, dataset: &Dataset) -> Result<DecoderPolicy>
     let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus())?;
     let model = config.model.with_vocab(tokenizer.vocab_size());
     let policy = config.policy.clone();
-    Ok(DecoderPolicy::from_scratch(&model, tokenizer, policy, config.seed)?)
+    Ok(DecoderPolicy::from_scratch(
+        &model,
+        tokenizer,
+        policy,
+        config.seed,
+    )?)
 }

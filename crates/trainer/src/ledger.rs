@@ -66,7 +66,9 @@ impl Ledger {
     }
 
     pub(crate) fn step(&mut self, metrics: &MetricsRecord, groups: &[GroupRecord]) -> Result<()> {
-        groups.iter().try_for_each(|group| self.rollouts.push(group))?;
+        groups
+            .iter()
+            .try_for_each(|group| self.rollouts.push(group))?;
         self.metrics.push(metrics)
     }
 

@@ -56,6 +56,8 @@ impl<'a> QueryTable<'a> {
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<&PreparedQuery<'a>> {
-        self.0.get(id).ok_or_else(|| Error::UnknownQuery { query: id.into() })
+        self.0
+            .get(id)
+            .ok_or_else(|| Error::UnknownQuery { query: id.into() })
     }
 }

@@ -146,7 +146,8 @@ impl MetricsRecord {
         let responses = || groups.iter().flat_map(|group| &group.responses);
         // The sampler's figures count responses with a reward; the others take no part in training.
         let scored = || responses().filter(|one| one.reward.is_some());
-        let rewards: Vec<&RewardBreakdown> = scored().filter_map(|one| one.reward.as_ref()).collect();
+        let rewards: Vec<&RewardBreakdown> =
+            scored().filter_map(|one| one.reward.as_ref()).collect();
         let reward = RewardSummary::of_scored(&rewards, responses().count() - rewards.len());
         let tokens = scored().map(|one| one.tokens).sum::<usize>();
         let log_prob = scored().map(|one| one.log_prob).sum::<f64>();

@@ -31,7 +31,8 @@ fn collect(section: &str, then: &Table, now: &Table, differences: &mut Vec<Strin
                 collect(&format!("{section}{key}."), a, b, differences);
             }
             (a, b) if a != b => {
-                let show = |value: Option<&Value>| value.map_or("left out".to_owned(), Value::to_string);
+                let show =
+                    |value: Option<&Value>| value.map_or("left out".to_owned(), Value::to_string);
                 differences.push(format!("{section}{key} was {}, is {}", show(a), show(b)));
             }
             _ => {}

@@ -111,20 +111,33 @@ impl RewardSource {
         catalogue: &Catalogue,
         observer: &mut dyn Observer,
     ) -> Result<Option<AttributeGraph>> {
-        let has_attributes = || catalogue.items().iter().any(|item| !item.attributes.is_empty());
+        let has_attributes = || {
+            catalogue
+                .items()
+                .iter()
+                .any(|item| !item.attributes.is_empty())
+        };
         match &self.graph {
             GraphSource::Catalogue if has_attributes() => {
                 Ok(Some(AttributeGraph::from_catalogue(catalogue)?))
             }
             GraphSource::Catalogue => {
-                warn(observer, "no item of the catalogue has attributes: the reward has no query alignment score");
+                warn(
+                    observer,
+                    "no item of the catalogue has attributes: the reward has no query alignment score",
+                );
                 Ok(None)
             }
             GraphSource::File(path) => {
                 let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
                 if joined.report.id_space.looks_wrong() {
                     let path = path.display();
-                    warn(observer, &format!("{path}: items that share attributes are no more alike than at random; do its names belong to this catalogue?"));
+                    warn(
+                        observer,
+                        &format!(
+                            "{path}: items that share attributes are no more alike than at random; do its names belong to this catalogue?"
+                        ),
+                    );
                 }
                 Ok(Some(joined.graph))
             }
@@ -141,7 +154,10 @@ impl RewardSource {
         let table = match &self.embeddings {
             EmbeddingSource::None => return Ok(None),
             EmbeddingSource::Lightgcn(_) if data.ratings.is_empty() => {
-                warn(observer, "the data have no ratings: the reward has no preference alignment score");
+                warn(
+                    observer,
+                    "the data have no ratings: the reward has no preference alignment score",
+                );
                 return Ok(None);
             }
             EmbeddingSource::Lightgcn(config) => trained(config, &data.ratings, keep, observer)?,
@@ -159,7 +175,9 @@ fn warn(observer: &mut dyn Observer, what: &str) {
 }
 
 fn interactions(ratings: &[Rating]) -> Result<Interactions> {
-    let pairs = ratings.iter().map(|one| (one.user.as_str(), one.item.as_str()));
+    let pairs = ratings
+        .iter()
+        .map(|one| (one.user.as_str(), one.item.as_str()));
     Ok(Interactions::from_pairs(pairs)?)
 }
 

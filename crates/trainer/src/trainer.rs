@@ -172,7 +172,8 @@ impl<'a> Trainer<'a> {
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
             let (batch, rate) = (lessons.batch(step), lessons.learning_rate(step));
-            let SupervisedStats { loss, .. } = self.task.engine.learner().supervise(&batch, rate)?;
+            let SupervisedStats { loss, .. } =
+                self.task.engine.learner().supervise(&batch, rate)?;
             self.state.warm_steps += 1;
             let step = step + 1;
             let verdict = observer.event(&Event::WarmStart { step, total, loss });
@@ -196,7 +197,9 @@ impl<'a> Trainer<'a> {
     /// The next queries to train on; none when reinforcement is over.
     fn next_batch(&mut self, observer: &mut dyn Observer) -> Halting<Option<Vec<QueryId>>> {
         let limits = &self.config.reinforcement;
-        let is_over = limits.max_steps.is_some_and(|most| self.state.steps >= most);
+        let is_over = limits
+            .max_steps
+            .is_some_and(|most| self.state.steps >= most);
         if is_over || self.finishing {
             return Ok(None);
         }
@@ -227,7 +230,8 @@ impl<'a> Trainer<'a> {
     /// that was prolonged is evaluated anew.
     fn report(&mut self, phase: Phase, observer: &mut dyn Observer) -> Halting<()> {
         let step = self.state.steps;
-        let is_same = |e: &Evaluation| e.phase == phase && (phase != Phase::Final || e.step == step);
+        let is_same =
+            |e: &Evaluation| e.phase == phase && (phase != Phase::Final || e.step == step);
         let queries = &self.task.dataset.splits.test;
         if queries.is_empty() || self.state.evaluations.iter().any(is_same) {
             return Ok(());
@@ -277,7 +281,8 @@ impl<'a> Trainer<'a> {
             seed: self.config.seed,
         };
         let mut verdicts = Verdicts::default();
-        let watch = &mut |progress| verdicts.hear(observer.event(&Event::Evaluating(phase, progress)));
+        let watch =
+            &mut |progress| verdicts.hear(observer.event(&Event::Evaluating(phase, progress)));
         let at = (phase, self.state.steps);
         let evaluated = evaluator.evaluate(self.task.engine.sampler(), queries, at, watch);
         self.finishing |= verdicts.finish;
@@ -292,7 +297,12 @@ impl<'a> Trainer<'a> {
     fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<()> {
         self.state.lengths = self.ledger.lengths()?;
         let learner = self.task.engine.learned();
-        checkpoint::save(self.ledger.folder(), &mut self.state, &self.curriculum, learner)?;
+        checkpoint::save(
+            self.ledger.folder(),
+            &mut self.state,
+            &self.curriculum,
+            learner,
+        )?;
         self.finishing |= observer.event(&Event::Checkpoint) == Verdict::Finish;
         Ok(())
     }

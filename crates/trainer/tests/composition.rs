@@ -144,7 +144,11 @@ fn run(
 /// The first sample is right, the second wrong; `greedy` is the most probable response.
 fn right_then_wrong(greedy: &'static str) -> ScriptedPolicy {
     ScriptedPolicy::new(move |cue: Cue<'_>| {
-        let greedy_or_first = if cue.sampling.temperature == 0.0 { greedy } else { RIGHT };
+        let greedy_or_first = if cue.sampling.temperature == 0.0 {
+            greedy
+        } else {
+            RIGHT
+        };
         [greedy_or_first, WRONG][cue.sample].to_owned()
     })
 }
@@ -220,26 +224,50 @@ fn a_step_is_recorded() {
     let runs = tempfile::tempdir().unwrap();
     let config = config(runs.path(), &["reinforcement.max_steps=1"]).unwrap();
     let data = dataset(vec![query("q1"), query("q2")]);
-    run(&config, &data, &mut right_then_wrong(WRONG), false, &mut Silent).unwrap();
+    run(
+        &config,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut Silent,
+    )
+    .unwrap();
     let run = Run::open(config.run_folder()).unwrap();
     let groups: Vec<_> = run.groups().unwrap().map(Result::unwrap).collect();
     assert_eq!(groups.len(), 2);
-    assert_eq!((groups[0].kind, groups[0].responses.len()), (GroupKind::WithHit, 2));
+    assert_eq!(
+        (groups[0].kind, groups[0].responses.len()),
+        (GroupKind::WithHit, 2)
+    );
     let wrong = &groups[0].responses[1];
-    assert_eq!((wrong.text.as_str(), wrong.tokens, wrong.log_prob), (WRONG, 22, -22.0));
+    assert_eq!(
+        (wrong.text.as_str(), wrong.tokens, wrong.log_prob),
+        (WRONG, 22, -22.0)
+    );
     let [argument, answer] = &wrong.steps[..] else {
         panic!("{:?}", wrong.steps)
     };
-    assert_eq!((argument.span.clone(), argument.penalised, answer.penalised), (0..7, true, false));
+    assert_eq!(
+        (argument.span.clone(), argument.penalised, answer.penalised),
+        (0..7, true, false)
+    );
     assert_eq!(argument.items[0].name, "Casino (1995)");
     assert!(argument.advantage < answer.advantage);
 
     let metrics = run.metrics().unwrap();
-    let [step] = &metrics[..] else { panic!("{metrics:?}") };
+    let [step] = &metrics[..] else {
+        panic!("{metrics:?}")
+    };
     assert_eq!((step.step, step.epoch, step.queries), (1, 1, 2));
-    assert_eq!((step.accuracy, step.groups_with_hit, step.steps_penalised), (0.5, 2, 2));
+    assert_eq!(
+        (step.accuracy, step.groups_with_hit, step.steps_penalised),
+        (0.5, 2, 2)
+    );
     assert_abs_diff_eq!(step.reward.total.unwrap(), 0.55, epsilon = 1e-12);
-    assert_eq!((step.mean_tokens, step.entropy, step.learning_rate), (17.0, 1.0, 0.5));
+    assert_eq!(
+        (step.mean_tokens, step.entropy, step.learning_rate),
+        (17.0, 1.0, 0.5)
+    );
 }
 
 /// A query whose data are at fault takes no part: not in the update, not in the curriculum, not in an evaluation.
@@ -260,7 +288,10 @@ fn what_cannot_be_scored_is_counted_and_left_out() {
     assert_eq!((step.reward.scored, step.reward.failed), (2, 2));
     let record = run.groups().unwrap().nth(1).unwrap().unwrap();
     let fault = record.responses[0].error.as_deref().unwrap();
-    assert!(fault.contains("not among the candidates") || fault.contains("candidate"), "{fault}");
+    assert!(
+        fault.contains("not among the candidates") || fault.contains("candidate"),
+        "{fault}"
+    );
 
     let Outcome::Finished(evaluations) = outcome else {
         panic!("{outcome:?}")
@@ -275,8 +306,17 @@ fn a_step_of_which_nothing_can_be_scored_ends_the_run() {
     let runs = tempfile::tempdir().unwrap();
     let config = config(runs.path(), &[]).unwrap();
     let data = dataset(vec![faulty("q1"), faulty("q2")]);
-    let error = run(&config, &data, &mut right_then_wrong(WRONG), false, &mut Silent);
-    assert!(matches!(error, Err(Error::NothingScored { .. })), "{error:?}");
+    let error = run(
+        &config,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut Silent,
+    );
+    assert!(
+        matches!(error, Err(Error::NothingScored { .. })),
+        "{error:?}"
+    );
 }
 
 /// What an observer wants after so many steps.
@@ -301,12 +341,27 @@ fn a_stopped_run_goes_on_to_the_same_numbers() {
     let expected = run(&one, &data, &mut policy, false, &mut Silent).unwrap();
 
     let mut stop = After(2, Verdict::Stop);
-    let stopped = run(&other, &data, &mut right_then_wrong(WRONG), false, &mut stop).unwrap();
+    let stopped = run(
+        &other,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut stop,
+    )
+    .unwrap();
     assert_eq!(stopped, Outcome::Stopped);
     let mut resumed = right_then_wrong(WRONG);
-    assert_eq!(run(&other, &data, &mut resumed, true, &mut Silent).unwrap(), expected);
+    assert_eq!(
+        run(&other, &data, &mut resumed, true, &mut Silent).unwrap(),
+        expected
+    );
     assert_eq!(resumed.lessons(), policy.lessons());
-    for name in ["metrics.jsonl", "rollouts.jsonl", "epochs.jsonl", "evaluations.jsonl"] {
+    for name in [
+        "metrics.jsonl",
+        "rollouts.jsonl",
+        "epochs.jsonl",
+        "evaluations.jsonl",
+    ] {
         let read = |config: &TrainConfig| std::fs::read_to_string(config.run_folder().join(name));
         assert_eq!(read(&one).unwrap(), read(&other).unwrap(), "{name}");
     }
@@ -318,19 +373,41 @@ fn a_finished_run_is_evaluated_and_can_be_prolonged() {
     let data = dataset(vec![query("q1"), query("q2"), query("q3"), query("q4")]);
     let short = config(runs.path(), &[]).unwrap();
     let mut finish = After(1, Verdict::Finish);
-    let outcome = run(&short, &data, &mut right_then_wrong(WRONG), false, &mut finish).unwrap();
+    let outcome = run(
+        &short,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut finish,
+    )
+    .unwrap();
     let Outcome::Finished(evaluations) = outcome else {
         panic!("{outcome:?}")
     };
     let last = evaluations.last().unwrap();
     assert_eq!((last.phase, last.step), (Phase::Final, 1));
 
-    let long = config(runs.path(), &["reinforcement.epochs=3", "checkpoints.every=7", "threads=1"]).unwrap();
-    let outcome = run(&long, &data, &mut right_then_wrong(WRONG), true, &mut Silent).unwrap();
+    let long = config(
+        runs.path(),
+        &["reinforcement.epochs=3", "checkpoints.every=7", "threads=1"],
+    )
+    .unwrap();
+    let outcome = run(
+        &long,
+        &data,
+        &mut right_then_wrong(WRONG),
+        true,
+        &mut Silent,
+    )
+    .unwrap();
     let Outcome::Finished(evaluations) = outcome else {
         panic!("{outcome:?}")
     };
-    let last: Vec<u64> = evaluations.iter().filter(|e| e.phase == Phase::Final).map(|e| e.step).collect();
+    let last: Vec<u64> = evaluations
+        .iter()
+        .filter(|e| e.phase == Phase::Final)
+        .map(|e| e.step)
+        .collect();
     assert_eq!(last, [6]);
 }
 
@@ -339,17 +416,45 @@ fn settings_that_a_resumed_run_may_not_change_are_all_named() {
     let runs = tempfile::tempdir().unwrap();
     let data = dataset(vec![query("q1"), query("q2")]);
     let first = config(runs.path(), &["reinforcement.max_steps=1"]).unwrap();
-    run(&first, &data, &mut right_then_wrong(WRONG), false, &mut Silent).unwrap();
+    run(
+        &first,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut Silent,
+    )
+    .unwrap();
     let other = config(runs.path(), &["reinforcement.samples=3", "reward.cutoff=2"]).unwrap();
-    let refused = run(&other, &data, &mut right_then_wrong(WRONG), true, &mut Silent);
+    let refused = run(
+        &other,
+        &data,
+        &mut right_then_wrong(WRONG),
+        true,
+        &mut Silent,
+    );
     let refused = refused.unwrap_err().to_string();
-    for expected in ["reinforcement.samples was 2, is 3", "reward.cutoff was 1, is 2"] {
+    for expected in [
+        "reinforcement.samples was 2, is 3",
+        "reward.cutoff was 1, is 2",
+    ] {
         assert!(refused.contains(expected), "{refused}");
     }
-    let again = run(&first, &data, &mut right_then_wrong(WRONG), false, &mut Silent);
+    let again = run(
+        &first,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut Silent,
+    );
     assert!(matches!(again, Err(Error::RunExists { .. })), "{again:?}");
     let elsewhere = config(runs.path(), &["name=none"]).unwrap();
-    let missing = run(&elsewhere, &data, &mut right_then_wrong(WRONG), true, &mut Silent);
+    let missing = run(
+        &elsewhere,
+        &data,
+        &mut right_then_wrong(WRONG),
+        true,
+        &mut Silent,
+    );
     assert!(matches!(missing, Err(Error::NoRun { .. })), "{missing:?}");
 }
 
@@ -360,7 +465,13 @@ fn nobody_is_trusted_to_have_validated() {
     let data = dataset(vec![query("q1"), query("q2")]);
     let mut config = config(runs.path(), &[]).unwrap();
     config.reinforcement.mini_batches = 0;
-    let refused = run(&config, &data, &mut right_then_wrong(WRONG), false, &mut Silent);
+    let refused = run(
+        &config,
+        &data,
+        &mut right_then_wrong(WRONG),
+        false,
+        &mut Silent,
+    );
     let message = "reinforcement.mini_batches must be at least 1, got 0";
     assert_eq!(refused.unwrap_err().to_string(), message);
     assert!(!config.run_folder().exists());
@@ -369,9 +480,17 @@ fn nobody_is_trusted_to_have_validated() {
 /// The right answer is the greedy one after the first update only.
 fn best_in_the_middle() -> ScriptedPolicy {
     ScriptedPolicy::new(|cue: Cue<'_>| {
-        let updates = cue.lessons.iter().filter(|l| matches!(l, Lesson::Update { .. })).count();
+        let updates = cue
+            .lessons
+            .iter()
+            .filter(|l| matches!(l, Lesson::Update { .. }))
+            .count();
         let greedy = if updates == 1 { RIGHT } else { WRONG };
-        let first = if cue.sampling.temperature == 0.0 { greedy } else { RIGHT };
+        let first = if cue.sampling.temperature == 0.0 {
+            greedy
+        } else {
+            RIGHT
+        };
         [first, WRONG][cue.sample].to_owned()
     })
 }
@@ -380,7 +499,11 @@ fn best_in_the_middle() -> ScriptedPolicy {
 fn the_best_checkpoint_and_the_last_are_kept() {
     let runs = tempfile::tempdir().unwrap();
     let data = dataset(vec![query("q1"), query("q2")]);
-    let settings = ["reinforcement.epochs=4", "checkpoints.best=accuracy", "curriculum.too_few=all"];
+    let settings = [
+        "reinforcement.epochs=4",
+        "checkpoints.best=accuracy",
+        "curriculum.too_few=all",
+    ];
     let config = config(runs.path(), &settings).unwrap();
     let mut policy = best_in_the_middle();
     run(&config, &data, &mut policy, false, &mut Silent).unwrap();
@@ -394,7 +517,9 @@ fn the_best_checkpoint_and_the_last_are_kept() {
         let mut restored = best_in_the_middle();
         restored.restore(&folder.join("policy")).unwrap();
         let lessons = restored.lessons().iter();
-        lessons.filter(|lesson| matches!(lesson, Lesson::Update { .. })).count()
+        lessons
+            .filter(|lesson| matches!(lesson, Lesson::Update { .. }))
+            .count()
     };
     let kept: Vec<usize> = kept.iter().map(|folder| updates(folder)).collect();
     assert_eq!(kept, [1, 4]);
@@ -441,7 +566,10 @@ fn sampler_and_learner_may_be_two() {
             learner: &mut learner,
         },
     };
-    Trainer::new(&config, task).unwrap().run(&mut Silent).unwrap();
+    Trainer::new(&config, task)
+        .unwrap()
+        .run(&mut Silent)
+        .unwrap();
     let Some(Lesson::Update { groups, .. }) = learner.lessons().last() else {
         panic!("{:?}", learner.lessons())
     };

@@ -79,7 +79,12 @@ impl ReinforcementConfig {
     pub(super) fn validate(&self) -> Result<()> {
         let at_least = |least: usize, name, value: usize| {
             let allowed = format!("at least {least}");
-            check(value >= least, &format!("reinforcement.{name}"), value, &allowed)
+            check(
+                value >= least,
+                &format!("reinforcement.{name}"),
+                value,
+                &allowed,
+            )
         };
         at_least(1, "queries", self.queries.unwrap_or(1))?;
         at_least(2, "samples", self.samples)?;
@@ -94,10 +99,20 @@ impl ReinforcementConfig {
 
 fn check_rate(section: &str, rate: f64, schedule: Decay) -> Result<()> {
     let positive = rate > 0.0 && rate.is_finite();
-    check(positive, &format!("{section}.learning_rate"), rate, "above 0")?;
+    check(
+        positive,
+        &format!("{section}.learning_rate"),
+        rate,
+        "above 0",
+    )?;
     let share = schedule.final_share();
     let within = (0.0..=1.0).contains(&share);
-    check(within, &format!("{section}.schedule.final_share"), share, "in [0, 1]")
+    check(
+        within,
+        &format!("{section}.schedule.final_share"),
+        share,
+        "in [0, 1]",
+    )
 }
 
 /// Which checkpoints are written and kept. The last is always kept.
@@ -129,7 +144,12 @@ impl Default for CheckpointConfig {
 
 impl CheckpointConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        check(self.every >= 1, "checkpoints.every", self.every, "at least 1")
+        check(
+            self.every >= 1,
+            "checkpoints.every",
+            self.every,
+            "at least 1",
+        )
     }
 }
 
@@ -154,9 +174,19 @@ impl Default for EvaluationConfig {
 
 impl EvaluationConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        check(self.every >= 1, "evaluation.every", self.every, "at least 1")?;
+        check(
+            self.every >= 1,
+            "evaluation.every",
+            self.every,
+            "at least 1",
+        )?;
         let asked = self.validation_queries;
-        check(asked >= 1, "evaluation.validation_queries", asked, "at least 1")
+        check(
+            asked >= 1,
+            "evaluation.validation_queries",
+            asked,
+            "at least 1",
+        )
     }
 }
 

@@ -129,7 +129,10 @@ impl Trainer<'_> {
                 greedy: greedy.next().map(|response| response.text.as_str()),
             })
         });
-        Ok(self.task.assessor.assess(&asked.collect::<Result<Vec<_>>>()?)?)
+        Ok(self
+            .task
+            .assessor
+            .assess(&asked.collect::<Result<Vec<_>>>()?)?)
     }
 
     /// The learning rate of the step under way, which the curriculum no longer counts among those left.
@@ -148,7 +151,10 @@ impl Trainer<'_> {
         learning_rate: f64,
     ) -> Halting<Vec<UpdateStats>> {
         let batch = training_groups(groups, assessed);
-        let share = batch.len().div_ceil(self.config.reinforcement.mini_batches).max(1);
+        let share = batch
+            .len()
+            .div_ceil(self.config.reinforcement.mini_batches)
+            .max(1);
         let mut updates = Vec::new();
         for part in batch.chunks(share) {
             let learner = self.task.engine.learner();
@@ -160,7 +166,11 @@ impl Trainer<'_> {
 
     fn record_in_curriculum(&mut self, assessed: &Assessment) -> Result<()> {
         for group in &assessed.groups {
-            let metrics: Vec<f64> = group.responses.iter().filter_map(|one| one.metric).collect();
+            let metrics: Vec<f64> = group
+                .responses
+                .iter()
+                .filter_map(|one| one.metric)
+                .collect();
             // A query whose data are at fault was never tried.
             if !metrics.is_empty() {
                 self.curriculum.record(&group.query, &metrics)?;
@@ -251,11 +261,18 @@ fn training_groups<'a>(
 
 /// A step of which nothing could be scored ends the run: its data are at fault, not the model.
 fn refuse_without_reward(assessed: &mut Assessment) -> Result<()> {
-    let mut responses = assessed.groups.iter_mut().flat_map(|group| &mut group.responses);
+    let mut responses = assessed
+        .groups
+        .iter_mut()
+        .flat_map(|group| &mut group.responses);
     if responses.any(|one| one.reward.is_ok()) {
         return Ok(());
     }
-    let first = assessed.groups.drain(..).flat_map(|group| group.responses).next();
+    let first = assessed
+        .groups
+        .drain(..)
+        .flat_map(|group| group.responses)
+        .next();
     match first.map(|one| one.reward) {
         Some(Err(first)) => Err(Error::NothingScored { first }),
         _ => Ok(()),
