@@ -11,7 +11,7 @@ use rerec_rewards::{RewardBreakdown, RewardSummary};
 use super::{
     Halt, Step, Trainer,
     evaluate::{by_class, mean},
-    go_on, reward_bounds,
+    go_on,
 };
 use crate::{
     MetricsRecord, RolloutRecord,
