@@ -458,6 +458,7 @@ mod tests {
             query: "q7".to_owned(),
             format: 0.5,
             ndcg: 0.25,
+            ranking: 0.25,
             query_alignment: Some(0.75),
             preference_alignment: Some(-0.5),
             terms: [("novelty".to_owned(), 0.1)].into(),
