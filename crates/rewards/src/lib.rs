@@ -28,7 +28,7 @@ mod reward;
 #[cfg(feature = "reward")]
 pub use answer::{
     Answer, AnswerBox, AnswerChoice, AnswerItem, AnswerReader, Flag, ListEntry, answer_box,
-    list_entries,
+    list_entries, list_titles,
 };
 pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
 #[cfg(feature = "reward")]

@@ -114,7 +114,7 @@ pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
         (depth == 0).then_some(at)
     })?;
     let inside = &text[start + open.len_utf8()..text.len() - close.len_utf8()];
-    let (before, inside) = (text[..start].trim(), inside.trim());
+    let (before, inside) = (text[..start].trim_end(), inside.trim());
     (!before.is_empty() && !inside.is_empty()).then_some((before, inside))
 }
 
@@ -183,12 +183,83 @@ fn is_qualifier(word: &str) -> bool {
     is_number(word) || QUALIFIERS.binary_search(&word).is_ok()
 }
 
+/// A number, also of lines of a picture: "1080p".
 fn is_number(word: &str) -> bool {
-    word.bytes().all(|b| b.is_ascii_digit())
+    let number = word.strip_suffix(['p', 'k']).unwrap_or(word);
+    number.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The words of a folded text; "director's" is two, of which the second says nothing.
 fn words(folded: &str) -> impl Iterator<Item = &str> {
     let words = folded.split(|c: char| !c.is_alphanumeric() && c != '#');
     words.filter(|word| !word.is_empty() && *word != "s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted() {
+        assert!(QUALIFIERS.is_sorted());
+    }
+
+    #[test]
+    fn what_brackets_say() {
+        use Bracket::{Dated, Name, Qualifier, Year};
+        for (inside, expected) in [
+            ("1995", Year(1995)),
+            ("１９９５", Year(1995)),
+            ("1972 film", Dated(1972)),
+            ("1972, dir. Tarkovsky", Dated(1972)),
+            ("dir. Tarkovsky, 1972", Dated(1972)),
+            ("Andrei Tarkovsky, 1972", Dated(1972)),
+            ("directed by Tarkovsky 1972", Dated(1972)),
+            ("Tarkovsky's 1972 film", Dated(1972)),
+            ("the 1972 version", Dated(1972)),
+            ("TV series 1998–2002", Dated(1998)),
+            ("released in 1972", Dated(1972)),
+            ("1972年", Dated(1972)),
+            ("1972/II", Dated(1972)),
+            ("TV, 1998", Dated(1998)),
+            ("2003 Director's Cut", Dated(2003)),
+            ("TV", Qualifier),
+            ("2", Qualifier),
+            ("II", Qualifier),
+            ("#3", Qualifier),
+            ("Director’s Cut", Qualifier),
+            ("Ultimate Collector's Edition", Qualifier),
+            ("Blu-ray", Qualifier),
+            ("TV Mini-Series", Qualifier),
+            ("The Hunger Games, #2", Qualifier),
+            ("Harry Potter, Book 2", Qualifier),
+            ("dir. Tarkovsky", Qualifier),
+            ("1080p", Qualifier),
+            ("Se7en", Name),
+            ("a.k.a. Se7en", Name),
+            ("The Hunger Games", Name),
+            ("Srpski film", Name),
+            ("Death Race 2000", Name),
+            ("2001: A Space Odyssey", Name),
+            ("Wonder Woman 1984", Name),
+            ("La Cité des enfants perdus", Name),
+        ] {
+            assert_eq!(Bracket::read(inside), expected, "{inside}");
+        }
+    }
+
+    #[test]
+    fn brackets_are_split_from_the_text_before_them() {
+        for (text, expected) in [
+            ("A (b (c)) [d]", Some(("A (b (c))", "d"))),
+            ("A （b）", Some(("A", "b"))),
+            (" A (b)", Some((" A", "b"))),
+            ("(500) Days", None),
+            ("(1995)", None),
+            ("A ( )", None),
+            ("a) b)", None),
+        ] {
+            assert_eq!(split_brackets(text), expected, "{text}");
+        }
+    }
 }

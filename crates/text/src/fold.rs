@@ -1,10 +1,12 @@
 //! One spelling for what readers take for the same name.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_normalization::char::{
     canonical_combining_class, decompose_compatible, is_combining_mark,
 };
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// A folded text that knows where its bytes came from.
 ///
@@ -119,6 +121,18 @@ pub fn fold(text: &str) -> String {
         before = Some(c);
     }
     folded
+}
+
+/// A text with its letters and their marks composed (NFC): canonically equal texts are the same characters.
+///
+/// ```
+/// assert_eq!(rerec_text::composed("Ame\u{301}lie"), "Amélie");
+/// ```
+pub fn composed(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.into(),
+        _ => text.nfc().collect::<String>().into(),
+    }
 }
 
 /// A text with its raised digits on the line, if it has any: "E=mc²" -> "E=mc2".
@@ -290,6 +304,65 @@ mod tests {
             fold("がか", Fold::Spelling),
             fold("か\u{3099}か", Fold::Spelling)
         );
+    }
+
+    #[test]
+    fn signs_as_people_type_them() {
+        for (left, right) in [
+            ("8½", "8 1/2"),
+            ("2½: x", "2 1/2: x"),
+            ("½", "1/2"),
+            ("33⅓", "33 1/3"),
+            ("8 1⁄2", "8 1/2"),
+            ("Alien³", "alien 3"),
+            ("10¹²", "10 12"),
+            ("H₂O", "h2o"),
+            ("Rocky Ⅳ", "rocky iv"),
+            ("ⅷ", "viii"),
+            ("LEGO® Star Wars™", "lego star wars"),
+            ("❤\u{fe0f}", "❤"),
+            ("He\u{200b}a\u{feff}t\u{ad}", "heat"),
+            ("a\u{2060}b\u{200d}c\u{e0100}", "abc"),
+            ("WALL−E ‐ – — ― ﹣ － ⁃ ⸺ ➖", "wall-e - - - - - - - - -"),
+            ("الرِسالة", "الرسالة"),
+            ("الرســالة", "الرسالة"),
+            ("أحمد", "احمد"),
+            ("שָׁלוֹם", "שלום"),
+            ("H\u{20dd}e\u{1ab0}a\u{fe20}t\u{483}", "heat"),
+            ("Việt Nam", "viet nam"),
+            ("फ़िल्म", "फिल्म"),
+            ("Ｈｅａｔ（１９９５）", "heat(1995)"),
+            ("【REC】", "[rec]"),
+            ("ﬁn…", "fin..."),
+            ("Æon Flux, Smørrebrød, Weiß", "aeon flux, smorrebrod, weiss"),
+            ("Hawaiʻi ‛a′", "hawai'i 'a'"),
+            ("Hunter × Hunter", "hunter x hunter"),
+            ("İstanbul ısı", "istanbul isi"),
+            ("기생충", "기생충"),
+        ] {
+            assert_eq!(
+                fold(left),
+                right.replace("기생충", &fold("기생충")),
+                "{left}"
+            );
+            assert_eq!(fold(&fold(left)), fold(left), "{left} twice");
+            assert_eq!(Folded::new(left, Fold::Spelling).text, fold(left), "{left}");
+        }
+        let decomposed: String = "기생충".nfd().collect();
+        assert_eq!(fold(&decomposed), fold("기생충"));
+    }
+
+    #[test]
+    fn marks_that_spell_stay() {
+        for (left, right) in [
+            ("ガ", "カ"),
+            ("ぱ", "は"),
+            ("कि", "का"),
+            ("ก่", "ก"),
+            ("ကို", "က"),
+        ] {
+            assert_ne!(fold(left), fold(right), "{left} and {right}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod bracket;
 mod choice;
 mod error;
 mod fold;
+mod markup;
 mod message;
 mod names;
 mod query_id;
@@ -20,7 +21,8 @@ pub use boundary::is_boundary;
 #[doc(hidden)]
 pub use compact_str::CompactString;
 pub use error::{Error, Result};
-pub use fold::{Fold, Folded, fold};
+pub use fold::{Fold, Folded, composed, fold};
+pub use markup::{ends_in_reference, layers, unwrapped, without_markup};
 pub use message::Message;
 pub use names::{ItemNames, small_words};
 pub use query_id::QueryId;

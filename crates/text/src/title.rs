@@ -371,6 +371,70 @@ mod tests {
     }
 
     #[test]
+    fn the_year_is_read_wherever_it_stands() {
+        for text in [
+            "Solaris (1972)",
+            "Solaris [1972]",
+            "Solaris（1972）",
+            "Solaris（1972年）",
+            "Solaris【1972】",
+            "Solaris (1972 film)",
+            "Solaris (1972, dir. Tarkovsky)",
+            "Solaris (1972)[1]",
+            "Solaris [12] (1972).",
+            "Solaris (1972)²",
+            "Solaris (1972) (TV)",
+            "Solaris (TV) (1972)",
+            "Solaris (1972) Director's Cut",
+            "Solaris (1972), directed by Andrei Tarkovsky",
+            "Solaris (1972) (2003 Director's Cut)",
+            "Solaris (Solyaris) (1972) [Blu-ray]",
+            "Solaris (19\u{200b}72)",
+            "\"Solaris\" (1972)",
+        ] {
+            let title = Title::read(text);
+            assert_eq!(title.year, Some(1972), "{text}");
+            let bare = title
+                .bare
+                .as_deref()
+                .or(title.names.first().map(String::as_str));
+            assert_eq!(bare, Some("solaris"), "{text}");
+        }
+        for text in [
+            "Blade Runner 2049",
+            "2001: A Space Odyssey",
+            "1984",
+            "Apollo (13)",
+            "Area (0051)",
+        ] {
+            assert_eq!(Title::read(text).year, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn qualifiers_are_no_titles() {
+        for (text, alternatives) in [
+            ("Merlin (1998) (TV)", &[][..]),
+            ("Alien (1979) (Director's Cut)", &[]),
+            ("Rocky (2) (1979)", &[]),
+            ("Catching Fire (The Hunger Games, #2)", &[]),
+            ("Novecento (1900) (1976)", &[]),
+            ("Seven (aka Se7en)", &["se7en"]),
+            ("Seven (A.K.A.: Se7en) (DVD)", &["se7en"]),
+        ] {
+            assert_eq!(Title::read(text).alternatives, alternatives, "{text}");
+        }
+    }
+
+    #[test]
+    fn raised_digits_and_trademarks_in_ascii() {
+        assert_eq!(Title::read("E=mc² (2005)").names, ["e mc 2", "e mc2"]);
+        assert_eq!(name("LEGO(R) Star Wars(TM)"), name("LEGO® Star Wars™"));
+        assert_eq!(name("(C)"), "c");
+        assert_eq!(name("™"), "™");
+    }
+
+    #[test]
     fn a_year_without_brackets_stands_apart_behind_a_name() {
         let read = |text| {
             Title::read_with_bare_year(text).map(|title| (title.names[0].clone(), title.year))
@@ -381,6 +445,10 @@ mod tests {
             "Toy Story, 1995.",
             "Toy Story - 1995",
             "Toy Story １９９５",
+            "Toy Story, 1995 film",
+            "Toy Story 1995, dir. John Lasseter",
+            "Toy Story 1995 [3]",
+            "Toy Story (1995",
         ] {
             assert_eq!(read(text), toy_story, "{text}");
         }
