@@ -58,7 +58,7 @@ fn main() -> Result<(), Error> {
     });
     let reward = MixedReward::new(reward).with_term(-0.001, words)?;
 
-    let targets = catalogue.indices_of(&["m1".into()])?;
+    let targets = catalogue.indices_of(["m1"])?;
     let candidates: Vec<_> = catalogue.iter().map(|(index, _)| index).collect();
     let responses = [
         r"A slow mystery by Okafor: \boxed{The Lantern Keeper}",

@@ -10,6 +10,7 @@ use std::{fs, ops::ControlFlow, path::Path};
 use rerec_datasets::{Dataset, Demonstration, Query, QueryClass, Splits};
 use rerec_policy::{DecoderPolicy, Tokenizer};
 use rerec_rewards::{Catalogue, DualGraphReward, Item};
+use rerec_text::Message;
 use rerec_trainer::{
     Error, Event, Job, Observer, Outcome, Phase, Silent, Task, TrainConfig, Trainer,
 };
@@ -259,18 +260,18 @@ fn impossible_settings_name_key_value_and_range() {
 fn guessing_game() -> Dataset {
     let catalogue = Catalogue::new(TITLES.map(|title| Item::new(title, title)).into()).unwrap();
     let query = |i: usize| Query {
-        id: format!("q{i}"),
-        class: QueryClass::Explicit,
-        prompt: format!("Query {i}.\n"),
+        id: format!("q{i}").into(),
+        class: QueryClass::EXPLICIT,
+        conversation: vec![Message::user(format!("Query {i}.\n"))],
         targets: vec![TITLES[i].into()],
-        candidates: TITLES.map(Into::into).into(),
+        candidates: Some(TITLES.map(Into::into).into()),
         history: Vec::new(),
     };
     let queries: Vec<Query> = (0..4).map(query).collect();
     let demonstrations = (0..16)
         .map(|i| Demonstration {
-            query: format!("q{}", i / 4),
-            prompt: queries[i / 4].prompt.clone(),
+            query: queries[i / 4].id.clone(),
+            conversation: queries[i / 4].conversation.clone(),
             response: format!("\\boxed{{{}}}", TITLES[i % 4]),
         })
         .collect();

@@ -35,7 +35,7 @@ impl<'a> Audience<'a> {
                 .index_of(&rating.item)
                 .ok_or_else(|| Error::UnknownItem {
                     item: rating.item.clone(),
-                    place: format!("the ratings of user {}", rating.user.0),
+                    place: format!("the ratings of user {}", rating.user),
                 })?;
             let next = audience.likes.len();
             let user = *audience.positions.entry(&rating.user).or_insert(next);

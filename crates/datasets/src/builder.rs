@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, ItemId, ItemIndex};
+use rerec_text::{Message, QueryId};
 
 pub use config::QueryConfig;
 
@@ -15,7 +16,9 @@ use crate::dataset::{Rating, UserGroup};
 use crate::error::{Error, Result};
 use crate::facts::FactTable;
 use crate::intent::ComposedQuery;
-use crate::query::{Query, QueryClass};
+use crate::obstacle::{Obstacle, Obstacles};
+use crate::query::Query;
+use crate::query_class::QueryClass;
 use crate::random::stream;
 use crate::wording::{Wording, prompt};
 use draft::Draft;
@@ -69,32 +72,44 @@ impl<'a> QueryBuilder<'a> {
     /// One query with its target among `targets`; the same id gives the same query.
     ///
     /// # Errors
-    /// A target that is not in the catalogue; no query of the class found.
+    /// A class that is none of RecBench+'s; a target that is not in the catalogue; no query of the class found, with what
+    /// stood in the way most often.
     pub fn compose(
         &self,
-        id: &str,
-        class: QueryClass,
+        id: &QueryId,
+        class: &QueryClass,
         targets: &[ItemId],
     ) -> Result<ComposedQuery> {
+        config::check_class(class)?;
         let targets = self.facts.catalogue().indices_of(targets)?;
-        let mut rng = stream(self.seed, "query", id);
-        (0..ATTEMPTS)
-            .find_map(|_| self.attempt(id, class, &targets, &mut rng))
-            .ok_or_else(|| Error::NoQuery {
-                id: id.to_owned(),
-                class,
-                attempts: ATTEMPTS,
-                targets: targets.len(),
-            })
+        let mut rng = stream(self.seed, "query", id.as_str());
+        let mut obstacles = Obstacles::default();
+        let mut attempt = |_| {
+            self.attempt(id, class, &targets, &mut rng)
+                .map_err(|obstacle| obstacles.count(obstacle))
+                .ok()
+        };
+        if let Some(composed) = (0..ATTEMPTS).find_map(&mut attempt) {
+            return Ok(composed);
+        }
+        let (obstacle, failed) = obstacles.worst().unwrap_or((Obstacle::NoTargets, 0));
+        Err(Error::NoQuery {
+            id: id.clone(),
+            class: class.clone(),
+            attempts: ATTEMPTS,
+            targets: targets.len(),
+            obstacle,
+            failed,
+        })
     }
 
     fn attempt(
         &self,
-        id: &str,
-        class: QueryClass,
+        id: &QueryId,
+        class: &QueryClass,
         targets: &[ItemIndex],
         rng: &mut ChaCha8Rng,
-    ) -> Option<ComposedQuery> {
+    ) -> Result<ComposedQuery, Obstacle> {
         let mut draft = self.draft(class, targets, rng)?;
         if draft.history.is_empty() && rng.random_bool(self.config.history_share) {
             draft.history = self.some_history(&draft, rng)?;
@@ -102,12 +117,12 @@ impl<'a> QueryBuilder<'a> {
         let mut candidates = self.negatives(&draft, rng)?;
         candidates.push(draft.target);
         candidates.shuffle(rng);
-        Some(self.finish(id, draft, &candidates, rng))
+        Ok(self.finish(id, draft, &candidates, rng))
     }
 
     fn finish(
         &self,
-        id: &str,
+        id: &QueryId,
         draft: Draft,
         candidates: &[ItemIndex],
         rng: &mut ChaCha8Rng,
@@ -130,12 +145,13 @@ impl<'a> QueryBuilder<'a> {
                 .collect::<Vec<_>>()
         };
         let ids = |items: &[ItemIndex]| items.iter().map(|&item| self.id(item)).collect::<Vec<_>>();
+        let text = prompt(&sentence, &titles(&draft.history), &titles(candidates));
         let query = Query {
-            id: id.to_owned(),
+            id: id.clone(),
             class: draft.evidence.class(),
-            prompt: prompt(&sentence, &titles(&draft.history), &titles(candidates)),
+            conversation: vec![Message::user(text)],
             targets: ids(&[draft.target]),
-            candidates: ids(candidates),
+            candidates: Some(ids(candidates)),
             history: ids(&draft.history),
         };
         ComposedQuery {
@@ -146,8 +162,13 @@ impl<'a> QueryBuilder<'a> {
     }
 
     /// Items liked by somebody who likes the target too.
-    fn some_history(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> Option<Vec<ItemIndex>> {
-        let &user = self.audience.fans(draft.target).choose(rng)?;
+    fn some_history(
+        &self,
+        draft: &Draft,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<ItemIndex>, Obstacle> {
+        let fans = self.audience.fans(draft.target);
+        let &user = fans.choose(rng).ok_or(Obstacle::NoFans)?;
         let others = self
             .audience
             .likes(user)
@@ -155,11 +176,13 @@ impl<'a> QueryBuilder<'a> {
             .copied()
             .filter(|&item| !draft.mentions(item));
         let history = others.sample(rng, 2);
-        (history.len() == 2).then_some(history)
+        (history.len() == 2)
+            .then_some(history)
+            .ok_or(Obstacle::ShortHistory)
     }
 
     /// The wrong candidates: a decoy where there is one, then items that meet one condition, then others.
-    fn negatives(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> Option<Vec<ItemIndex>> {
+    fn negatives(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> Result<Vec<ItemIndex>, Obstacle> {
         let wanted = self.config.candidates - 1;
         let [low, high] = self.config.hard_share;
         let hard = (wanted as f64 * rng.random_range(low..=high)).round() as usize;
@@ -172,7 +195,9 @@ impl<'a> QueryBuilder<'a> {
             .items()
             .filter(|&item| !fitting(item) && self.is_wrong(item, draft));
         negatives.extend(easy.sample(rng, wanted - negatives.len()));
-        (negatives.len() == wanted).then_some(negatives)
+        (negatives.len() == wanted)
+            .then_some(negatives)
+            .ok_or(Obstacle::FewCandidates)
     }
 
     /// Items that meet one condition, in random order, taking turns between the two.

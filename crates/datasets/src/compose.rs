@@ -2,6 +2,7 @@
 
 use rand::seq::SliceRandom;
 use rerec_rewards::{Catalogue, ItemId};
+use rerec_text::QueryId;
 
 use crate::builder::{QueryBuilder, QueryConfig};
 use crate::dataset::{Dataset, Rating, Splits, UserGroup};
@@ -97,7 +98,10 @@ fn compose_split(
 ) -> Result<Vec<ComposedQuery>> {
     let classes = queries.classes.iter().cycle().take(count).enumerate();
     classes
-        .map(|(number, &class)| builder.compose(&format!("{name}-{number:05}"), class, targets))
+        .map(|(number, class)| {
+            let id = QueryId::from(format!("{name}-{number:05}"));
+            builder.compose(&id, class, targets)
+        })
         .collect()
 }
 

@@ -1,14 +1,15 @@
 //! A dataset: catalogue, ratings, queries in three splits, and the texts of the warm start.
 
 use rerec_rewards::{Catalogue, ItemId};
+use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use crate::query::Query;
 
-/// The identity of a user.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UserId(pub String);
+rerec_text::text_id! {
+    /// The identity of a user.
+    pub struct UserId;
+}
 
 /// One user's opinion of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,9 +50,9 @@ pub struct Splits {
 #[serde(deny_unknown_fields)]
 pub struct Demonstration {
     /// The id of the query.
-    pub query: String,
-    /// Its prompt.
-    pub prompt: String,
+    pub query: QueryId,
+    /// Its conversation.
+    pub conversation: Vec<Message>,
     /// The demonstrator's reasoning and boxed answer.
     pub response: String,
 }
@@ -89,10 +90,10 @@ impl Dataset {
             .items()
             .iter()
             .map(|item| item.title.as_str());
-        let demonstrations = self
-            .demonstrations
-            .iter()
-            .flat_map(|shown| [shown.prompt.as_str(), shown.response.as_str()]);
+        let demonstrations = self.demonstrations.iter().flat_map(|shown| {
+            let said = shown.conversation.iter().map(|said| said.content.as_str());
+            said.chain([shown.response.as_str()])
+        });
         let drills = self
             .drills
             .iter()

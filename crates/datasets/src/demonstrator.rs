@@ -6,11 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, Catalogue, Item};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Demonstration, Drill};
-use crate::drills::drills;
+use crate::dataset::Demonstration;
 use crate::error::{Error, Result, check};
-use crate::facts::{FactTable, attributes_under};
+use crate::facts::attributes_under;
 use crate::intent::{ComposedQuery, Evidence};
+use crate::marks::{check_line, fits, listed, wanted_line};
 use crate::random::stream;
 use crate::wording::{Wording, option};
 
@@ -75,10 +75,10 @@ impl DemonstratorConfig {
 /// and the boxed choice.
 #[derive(Debug)]
 pub struct Demonstrator<'a> {
-    seed: u64,
-    config: &'a DemonstratorConfig,
-    catalogue: &'a Catalogue,
-    relations: Vec<&'a str>,
+    pub(crate) seed: u64,
+    pub(crate) config: &'a DemonstratorConfig,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) relations: Vec<&'a str>,
 }
 
 impl<'a> Demonstrator<'a> {
@@ -115,30 +115,17 @@ impl<'a> Demonstrator<'a> {
             false => (self.notes(composed)?, composed.conditions.clone()),
         };
         lines.push(wanted_line(&wanted));
-        let candidates = query
-            .candidates
-            .iter()
+        let candidates = query.candidates.iter().flatten();
+        let candidates = candidates
             .map(|id| self.item(id))
             .collect::<Result<Vec<_>>>()?;
         let choice = self.check_in_turn(&candidates, &wanted, &mut lines, &mut rng);
         lines.push(format!("\\boxed{{{choice}}}"));
-        let (query, prompt) = (query.id.clone(), query.prompt.clone());
         Ok(Demonstration {
-            query,
-            prompt,
+            query: query.id.clone(),
+            conversation: query.conversation.clone(),
             response: lines.join("\n"),
         })
-    }
-
-    /// The conditions and up to three checked lines each, every mark right; what fits comes last.
-    ///
-    /// Each item in turn is the one drilled, whatever split it is a target of.
-    pub fn drills(&self) -> Vec<Drill> {
-        drills(
-            self.seed,
-            &FactTable::new(self.catalogue, &self.relations),
-            self.config.drills,
-        )
     }
 
     /// What has to be recalled before the conditions are known.
@@ -235,83 +222,5 @@ impl<'a> Demonstrator<'a> {
                 item: id.clone(),
                 place: "demonstration".to_owned(),
             })
-    }
-}
-
-pub(crate) fn wanted_line(wanted: &[Attribute]) -> String {
-    format!("Wanted: {}.", listed(wanted))
-}
-
-/// "director Ada Lorne, genre western"
-pub(crate) fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) -> String {
-    let facts = attributes
-        .into_iter()
-        .map(|attribute| format!("{} {}", attribute.relation, attribute.value));
-    facts.collect::<Vec<_>>().join(", ")
-}
-
-/// "[2]Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
-pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> String {
-    let mut relations: Vec<&str> = wanted
-        .iter()
-        .map(|condition| condition.relation.as_str())
-        .collect();
-    relations.dedup();
-    let marked = attributes_under(&item.attributes, &relations).map(|attribute| {
-        let mark = if wanted.contains(attribute) {
-            "yes"
-        } else {
-            "no"
-        };
-        format!("{} {} {mark}", attribute.relation, attribute.value)
-    });
-    let mut marks = marked.collect::<Vec<_>>().join(", ");
-    if marks.is_empty() {
-        marks.push_str("nothing known");
-    }
-    let verdict = if fits(item, wanted) { " It fits." } else { "" };
-    format!("{}: {marks}.{verdict}", option(place, &item.title))
-}
-
-pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {
-    wanted
-        .iter()
-        .all(|condition| item.attributes.contains(condition))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attribute(relation: &str, value: &str) -> Attribute {
-        Attribute {
-            relation: relation.to_owned(),
-            value: value.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_check_marks_every_value_under_a_wanted_relation() {
-        let mut item = Item::new("1", "Toy Fox (1995)");
-        let wanted = [attribute("genre", "Comedy"), attribute("decade", "1990s")];
-        assert_eq!(
-            check_line(0, &item, &wanted),
-            "[1]Toy Fox (1995): nothing known."
-        );
-        item.attributes = vec![
-            attribute("decade", "1990s"),
-            attribute("genre", "Animation"),
-            attribute("genre", "Comedy"),
-            attribute("actor", "Max Ilyn"),
-        ];
-        assert_eq!(
-            check_line(0, &item, &wanted),
-            "[1]Toy Fox (1995): genre Animation no, genre Comedy yes, decade 1990s yes. It fits."
-        );
-        item.attributes.remove(0);
-        assert_eq!(
-            check_line(0, &item, &wanted),
-            "[1]Toy Fox (1995): genre Animation no, genre Comedy yes."
-        );
     }
 }

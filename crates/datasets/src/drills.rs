@@ -7,27 +7,27 @@ use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemIndex};
 
 use crate::dataset::Drill;
-use crate::demonstrator::{check_line, fits, listed, wanted_line};
+use crate::demonstrator::Demonstrator;
 use crate::facts::{FactPair, FactTable};
+use crate::marks::{check_line, fits, listed, wanted_line};
 use crate::random::stream;
 use crate::wording::options;
 
-/// The conditions with up to three options; every mark right, and the line that fits is the last.
-///
-/// Each item in turn is the one drilled, so that all come equally often.
-pub(crate) fn drills(seed: u64, facts: &FactTable<'_>, count: usize) -> Vec<Drill> {
-    let mut rng = stream(seed, "drills", "");
-    let mut order: Vec<ItemIndex> = facts
-        .items()
-        .filter(|&item| facts.of(item).len() >= 2)
-        .collect();
-    order.shuffle(&mut rng);
-    order
-        .iter()
-        .cycle()
-        .take(count)
-        .filter_map(|&item| drill(facts, item, &mut rng))
-        .collect()
+impl Demonstrator<'_> {
+    /// The conditions with up to three options; every mark right, and the line that fits is the last.
+    ///
+    /// Each item in turn is the one drilled, whatever split it is a target of, so that all come equally often.
+    pub fn drills(&self) -> Vec<Drill> {
+        let facts = FactTable::new(self.catalogue, &self.relations);
+        let mut rng = stream(self.seed, "drills", "");
+        let drillable = facts.items().filter(|&item| facts.of(item).len() >= 2);
+        let mut order: Vec<ItemIndex> = drillable.collect();
+        order.shuffle(&mut rng);
+        let turns = order.iter().cycle().take(self.config.drills);
+        turns
+            .filter_map(|&item| drill(&facts, item, &mut rng))
+            .collect()
+    }
 }
 
 fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<Drill> {

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use rerec_rewards::ItemId;
+use rerec_text::QueryId;
 
-use crate::query::{QueryClass, QueryFault};
+use crate::obstacle::Obstacle;
+use crate::query::QueryFault;
+use crate::query_class::QueryClass;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,14 +17,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A setting is out of its range.
-    #[error("{setting} must be {allowed}, got {value}")]
-    Setting {
+    #[error("{setting} must be {allowed}, got {got}")]
+    InvalidSetting {
         /// Its name.
         setting: &'static str,
+        /// What it is.
+        got: String,
         /// What it may be.
         allowed: String,
-        /// What it is.
-        value: String,
     },
     /// A file cannot be read or written.
     #[error("cannot read or write {}", path.display())]
@@ -84,24 +87,16 @@ pub enum Error {
         fault: rerec_rewards::Error,
     },
     /// A query of a file contradicts itself or the catalogue.
-    #[error("line {line} of {}: query {id:?}: {fault}", path.display())]
+    #[error("line {line} of {}: query \"{id}\": {fault}", path.display())]
     Query {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
         /// The query.
-        id: String,
+        id: QueryId,
         /// What is wrong.
         fault: QueryFault,
-    },
-    /// A verl record lacks what a query needs.
-    #[error("verl record {id:?}: {fault}")]
-    VerlRecord {
-        /// The query of the record.
-        id: String,
-        /// What is wrong.
-        fault: &'static str,
     },
     /// A query names an item that the catalogue does not hold.
     #[error("{place}: item {item} is not in the catalogue")]
@@ -118,16 +113,22 @@ pub enum Error {
         group: String,
     },
     /// The catalogue has no query of the class to offer.
-    #[error("query {id}: no {} query found in {attempts} draws from {targets} possible targets", class.label())]
+    #[error(
+        "query {id}: no {class} query found in {attempts} draws from {targets} possible targets: in {failed} of them {obstacle}"
+    )]
     NoQuery {
         /// The query that was to be composed.
-        id: String,
+        id: QueryId,
         /// Its class.
         class: QueryClass,
         /// How many were drawn.
         attempts: usize,
         /// How many items were allowed as targets.
         targets: usize,
+        /// What most draws failed for.
+        obstacle: Obstacle,
+        /// How many draws failed for it.
+        failed: usize,
     },
     /// The catalogue refuses its items, or lacks one.
     #[error(transparent)]
@@ -139,14 +140,14 @@ pub(crate) fn check(
     holds: bool,
     setting: &'static str,
     allowed: &str,
-    value: &impl std::fmt::Debug,
+    got: &impl std::fmt::Debug,
 ) -> Result<()> {
     if holds {
         return Ok(());
     }
-    Err(Error::Setting {
+    Err(Error::InvalidSetting {
         setting,
+        got: format!("{got:?}"),
         allowed: allowed.to_owned(),
-        value: format!("{value:?}"),
     })
 }

@@ -2,7 +2,8 @@
 
 use rerec_rewards::{Attribute, ItemId};
 
-use crate::query::{Query, QueryClass};
+use crate::query::Query;
+use crate::query_class::QueryClass;
 
 /// A query together with what lies behind it; the model sees only the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct ComposedQuery {
     pub evidence: Evidence,
 }
 
-/// How a prompt tells its conditions; one form per [`QueryClass`].
+/// How a prompt tells its conditions; one form for each class of RecBench+.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// The values are named.
@@ -47,11 +48,11 @@ impl Evidence {
     /// The class of the queries that tell their conditions so.
     pub fn class(&self) -> QueryClass {
         match self {
-            Self::Named => QueryClass::Explicit,
-            Self::Shared { .. } => QueryClass::Implicit,
-            Self::Belief { .. } => QueryClass::Misinformed,
-            Self::Liked => QueryClass::Interest,
-            Self::Group(_) => QueryClass::Demographics,
+            Self::Named => QueryClass::EXPLICIT,
+            Self::Shared { .. } => QueryClass::IMPLICIT,
+            Self::Belief { .. } => QueryClass::MISINFORMED,
+            Self::Liked => QueryClass::INTEREST,
+            Self::Group(_) => QueryClass::DEMOGRAPHICS,
         }
     }
 }

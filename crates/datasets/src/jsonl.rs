@@ -26,10 +26,10 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// Writes one record a line.
 ///
 /// ```
-/// use rerec_datasets::{Rating, UserId, read_jsonl, write_jsonl};
+/// use rerec_datasets::{Rating, read_jsonl, write_jsonl};
 ///
 /// let path = std::env::temp_dir().join(format!("ratings-{}.jsonl", std::process::id()));
-/// let ratings = [Rating { user: UserId("u1".into()), item: "film-007".into(), rating: 4.0 }];
+/// let ratings = [Rating { user: "u1".into(), item: "film-007".into(), rating: 4.0 }];
 /// write_jsonl(&path, &ratings)?;
 /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"user\":\"u1\",\"item\":\"film-007\",\"rating\":4.0}\n");
 /// assert_eq!(read_jsonl::<Rating>(&path)?, ratings);

@@ -1,6 +1,6 @@
 //! Recommendation queries, catalogues and worlds to train on.
 //!
-//! [`Dataset::quickstart`] invents a world, [`Dataset::movielens`] reads MovieLens-100K, and
+//! [`DataSource::load`] gives a [`Dataset`] from a configuration: an invented world or MovieLens-100K.
 //! [`Dataset::compose`] builds queries from a catalogue of one's own.
 #![forbid(unsafe_code)]
 
@@ -14,10 +14,14 @@ mod error;
 mod facts;
 mod intent;
 mod jsonl;
+mod marks;
 mod movielens;
+mod obstacle;
 mod query;
+mod query_class;
 mod quickstart;
 mod random;
+mod source;
 mod verl;
 mod wording;
 
@@ -29,9 +33,12 @@ pub use error::{Error, Result};
 pub use intent::{ComposedQuery, Evidence};
 pub use jsonl::{read_catalogue, read_jsonl, read_queries, write_jsonl};
 pub use movielens::MovieLensConfig;
-pub use query::{Query, QueryClass, QueryFault};
+pub use obstacle::Obstacle;
+pub use query::{Query, QueryFault};
+pub use query_class::QueryClass;
 pub use quickstart::WorldConfig;
-pub use verl::{ChatMessage, VerlExtra, VerlRecord, VerlReward};
+pub use source::DataSource;
+pub use verl::{VerlExtra, VerlRecord, VerlReward};
 pub use wording::{RelationWording, Wording};
 
 #[cfg(doctest)]

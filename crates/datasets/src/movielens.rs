@@ -6,7 +6,7 @@ mod films;
 mod table;
 mod viewers;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,8 @@ use crate::wording::Wording;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MovieLensConfig {
-    /// Decides the queries and demonstrations. Default 0.
-    pub seed: u64,
+    /// Folder with `ml-100k.item`, `ml-100k.user` and `ml-100k.inter`. Default `data/ml-100k`.
+    pub folder: PathBuf,
     /// Ratings below which a film is left out. Default 20, which leaves 931 of 1,663 films.
     pub min_ratings: usize,
     /// Users below which a group is left out, at least 1. Default 20.
@@ -36,7 +36,7 @@ pub struct MovieLensConfig {
 impl Default for MovieLensConfig {
     fn default() -> Self {
         Self {
-            seed: 0,
+            folder: "data/ml-100k".into(),
             min_ratings: 20,
             min_group: 20,
             queries: QueryConfig {
@@ -52,19 +52,20 @@ impl Default for MovieLensConfig {
 }
 
 impl Dataset {
-    /// Queries on the genres and decades of real films, from the folder that holds the three files.
+    /// Queries on the genres and decades of real films.
     ///
     /// Films listed under two ids become one; what stands in brackets behind a title becomes an alias.
     ///
     /// # Errors
     /// A missing file, or a faulty line by file, line and field; a setting out of range.
-    pub fn movielens(folder: &Path, config: &MovieLensConfig) -> Result<Self> {
+    pub fn movielens(seed: u64, config: &MovieLensConfig) -> Result<Self> {
         check(
             config.min_group >= 1,
             "min_group",
             "at least 1",
             &config.min_group,
         )?;
+        let folder = &config.folder;
         let mut films = films::read(&folder.join("ml-100k.item"))?;
         let mut ratings = films.read_ratings(&folder.join("ml-100k.inter"))?;
         films.keep_rated(&mut ratings, config.min_ratings);
@@ -76,6 +77,6 @@ impl Dataset {
             // Nobody mistakes a decade when the year stands in the title.
             wording: Wording::films(&["genre", "decade"], &["genre"]),
         };
-        Self::compose(config.seed, source, &config.queries, &config.demonstrator)
+        Self::compose(seed, source, &config.queries, &config.demonstrator)
     }
 }

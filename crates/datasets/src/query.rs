@@ -1,69 +1,44 @@
-//! Queries and the five classes they come in.
+//! Queries: a conversation that ends in a question, and the items that answer it.
 
 use std::collections::HashSet;
 
 use rerec_rewards::{Catalogue, ItemId};
+use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
-/// RecBench+'s five classes of query (arXiv 2503.09382).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QueryClass {
-    /// The wanted values are named: "a western film directed by Ada Lorne".
-    Explicit,
-    /// A value is replaced by another item that has it: "by the director of "Velmora Nights"".
-    Implicit,
-    /// An anchor item is named together with a wrong value for it.
-    Misinformed,
-    /// Only liked items are given; what they share is wanted.
-    Interest,
-    /// Only a group of users is named; its taste is wanted.
-    Demographics,
-}
+use crate::query_class::QueryClass;
 
-impl QueryClass {
-    /// All five, in the order of the enum.
-    pub const ALL: [Self; 5] = [
-        Self::Explicit,
-        Self::Implicit,
-        Self::Misinformed,
-        Self::Interest,
-        Self::Demographics,
-    ];
-
-    /// The name used in files and tables.
-    ///
-    /// ```
-    /// use rerec_datasets::QueryClass;
-    /// assert_eq!(QueryClass::Misinformed.label(), "misinformed");
-    /// ```
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Explicit => "explicit",
-            Self::Implicit => "implicit",
-            Self::Misinformed => "misinformed",
-            Self::Interest => "interest",
-            Self::Demographics => "demographics",
-        }
-    }
-}
-
-/// A choice put to the recommender: which of the candidates does the prompt ask for?
+/// A question put to the recommender: which item does the conversation ask for?
+///
+/// ```
+/// use rerec_datasets::{Query, QueryClass};
+///
+/// let query: Query = serde_json::from_str(
+///     r#"{"id": "q1", "class": "explicit", "targets": ["11"],
+///         "conversation": [{"role": "user", "content": "Recommend a crime film."}]}"#,
+/// )?;
+/// assert_eq!(query.class, QueryClass::EXPLICIT);
+/// assert_eq!(query.candidates, None); // the whole catalogue is meant
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
     /// Identity, unique in its dataset.
-    pub id: String,
-    /// The class it belongs to.
+    pub id: QueryId,
+    /// The label it is counted under.
     pub class: QueryClass,
-    /// The whole text put before the model; it ends in a newline, so that the answer starts a line.
-    pub prompt: String,
-    /// The right answers, at least one.
+    /// What is put before the model, at least one message.
+    ///
+    /// A composed query is one user message that ends in a newline, so that the answer starts a line.
+    pub conversation: Vec<Message>,
+    /// The right answers, at least one, each once.
     pub targets: Vec<ItemId>,
-    /// The items to choose from, in the order of the prompt; holds every target.
-    pub candidates: Vec<ItemId>,
-    /// Items the user liked before; never candidates.
-    #[serde(default)]
+    /// The items to choose from, in the order of the prompt; holds every target. Without: the whole catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Vec<ItemId>>,
+    /// Items the user liked before; never candidates or targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<ItemId>,
 }
 
@@ -74,12 +49,21 @@ pub enum QueryFault {
     /// Its id is that of an earlier query.
     #[error("the id comes twice")]
     DuplicateId,
-    /// The prompt is blank.
-    #[error("the prompt is blank")]
+    /// The id is blank.
+    #[error("the id is blank")]
+    BlankId,
+    /// The class has no label.
+    #[error("the class is blank")]
+    BlankClass,
+    /// There is no message, or one that says nothing.
+    #[error("the conversation has no message, or a blank one")]
     BlankPrompt,
     /// No right answer.
     #[error("no target given, need at least one")]
     NoTargets,
+    /// A right answer listed twice.
+    #[error("target {0} comes twice")]
+    DuplicateTarget(ItemId),
     /// A right answer that cannot be chosen.
     #[error("target {0} is not among the candidates")]
     TargetNotCandidate(ItemId),
@@ -89,6 +73,9 @@ pub enum QueryFault {
     /// A candidate that the user already knows.
     #[error("candidate {0} is in the history")]
     CandidateInHistory(ItemId),
+    /// A right answer that the user already knows.
+    #[error("target {0} is in the history")]
+    TargetInHistory(ItemId),
     /// An item that the catalogue does not hold.
     #[error("item {0} is not in the catalogue")]
     UnknownItem(ItemId),
@@ -98,35 +85,58 @@ impl Query {
     /// Whether the query agrees with itself and with a catalogue.
     ///
     /// # Errors
-    /// The first fault: a blank prompt; no target; a target that is no candidate; a candidate listed twice or
-    /// in the history; an item unknown to the catalogue.
+    /// The first fault: a blank id, class or message; no target, or one listed twice; a target that is no candidate; a
+    /// candidate listed twice; a candidate or target in the history; an item unknown to the catalogue.
     pub fn check(&self, catalogue: &Catalogue) -> Result<(), QueryFault> {
-        if self.prompt.trim().is_empty() {
-            return Err(QueryFault::BlankPrompt);
-        }
+        self.check_texts()?;
         if self.targets.is_empty() {
             return Err(QueryFault::NoTargets);
         }
-        let mut candidates = HashSet::new();
-        for item in &self.candidates {
-            if !candidates.insert(item) {
-                return Err(QueryFault::DuplicateCandidate(item.clone()));
-            }
+        let targets = distinct(&self.targets).map_err(QueryFault::DuplicateTarget)?;
+        if let Some(candidates) = &self.candidates {
+            let candidates = distinct(candidates).map_err(QueryFault::DuplicateCandidate)?;
+            let stray = self.targets.iter().find(|id| !candidates.contains(id));
+            refuse(stray, QueryFault::TargetNotCandidate)?;
+            let known = self.history.iter().find(|id| candidates.contains(id));
+            refuse(known, QueryFault::CandidateInHistory)?;
         }
-        if let Some(target) = self
-            .targets
-            .iter()
-            .find(|target| !candidates.contains(target))
-        {
-            return Err(QueryFault::TargetNotCandidate(target.clone()));
-        }
-        if let Some(item) = self.history.iter().find(|item| candidates.contains(item)) {
-            return Err(QueryFault::CandidateInHistory(item.clone()));
-        }
-        let mut items = self.candidates.iter().chain(&self.history);
-        match items.find(|item| catalogue.index_of(item).is_none()) {
-            Some(item) => Err(QueryFault::UnknownItem(item.clone())),
-            None => Ok(()),
-        }
+        let known = self.history.iter().find(|id| targets.contains(id));
+        refuse(known, QueryFault::TargetInHistory)?;
+        let unknown = self.items().find(|id| catalogue.index_of(id).is_none());
+        refuse(unknown, QueryFault::UnknownItem)
     }
+
+    fn check_texts(&self) -> Result<(), QueryFault> {
+        let is_blank = |text: &str| text.trim().is_empty();
+        if is_blank(self.id.as_str()) {
+            return Err(QueryFault::BlankId);
+        }
+        if is_blank(self.class.label()) {
+            return Err(QueryFault::BlankClass);
+        }
+        let mut messages = self.conversation.iter();
+        if self.conversation.is_empty() || messages.any(|message| is_blank(&message.content)) {
+            return Err(QueryFault::BlankPrompt);
+        }
+        Ok(())
+    }
+
+    /// Every item that the query names.
+    fn items(&self) -> impl Iterator<Item = &ItemId> {
+        let candidates = self.candidates.iter().flatten();
+        self.targets.iter().chain(candidates).chain(&self.history)
+    }
+}
+
+/// The ids as a set, or the first that comes twice.
+fn distinct(ids: &[ItemId]) -> Result<HashSet<&ItemId>, ItemId> {
+    let mut set = HashSet::with_capacity(ids.len());
+    match ids.iter().find(|&id| !set.insert(id)) {
+        Some(twice) => Err(twice.clone()),
+        None => Ok(set),
+    }
+}
+
+fn refuse(found: Option<&ItemId>, fault: fn(ItemId) -> QueryFault) -> Result<(), QueryFault> {
+    found.map_or(Ok(()), |id| Err(fault(id.clone())))
 }

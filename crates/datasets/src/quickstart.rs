@@ -17,8 +17,6 @@ use crate::wording::Wording;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorldConfig {
-    /// Decides everything. Default 0.
-    pub seed: u64,
     /// Films, 20 to 384. Default 240.
     pub items: usize,
     /// Directors, at least 2; with the actors at most 100. Default 24.
@@ -44,7 +42,6 @@ pub struct WorldConfig {
 impl Default for WorldConfig {
     fn default() -> Self {
         Self {
-            seed: 0,
             items: 240,
             directors: 24,
             actors: 24,
@@ -83,24 +80,24 @@ impl WorldConfig {
 }
 
 impl Dataset {
-    /// The dataset of an invented world; the same configuration gives the same bytes.
+    /// The dataset of an invented world; the same seed and configuration give the same bytes.
     ///
     /// ```
     /// use rerec_datasets::{Dataset, WorldConfig};
     ///
-    /// let world = Dataset::quickstart(&WorldConfig::default())?;
+    /// let world = Dataset::quickstart(0, &WorldConfig::default())?;
     /// assert_eq!(world.catalogue.len(), 240);
     /// assert_eq!(world.splits.test.len(), 400);
-    /// assert!(world.splits.test[0].prompt.ends_with("Answer:\n"));
+    /// assert!(world.splits.test[0].conversation[0].content.ends_with("Answer:\n"));
     /// # Ok::<(), rerec_datasets::Error>(())
     /// ```
     ///
     /// # Errors
     /// A setting out of range; a world too small for its queries.
-    pub fn quickstart(config: &WorldConfig) -> Result<Self> {
+    pub fn quickstart(seed: u64, config: &WorldConfig) -> Result<Self> {
         config.validate()?;
-        let films = films::invent(config);
-        let audience = viewers::invent(config, &films);
+        let films = films::invent(seed, config);
+        let audience = viewers::invent(seed, config, &films);
         let source = Source {
             catalogue: films::catalogue(&films)?,
             ratings: audience.ratings,
@@ -110,6 +107,6 @@ impl Dataset {
                 &["director", "actor"],
             ),
         };
-        Self::compose(config.seed, source, &config.queries, &config.demonstrator)
+        Self::compose(seed, source, &config.queries, &config.demonstrator)
     }
 }

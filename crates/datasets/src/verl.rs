@@ -1,10 +1,12 @@
 //! Records in the form that verl trains on, for use beside other trainers.
 
 use rerec_rewards::{Catalogue, ItemId};
+use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::query::{Query, QueryClass};
+use crate::error::Result;
+use crate::query::Query;
+use crate::query_class::QueryClass;
 
 /// One training record of verl, as a line of JSONL.
 ///
@@ -13,8 +15,8 @@ use crate::query::{Query, QueryClass};
 pub struct VerlRecord {
     /// Which reward function verl calls.
     pub data_source: String,
-    /// The chat that the model continues.
-    pub prompt: Vec<ChatMessage>,
+    /// The conversation that the model continues.
+    pub prompt: Vec<Message>,
     /// A label of the task.
     #[serde(default)]
     pub ability: String,
@@ -22,15 +24,6 @@ pub struct VerlRecord {
     pub reward_model: VerlReward,
     /// What a reward function may need besides.
     pub extra_info: VerlExtra,
-}
-
-/// One message of a chat.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChatMessage {
-    /// `system`, `user` or `assistant`.
-    pub role: String,
-    /// Its text.
-    pub content: String,
 }
 
 /// The right answers.
@@ -48,29 +41,30 @@ pub struct VerlExtra {
     /// The split that the record belongs to.
     pub split: String,
     /// The id of the query.
-    pub query: String,
+    pub query: QueryId,
     /// Its class.
     pub class: QueryClass,
     /// The ids of the targets.
     pub targets: Vec<ItemId>,
-    /// The ids of the candidates.
-    pub candidates: Vec<ItemId>,
+    /// The ids of the candidates; none: the whole catalogue.
+    #[serde(default)]
+    pub candidates: Option<Vec<ItemId>>,
     /// The ids of the history.
     #[serde(default)]
     pub history: Vec<ItemId>,
 }
 
 impl VerlRecord {
-    /// A query as a record, its prompt as one user message.
+    /// A query as a record.
     ///
     /// ```
-    /// use rerec_datasets::{Dataset, VerlRecord, WorldConfig};
+    /// use rerec_datasets::{Dataset, Query, VerlRecord, WorldConfig};
     ///
-    /// let world = Dataset::quickstart(&WorldConfig::default())?;
+    /// let world = Dataset::quickstart(1, &WorldConfig::default())?;
     /// let query = &world.splits.test[0];
     /// let record = VerlRecord::new(query, &world.catalogue, "quickstart", "test")?;
-    /// assert_eq!(record.prompt[0].content, query.prompt);
-    /// assert_eq!(record.query()?, *query);
+    /// assert_eq!(record.prompt, query.conversation);
+    /// assert_eq!(Query::from(record), *query);
     /// # Ok::<(), rerec_datasets::Error>(())
     /// ```
     ///
@@ -83,51 +77,39 @@ impl VerlRecord {
         split: &str,
     ) -> Result<Self> {
         let targets = catalogue.indices_of(&query.targets)?;
-        let ground_truth = targets
+        let titles = targets
             .into_iter()
-            .map(|target| catalogue.get(target).title.clone())
-            .collect();
+            .map(|target| catalogue.get(target).title.clone());
         Ok(Self {
             data_source: data_source.to_owned(),
-            prompt: vec![ChatMessage {
-                role: "user".to_owned(),
-                content: query.prompt.clone(),
-            }],
+            prompt: query.conversation.clone(),
             ability: "recommendation".to_owned(),
             reward_model: VerlReward {
                 style: "rule".to_owned(),
-                ground_truth,
+                ground_truth: titles.collect(),
             },
             extra_info: VerlExtra {
                 split: split.to_owned(),
                 query: query.id.clone(),
-                class: query.class,
+                class: query.class.clone(),
                 targets: query.targets.clone(),
                 candidates: query.candidates.clone(),
                 history: query.history.clone(),
             },
         })
     }
+}
 
-    /// The query of the record.
-    ///
-    /// # Errors
-    /// A prompt that is not exactly one user message.
-    pub fn query(&self) -> Result<Query> {
-        let extra = &self.extra_info;
-        match self.prompt.as_slice() {
-            [message] if message.role == "user" => Ok(Query {
-                id: extra.query.clone(),
-                class: extra.class,
-                prompt: message.content.clone(),
-                targets: extra.targets.clone(),
-                candidates: extra.candidates.clone(),
-                history: extra.history.clone(),
-            }),
-            _ => Err(Error::VerlRecord {
-                id: extra.query.clone(),
-                fault: "the prompt must be exactly one user message",
-            }),
+impl From<VerlRecord> for Query {
+    fn from(record: VerlRecord) -> Self {
+        let extra = record.extra_info;
+        Self {
+            id: extra.query,
+            class: extra.class,
+            conversation: record.prompt,
+            targets: extra.targets,
+            candidates: extra.candidates,
+            history: extra.history,
         }
     }
 }

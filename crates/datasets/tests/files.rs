@@ -8,6 +8,7 @@ use rerec_datasets::{
     read_jsonl, read_queries, write_jsonl,
 };
 use rerec_rewards::ItemId;
+use rerec_text::Message;
 use tempfile::TempDir;
 
 fn world() -> Dataset {
@@ -17,11 +18,11 @@ fn world() -> Dataset {
         test: 10,
         ..QueryConfig::default()
     };
-    Dataset::quickstart(&WorldConfig {
+    let config = WorldConfig {
         queries,
         ..WorldConfig::default()
-    })
-    .unwrap()
+    };
+    Dataset::quickstart(0, &config).unwrap()
 }
 
 #[test]
@@ -44,10 +45,7 @@ fn everything_comes_back_as_it_was_written() {
         .map(|query| VerlRecord::new(query, &catalogue, "films", "test").unwrap());
     write_jsonl(&path("verl.jsonl"), records).unwrap();
     let records: Vec<VerlRecord> = read_jsonl(&path("verl.jsonl")).unwrap();
-    let queries: Vec<Query> = records
-        .iter()
-        .map(|record| record.query().unwrap())
-        .collect();
+    let queries: Vec<Query> = records.into_iter().map(Query::from).collect();
     assert_eq!(queries, world.splits.test);
 }
 
@@ -60,26 +58,34 @@ fn a_verl_record_has_the_keys_that_verl_reads() {
     let json = serde_json::to_value(&record).unwrap();
     assert_eq!(json["data_source"], "films");
     assert_eq!(json["prompt"][0]["role"], "user");
-    assert_eq!(json["prompt"][0]["content"], query.prompt);
+    assert_eq!(json["prompt"][0]["content"], query.conversation[0].content);
     let target = world.catalogue.index_of(&query.targets[0]).unwrap();
     assert_eq!(
         json["reward_model"]["ground_truth"][0],
         world.catalogue.get(target).title
     );
-    assert_eq!(json["extra_info"]["query"], query.id);
+    assert_eq!(json["extra_info"]["query"], query.id.as_str());
+}
 
-    let mut chat = record.clone();
-    chat.prompt.insert(
-        0,
-        rerec_datasets::ChatMessage {
-            role: "system".into(),
-            content: "Hello.".into(),
-        },
-    );
+#[test]
+fn a_conversation_of_several_messages_comes_back_too() {
+    let (folder, world) = (TempDir::new().unwrap(), world());
+    let mut query = world.splits.test[0].clone();
+    query
+        .conversation
+        .insert(0, Message::system("Answer in a box.\n"));
+    query.class = "bundles".into();
+    query.candidates = None;
+    let path = folder.path().join("queries.jsonl");
+    write_jsonl(&path, [&query]).unwrap();
+    assert!(!fs::read_to_string(&path).unwrap().contains("candidates"));
     assert_eq!(
-        chat.query().unwrap_err().to_string(),
-        "verl record \"train-00000\": the prompt must be exactly one user message"
+        read_queries(&path, &world.catalogue).unwrap(),
+        [query.clone()]
     );
+    let record = VerlRecord::new(&query, &world.catalogue, "films", "test").unwrap();
+    assert_eq!(record.prompt.len(), 2);
+    assert_eq!(Query::from(record), query);
 }
 
 #[test]
@@ -103,9 +109,9 @@ fn a_line_that_is_no_query_is_named() {
             .to_string()
             .replace(path.to_str().unwrap(), "queries.jsonl")
     };
-    let message = second("\"prompt\":", "\"promt\":");
+    let message = second("\"conversation\":", "\"conversatoin\":");
     assert!(
-        message.starts_with("line 4 of queries.jsonl: unknown field `promt`"),
+        message.starts_with("line 4 of queries.jsonl: unknown field `conversatoin`"),
         "{message}"
     );
     assert_eq!(
@@ -132,25 +138,58 @@ fn each_fault_of_a_query_is_told() {
     let stranger = ItemId::from("film-999");
     assert_eq!(query.check(&world.catalogue), Ok(()));
     assert_eq!(
-        fault(&|query| query.prompt = " \n".into()),
+        fault(&|query| query.conversation[0].content = " \n".into()),
         QueryFault::BlankPrompt
     );
+    assert_eq!(
+        fault(&|query| query.conversation.clear()),
+        QueryFault::BlankPrompt
+    );
+    assert_eq!(
+        fault(&|query| query.class = "".into()),
+        QueryFault::BlankClass
+    );
+    assert_eq!(fault(&|query| query.id = " ".into()), QueryFault::BlankId);
     assert_eq!(fault(&|query| query.targets.clear()), QueryFault::NoTargets);
+    let candidates = query.candidates.clone().unwrap();
+    let with = |item: &ItemId| Some([&candidates[..], std::slice::from_ref(item)].concat());
     assert_eq!(
         fault(&|query| query.targets.push(stranger.clone())),
         QueryFault::TargetNotCandidate(stranger.clone())
     );
     assert_eq!(
-        fault(&|query| query.candidates.push(query.candidates[0].clone())),
-        QueryFault::DuplicateCandidate(query.candidates[0].clone())
+        fault(&|query| query.targets.push(query.targets[0].clone())),
+        QueryFault::DuplicateTarget(query.targets[0].clone())
     );
     assert_eq!(
-        fault(&|query| query.history.push(query.candidates[1].clone())),
-        QueryFault::CandidateInHistory(query.candidates[1].clone())
+        fault(&|query| query.candidates = with(&candidates[0])),
+        QueryFault::DuplicateCandidate(candidates[0].clone())
     );
     assert_eq!(
-        fault(&|query| query.candidates.push(stranger.clone())),
+        fault(&|query| query.history.push(candidates[1].clone())),
+        QueryFault::CandidateInHistory(candidates[1].clone())
+    );
+    assert_eq!(
+        fault(&|query| query.candidates = with(&stranger)),
         QueryFault::UnknownItem(stranger.clone())
+    );
+    // Without candidates every item of the catalogue may be chosen, so that targets are what is left to check.
+    let open = |spoil: &dyn Fn(&mut Query)| {
+        let mut open = Query {
+            candidates: None,
+            ..query.clone()
+        };
+        spoil(&mut open);
+        open.check(&world.catalogue)
+    };
+    assert_eq!(open(&|_| ()), Ok(()));
+    assert_eq!(
+        open(&|query| query.targets = vec![stranger.clone()]),
+        Err(QueryFault::UnknownItem(stranger.clone()))
+    );
+    assert_eq!(
+        open(&|query| query.history.push(query.targets[0].clone())),
+        Err(QueryFault::TargetInHistory(query.targets[0].clone()))
     );
 }
 

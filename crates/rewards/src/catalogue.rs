@@ -1,44 +1,17 @@
-use std::fmt;
-
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The stable, external identity of an item, as files and datasets write it.
-///
-/// ```
-/// # use rerec_rewards::ItemId;
-/// let id = ItemId::from("ml-1m/260");
-/// assert_eq!(id.as_str(), "ml-1m/260");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ItemId(String);
-
-impl ItemId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for ItemId {
-    fn from(id: &str) -> Self {
-        Self(id.to_owned())
-    }
-}
-
-impl From<String> for ItemId {
-    fn from(id: String) -> Self {
-        Self(id)
-    }
+rerec_text::text_id! {
+    /// The stable, external identity of an item, as files and datasets write it.
+    ///
+    /// ```
+    /// # use rerec_rewards::ItemId;
+    /// let id = ItemId::from("ml-1m/260");
+    /// assert_eq!(id, "ml-1m/260");
+    /// ```
+    pub struct ItemId;
 }
 
 /// Position of an item inside one [`Catalogue`]: dense, from 0, never stored in files.
@@ -148,12 +121,12 @@ impl Item {
 /// The items that can be recommended, with unique ids.
 ///
 /// ```
-/// # use rerec_rewards::{Catalogue, Item, ItemId};
+/// # use rerec_rewards::{Catalogue, Item};
 /// let catalogue = Catalogue::new(vec![
 ///     Item::new("1", "Toy Story (1995)"),
 ///     Item::new("2", "Jumanji (1995)"),
 /// ])?;
-/// let jumanji = catalogue.index_of(&ItemId::from("2")).unwrap();
+/// let jumanji = catalogue.index_of("2").unwrap();
 /// assert_eq!(jumanji.position(), 1);
 /// assert_eq!(catalogue.get(jumanji).title, "Jumanji (1995)");
 /// # Ok::<(), rerec_rewards::Error>(())
@@ -222,23 +195,20 @@ impl Catalogue {
     }
 
     /// The index of an id.
-    pub fn index_of(&self, id: &ItemId) -> Option<ItemIndex> {
-        self.index.get(id).copied()
+    pub fn index_of(&self, id: impl AsRef<str>) -> Option<ItemIndex> {
+        self.index.get(id.as_ref()).copied()
     }
 
     /// The indices of several ids, in their order.
     ///
     /// # Errors
     /// [`Error::UnknownItem`] for the first id that the catalogue does not have.
-    pub fn indices_of<'a>(
-        &self,
-        ids: impl IntoIterator<Item = &'a ItemId>,
-    ) -> Result<Vec<ItemIndex>> {
-        let index = |id: &ItemId| {
+    pub fn indices_of(&self, ids: impl IntoIterator<Item: AsRef<str>>) -> Result<Vec<ItemIndex>> {
+        let index = |id: &str| {
             self.index_of(id)
-                .ok_or_else(|| Error::UnknownItem { id: id.clone() })
+                .ok_or_else(|| Error::UnknownItem { id: id.into() })
         };
-        ids.into_iter().map(index).collect()
+        ids.into_iter().map(|id| index(id.as_ref())).collect()
     }
 
     /// Every item with its index.
@@ -275,7 +245,7 @@ mod tests {
     #[test]
     fn indices_follow_the_order_of_the_ids_asked_for() {
         let catalogue = Catalogue::new(vec![Item::new("a", "A"), Item::new("b", "B")]).unwrap();
-        let indices = catalogue.indices_of(&["b".into(), "a".into()]).unwrap();
+        let indices = catalogue.indices_of(["b", "a"]).unwrap();
         assert_eq!(
             indices
                 .iter()
@@ -283,7 +253,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             [1, 0]
         );
-        assert!(catalogue.indices_of(&["z".into()]).is_err());
+        assert!(catalogue.indices_of(["z"]).is_err());
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl ItemEmbeddings {
             missing: config.missing.validated()?,
         };
         for (id, row) in table.iter() {
-            if let Some(index) = catalogue.index_of(&ItemId::from(id)) {
+            if let Some(index) = catalogue.index_of(id) {
                 embeddings.unit.row_mut(index.position()).assign(&row);
                 embeddings.known[index.position()] = true;
             }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn indices<const N: usize>(catalogue: &Catalogue, ids: [&str; N]) -> [ItemIndex; N] {
-        ids.map(|id| catalogue.index_of(&id.into()).unwrap())
+        ids.map(|id| catalogue.index_of(id).unwrap())
     }
 
     #[test]

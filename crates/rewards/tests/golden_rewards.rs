@@ -89,7 +89,7 @@ fn score(golden: &Golden, case: &Case) -> rerec_rewards::Result<RewardBreakdown>
     };
     let targets: Vec<ItemIndex> = case
         .targets()
-        .map(|title| catalogue.index_of(&title.into()).unwrap())
+        .map(|title| catalogue.index_of(title).unwrap())
         .collect();
     let reward = DualGraphReward::new(config, catalogue, graph, None).unwrap();
     let sample = Sample {

@@ -8,7 +8,7 @@ use std::{
 
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::CurriculumConfig;
-use rerec_datasets::{MovieLensConfig, WorldConfig};
+use rerec_datasets::DataSource;
 use rerec_policy::{Decay, DecoderPolicyConfig, ModelConfig, ObjectiveConfig, TokenizerConfig};
 use rerec_rewards::{DualGraphConfig, LightGcnConfig, RewardBreakdown, SimilarityConfig};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct TrainConfig {
     #[serde(default = "default_threads")]
     pub threads: NonZeroUsize,
     /// What is learned from.
-    pub data: DataConfig,
+    pub data: DataSource,
     /// The tokenizer, trained on the data's texts.
     pub tokenizer: TokenizerConfig,
     /// The shape of the model, drawn afresh.
@@ -73,27 +73,6 @@ fn default_runs() -> PathBuf {
 fn default_threads() -> NonZeroUsize {
     const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
     TWO
-}
-
-/// Where catalogue, ratings and queries come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum DataConfig {
-    /// A world invented from the seed; nothing is downloaded.
-    Quickstart(WorldConfig),
-    /// MovieLens-100K.
-    Movielens(MovielensConfig),
-}
-
-/// MovieLens-100K and what is asked about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MovielensConfig {
-    /// Folder with `ml-100k.item`, `ml-100k.user` and `ml-100k.inter`.
-    pub folder: PathBuf,
-    /// Which films and queries.
-    #[serde(default)]
-    pub source: MovieLensConfig,
 }
 
 /// The shape of a Llama-like decoder; the vocabulary comes from the tokenizer.
@@ -323,13 +302,8 @@ impl TrainConfig {
     pub fn seeded(mut self) -> Result<Self> {
         self.validate()?;
         let seed = self.seed;
-        let data = match &mut self.data {
-            DataConfig::Quickstart(world) => &mut world.seed,
-            DataConfig::Movielens(movielens) => &mut movielens.source.seed,
-        };
         let adapters = self.policy.lora.as_mut().map(|lora| &mut lora.seed);
         let sections = [
-            ("seed of data", data),
             ("embeddings.seed", &mut self.embeddings.seed),
             ("curriculum.seed", &mut self.curriculum.seed),
         ];

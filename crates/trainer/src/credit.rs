@@ -9,10 +9,32 @@ use rerec_advantage::{
     AdvantageEstimator, Annotated, CreditAssigner, Groups, ItemNames, JudgedAnswer, JudgedResponse,
     Lexicon, Ragged, RolloutBatch, SegmentKind, StepCredit,
 };
-use rerec_policy::Rollout;
+use rerec_policy::{Response, RolloutGroup};
 use rerec_rewards::{Catalogue, ItemIndex, RewardBreakdown};
 
 use crate::{AdvantageConfig, Result, SegmentRecord};
+
+/// A response with the query it answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Rollout {
+    pub(crate) query: String,
+    pub(crate) response: Response,
+}
+
+impl Rollout {
+    /// The responses of all groups.
+    pub(crate) fn of(groups: &[RolloutGroup]) -> Vec<Self> {
+        let of_group = |group: &RolloutGroup| {
+            let responses = group.responses.clone().into_iter();
+            let query = group.query.as_str().to_owned();
+            responses.map(move |response| Self {
+                query: query.clone(),
+                response,
+            })
+        };
+        groups.iter().flat_map(of_group).collect()
+    }
+}
 
 /// A rollout that has a reward.
 #[derive(Debug, Clone)]
@@ -85,7 +107,7 @@ impl Crediter {
             .collect();
         let advantages = estimated.into_tokens(&batch);
         for ((one, steps), row) in scored.iter().zip(&mut segments).zip(advantages.rows()) {
-            fill_in_advantages(steps, &one.rollout.token_byte_lens, row);
+            fill_in_advantages(steps, &one.rollout.response.token_byte_lens, row);
         }
         Ok(Credited {
             advantages,
@@ -119,9 +141,9 @@ impl Crediter {
             .map(|item| item.index.map_or(item.text.as_str(), |i| self.name(i)))
             .filter(|name| !name.trim().is_empty())
             .collect();
-        let rollout = JudgedResponse {
-            response: &one.rollout.text,
-            token_byte_lens: &one.rollout.token_byte_lens,
+        let judged = JudgedResponse {
+            response: &one.rollout.response.text,
+            token_byte_lens: &one.rollout.response.token_byte_lens,
             answer: answer.map(|a| JudgedAnswer {
                 span: a.span.clone(),
                 items: &items,
@@ -130,7 +152,7 @@ impl Crediter {
             targets: &targets,
             reward: one.reward.total,
         };
-        let credit = self.assigner.assign(&rollout, lexicon)?;
+        let credit = self.assigner.assign(&judged, lexicon)?;
         Ok((
             credit.token_rewards,
             segment_records(&credit.annotated, &credit.steps),
@@ -183,30 +205,31 @@ mod tests {
     fn right_answer(tokens: usize) -> Rollout {
         let answer = "\\boxed{Up}";
         let text = "x".repeat(tokens - answer.len()) + answer;
-        Rollout {
-            query: "q".to_owned(),
+        let response = Response {
             sample: 0,
-            prompt_ids: vec![1],
             token_ids: vec![1; tokens],
             token_byte_lens: vec![1; tokens],
             log_probs: vec![0.0; tokens],
-            temperature: 1.0,
             text,
             finish: Finish::Stop,
+        };
+        Rollout {
+            query: "q".to_owned(),
+            response,
         }
     }
 
     #[test]
     fn outcome_estimators_compare_rewards_and_not_lengths() {
         let catalogue = Arc::new(Catalogue::new(vec![Item::new("Up", "Up")]).unwrap());
-        let targets: Arc<[ItemIndex]> = [catalogue.index_of(&"Up".into()).unwrap()].into();
+        let targets: Arc<[ItemIndex]> = [catalogue.index_of("Up").unwrap()].into();
         let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None);
         let reward = reward.unwrap();
         let rollouts = [right_answer(12), right_answer(24)];
         let breakdowns = rollouts.each_ref().map(|rollout| {
             let sample = Sample {
                 query: "q",
-                response: &rollout.text,
+                response: &rollout.response.text,
                 targets: &targets,
                 candidates: Some(&targets),
             };
@@ -241,19 +264,20 @@ mod tests {
         let catalogue = Arc::new(Catalogue::new(items).unwrap());
         let all: Arc<[ItemIndex]> = titles
             .iter()
-            .map(|&t| catalogue.index_of(&t.into()).unwrap())
+            .map(|&t| catalogue.index_of(t).unwrap())
             .collect();
         let text = "Toy Story 2 is a sequel.\n\nToy Story is not.\n\nWoody's World fits.\n\n\\boxed{Toy Story (1995)}";
-        let rollout = Rollout {
-            query: "q".to_owned(),
+        let response = Response {
             sample: 0,
-            prompt_ids: vec![1],
             token_ids: vec![1; text.len()],
             token_byte_lens: vec![1; text.len()],
             log_probs: vec![0.0; text.len()],
-            temperature: 1.0,
             text: text.to_owned(),
             finish: Finish::Stop,
+        };
+        let rollout = Rollout {
+            query: "q".to_owned(),
+            response,
         };
         let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None);
         let sample = Sample {

@@ -68,6 +68,12 @@ pub enum Error {
         /// The first key that differs.
         what: String,
     },
+    /// A query is not one message.
+    #[error("query {query}: the conversation must be one message")]
+    Conversation {
+        /// The query.
+        query: String,
+    },
     /// A query names an item that the catalogue does not have.
     #[error("query {query}: item {item} is not in the catalogue")]
     UnknownItem {

@@ -9,7 +9,7 @@ use rerec_rewards::{
 };
 
 use crate::{
-    DataConfig, Outcome, Task, TrainConfig, Trainer,
+    Outcome, Task, TrainConfig, Trainer,
     error::Result,
     observer::{Event, Observer},
 };
@@ -33,7 +33,7 @@ impl Job {
     /// Whatever a part reports; nothing is written.
     pub fn new(config: TrainConfig, observer: &mut dyn Observer) -> Result<Self> {
         set_threads(config.threads);
-        let dataset = load(&config.data)?;
+        let dataset = config.data.load(config.seed)?;
         let reward = reward(&config, &dataset, observer)?;
         let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus())?;
         let model = config.model.with_vocab(tokenizer.vocab_size());
@@ -76,15 +76,6 @@ impl Job {
     }
 }
 
-fn load(config: &DataConfig) -> Result<Dataset> {
-    Ok(match config {
-        DataConfig::Quickstart(world) => Dataset::quickstart(world)?,
-        DataConfig::Movielens(movielens) => {
-            Dataset::movielens(&movielens.folder, &movielens.source)?
-        }
-    })
-}
-
 /// The dual-graph reward: the attribute graph of the catalogue, LightGCN embeddings of the ratings.
 fn reward(
     config: &TrainConfig,
@@ -94,7 +85,7 @@ fn reward(
     let pairs = dataset
         .ratings
         .iter()
-        .map(|r| (r.user.0.as_str(), r.item.as_str()));
+        .map(|r| (r.user.as_str(), r.item.as_str()));
     let interactions = Interactions::from_pairs(pairs)?;
     let max_epochs = config.embeddings.max_epochs;
     let fitted = LightGcn::new(config.embeddings.clone())?.fit(&interactions, |report| {
@@ -132,6 +123,6 @@ fn most_popular(interactions: &Interactions, dataset: &Dataset) -> Vec<ItemIndex
     items.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     let known = items
         .iter()
-        .filter_map(|(_, id)| dataset.catalogue.index_of(&id.as_str().into()));
+        .filter_map(|(_, id)| dataset.catalogue.index_of(id));
     known.take(CONTRAST_ITEMS).collect()
 }

@@ -24,8 +24,8 @@ mod trainer;
 mod warm_start;
 
 pub use config::{
-    AdvantageConfig, CurriculumMetric, DataConfig, EvaluationConfig, ModelShape, MovielensConfig,
-    ReinforcementConfig, TrainConfig, WarmStartConfig,
+    AdvantageConfig, CurriculumMetric, EvaluationConfig, ModelShape, ReinforcementConfig,
+    TrainConfig, WarmStartConfig,
 };
 pub use error::{Error, Result};
 pub use evaluation::{Accuracy, Evaluation, Phase};

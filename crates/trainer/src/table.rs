@@ -9,8 +9,8 @@ use crate::{Accuracy, Evaluation};
 /// A Markdown table of accuracies in percent on `queries`: a row for each class, a column for each evaluation, and
 /// what a guess among the candidates would reach.
 pub fn accuracy_table(evaluations: &[Evaluation], queries: &[Query]) -> String {
-    let candidates: usize = queries.iter().map(|q| q.candidates.len()).sum();
-    let candidates = candidates as f64 / queries.len().max(1) as f64;
+    let candidates = queries.iter().flat_map(|q| q.candidates.iter().flatten());
+    let candidates = candidates.count() as f64 / queries.len().max(1) as f64;
     let mut table = String::from("| query class | queries | guess |");
     for e in evaluations {
         let _ = write!(table, " {} |", e.phase.label());
@@ -19,7 +19,7 @@ pub fn accuracy_table(evaluations: &[Evaluation], queries: &[Query]) -> String {
     table.push_str(&"---:|".repeat(evaluations.len()));
     let classes: BTreeSet<_> = evaluations
         .iter()
-        .flat_map(|e| e.classes.keys().copied())
+        .flat_map(|e| e.classes.keys().cloned())
         .collect();
     for class in classes {
         let cells: Vec<Accuracy> = evaluations
@@ -55,16 +55,16 @@ mod tests {
             phase: Phase::Final,
             step: 7,
             overall: right,
-            classes: [(QueryClass::Implicit, right)].into(),
+            classes: [(QueryClass::IMPLICIT, right)].into(),
             without_answer: 0,
             mean_tokens: 10.0,
         };
         let query = Query {
-            id: "q".to_owned(),
-            class: QueryClass::Implicit,
-            prompt: String::new(),
+            id: "q".into(),
+            class: QueryClass::IMPLICIT,
+            conversation: Vec::new(),
             targets: vec!["0".into()],
-            candidates: ["0", "1", "2", "3", "4"].map(Into::into).into(),
+            candidates: Some(["0", "1", "2", "3", "4"].map(Into::into).into()),
             history: Vec::new(),
         };
         let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\

@@ -80,7 +80,7 @@ impl std::fmt::Debug for Trainer<'_> {
 struct PreparedQuery<'a> {
     query: &'a Query,
     targets: Arc<[ItemIndex]>,
-    candidates: Arc<[ItemIndex]>,
+    candidates: Option<Arc<[ItemIndex]>>,
 }
 
 /// Ends the run where it stands.
@@ -291,13 +291,18 @@ impl<'a> Parts<'a> {
 
 impl<'a> PreparedQuery<'a> {
     fn new(query: &'a Query, dataset: &Dataset) -> Result<Self> {
+        if query.conversation.len() != 1 {
+            return Err(Error::Conversation {
+                query: query.id.to_string(),
+            });
+        }
         let index = |ids: &[rerec_rewards::ItemId]| -> Result<Vec<ItemIndex>> {
             let one = |id: &rerec_rewards::ItemId| {
                 dataset
                     .catalogue
                     .index_of(id)
                     .ok_or_else(|| Error::UnknownItem {
-                        query: query.id.clone(),
+                        query: query.id.to_string(),
                         item: id.to_string(),
                     })
             };
@@ -307,7 +312,12 @@ impl<'a> PreparedQuery<'a> {
         Ok(Self {
             query,
             targets,
-            candidates: index(&query.candidates)?.into(),
+            candidates: query
+                .candidates
+                .as_deref()
+                .map(index)
+                .transpose()?
+                .map(Into::into),
         })
     }
 }

@@ -43,7 +43,7 @@ impl<'a> WarmStart<'a> {
         );
         let drilled = self.indices("drills", step, self.config.drills, drills.len());
         let shown = shown.into_iter().map(|i| SupervisedExample {
-            prompt: (&demonstrations[i].prompt).into(),
+            prompt: (&demonstrations[i].conversation[0].content).into(),
             response: &demonstrations[i].response,
         });
         let drilled = drilled.into_iter().map(|i| SupervisedExample {

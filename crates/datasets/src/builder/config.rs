@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, check};
-use crate::query::QueryClass;
+use crate::query_class::QueryClass;
 
 /// How many queries there are, and what they look like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct QueryConfig {
     pub history_share: f64,
     /// The least rating that counts as liking. Default 4.
     pub liked_from: f64,
-    /// The classes, in equal parts. Default all five.
+    /// The classes, in equal parts, each one of RecBench+'s. Default all five.
     pub classes: Vec<QueryClass>,
 }
 
@@ -44,7 +44,7 @@ impl Default for QueryConfig {
             hard_share: [0.5, 0.8],
             history_share: 0.2,
             liked_from: 4.0,
-            classes: QueryClass::ALL.to_vec(),
+            classes: QueryClass::RECBENCH.to_vec(),
         }
     }
 }
@@ -103,6 +103,15 @@ impl QueryConfig {
             "classes",
             "at least one class",
             &self.classes,
-        )
+        )?;
+        self.classes.iter().try_for_each(check_class)
     }
+}
+
+/// Queries can be composed of RecBench+'s classes only.
+pub(super) fn check_class(class: &QueryClass) -> Result<()> {
+    let [a, b, c, d, e] = &QueryClass::RECBENCH;
+    let allowed = format!("{a}, {b}, {c}, {d} or {e}");
+    let is_known = QueryClass::RECBENCH.contains(class);
+    check(is_known, "class", &allowed, &class.label())
 }

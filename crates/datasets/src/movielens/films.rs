@@ -6,7 +6,7 @@ use std::path::Path;
 use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 
 use super::table::{Row, Table};
-use crate::dataset::{Rating, UserId};
+use crate::dataset::Rating;
 use crate::error::Result;
 
 /// How the file writes that it does not know a film, its year or its genre.
@@ -124,7 +124,7 @@ impl Films {
                 && seen.insert((user, item))
             {
                 ratings.push(Rating {
-                    user: UserId(user.to_owned()),
+                    user: user.into(),
                     item: item.clone(),
                     rating,
                 });

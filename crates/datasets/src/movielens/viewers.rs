@@ -44,7 +44,7 @@ pub(super) fn read_groups(path: &Path, min_group: usize) -> Result<Vec<UserGroup
     let table = Table::read(path, ["user_id", "age", "gender", "occupation"])?;
     let mut groups: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
     for row in table.rows() {
-        let user = UserId(row.required(0)?.to_owned());
+        let user = UserId::from(row.required(0)?);
         let age: u8 = row.number(1, "be an age from 0 to 120", |age| *age <= 120)?;
         let gender = match row.text(2) {
             "F" => "women",

@@ -52,8 +52,8 @@ struct Career {
 }
 
 /// The films of a world.
-pub(super) fn invent(config: &WorldConfig) -> Vec<Film> {
-    let mut rng = stream(config.seed, "films", "");
+pub(super) fn invent(seed: u64, config: &WorldConfig) -> Vec<Film> {
+    let mut rng = stream(seed, "films", "");
     let words = names::title_words(&mut rng);
     let people = names::people(&mut rng);
     let (directors, rest) = people.split_at(config.directors);

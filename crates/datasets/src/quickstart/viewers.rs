@@ -50,7 +50,7 @@ impl Taste {
 }
 
 /// The viewers of a world, with their ratings.
-pub(super) fn invent(config: &WorldConfig, films: &[Film]) -> Audience {
+pub(super) fn invent(seed: u64, config: &WorldConfig, films: &[Film]) -> Audience {
     let favourites = group_favourites(config, films);
     let mut audience = Audience {
         ratings: Vec::new(),
@@ -65,8 +65,8 @@ pub(super) fn invent(config: &WorldConfig, films: &[Film]) -> Audience {
         users: Vec::new(),
     }));
     for number in 0..config.users {
-        let user = UserId(format!("viewer-{number:03}"));
-        let mut rng = stream(config.seed, "viewer", &user.0);
+        let user = UserId::from(format!("viewer-{number:03}"));
+        let mut rng = stream(seed, "viewer", user.as_str());
         let group = number % config.groups;
         let taste = Taste {
             directors: (0..config.directors).sample(&mut rng, 2),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::builder::GraphBuilder;
 use super::id_space::IdSpaceCheck;
 use super::{AttributeGraph, GraphFile, Triple};
-use crate::{Catalogue, Error, ItemId, ItemIndex, Result, TitleLookup, TitleMatch, TitleMatcher};
+use crate::{Catalogue, Error, ItemIndex, Result, TitleLookup, TitleMatch, TitleMatcher};
 
 /// Names of unknown items that a report quotes.
 const EXAMPLES: usize = 5;
@@ -150,7 +150,7 @@ impl<'a> Resolver<'a> {
     fn resolve(&self, name: &str) -> TitleLookup {
         match self {
             Self::Id(catalogue) => catalogue
-                .index_of(&ItemId::from(name))
+                .index_of(name)
                 .map_or(TitleLookup::Unknown, TitleLookup::Found),
             Self::Title(matcher) => matcher.lookup(name, None),
         }

@@ -27,7 +27,7 @@ use crate::{
 /// let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue)?);
 /// let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), Some(graph), None)?;
 ///
-/// let targets = catalogue.indices_of(&["1".into()])?;
+/// let targets = catalogue.indices_of(["1"])?;
 /// let response = r"Crime, so \boxed{Casino}";
 /// let batch = [Sample { query: "q1", response, targets: &targets, candidates: None }];
 /// let scored = reward.score(&batch).remove(0)?;

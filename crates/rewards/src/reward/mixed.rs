@@ -52,7 +52,7 @@ impl<F: Fn(&Sample<'_>) -> Result<f64> + Send + Sync> RewardTerm for PerSample<F
 /// # use std::sync::Arc;
 /// # use rerec_rewards::*;
 /// # let catalogue = Arc::new(Catalogue::new(vec![Item::new("1", "Heat (1995)")])?);
-/// # let targets = catalogue.indices_of(&["1".into()])?;
+/// # let targets = catalogue.indices_of(["1"])?;
 /// let base = DualGraphReward::new(DualGraphConfig::paper(), catalogue, None, None)?;
 /// let words = per_sample("words", |sample| Ok(sample.response.split_whitespace().count() as f64));
 /// let reward = MixedReward::new(base).with_term(-0.01, words)?;

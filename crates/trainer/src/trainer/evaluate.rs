@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::Query;
-use rerec_policy::{PromptGroup, Sampling};
+use rerec_policy::{Prompt, SampleRequest, Sampling};
 use rerec_rewards::Sample;
 
 use super::{Step, Trainer};
@@ -43,11 +43,11 @@ impl Trainer<'_> {
         queries: &[Query],
         observer: &mut dyn Observer,
     ) -> Step<Evaluation> {
-        let groups: Vec<PromptGroup<'_>> = queries
+        let requests: Vec<SampleRequest<'_>> = queries
             .iter()
-            .map(|query| PromptGroup {
+            .map(|query| SampleRequest {
                 query: &query.id,
-                prompt: (&query.prompt).into(),
+                prompt: Prompt::Chat(&query.conversation),
                 samples: 1,
             })
             .collect();
@@ -57,11 +57,12 @@ impl Trainer<'_> {
             ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
         };
         let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
-        let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;
-        let samples: Vec<Sample<'_>> = rollouts
-            .iter()
+        let policy = &mut self.task.policy;
+        let groups = policy.generate_with(&requests, &sampling, watch)?;
+        let answers = || groups.iter().flat_map(|group| &group.responses);
+        let samples: Vec<Sample<'_>> = answers()
             .zip(queries)
-            .map(|(rollout, query)| self.sample(&query.id, &rollout.text))
+            .map(|(answer, query)| self.sample(query.id.as_str(), &answer.text))
             .collect();
         let rewards = self.task.reward.score(&samples);
         let mut evaluation = Evaluation {
@@ -70,14 +71,14 @@ impl Trainer<'_> {
             overall: Accuracy::default(),
             classes: BTreeMap::new(),
             without_answer: 0,
-            mean_tokens: mean(rollouts.iter().map(|r| r.token_ids.len() as f64)),
+            mean_tokens: mean(answers().map(|r| r.token_ids.len() as f64)),
         };
         for (query, reward) in queries.iter().zip(rewards) {
             let reward = reward?;
             evaluation.overall.count(reward.hit);
             evaluation
                 .classes
-                .entry(query.class)
+                .entry(query.class.clone())
                 .or_default()
                 .count(reward.hit);
             evaluation.without_answer += usize::from(reward.answer.is_none());
@@ -92,7 +93,7 @@ impl Trainer<'_> {
             query,
             response,
             targets: prepared.map_or(&[], |p| &p.targets),
-            candidates: prepared.map(|p| &*p.candidates),
+            candidates: prepared.and_then(|p| p.candidates.as_deref()),
         }
     }
 }
