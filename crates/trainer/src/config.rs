@@ -191,7 +191,7 @@ impl CurriculumMetric {
         Ok(match self {
             Self::Reward => ((reward.total - bounds.0) / (bounds.1 - bounds.0)).clamp(0.0, 1.0),
             Self::Hit => f64::from(u8::from(reward.hit)),
-            Self::Ndcg => reward.ndcg.max(0.0),
+            Self::Ndcg => reward.ndcg,
             Self::Format => reward.format + 0.5,
             Self::QueryAlignment => reward
                 .query_alignment
@@ -458,6 +458,7 @@ mod tests {
             query: "q7".to_owned(),
             format: 0.5,
             ndcg: 0.25,
+            ranking: 0.25,
             query_alignment: Some(0.75),
             preference_alignment: Some(-0.5),
             terms: [("novelty".to_owned(), 0.1)].into(),

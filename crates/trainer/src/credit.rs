@@ -9,10 +9,32 @@ use rerec_advantage::{
     AdvantageEstimator, Annotated, Answer, CreditAssigner, Groups, ItemNames, Lexicon, Ragged,
     Rollout as CreditRollout, RolloutBatch, SegmentKind, StepCredit,
 };
-use rerec_policy::Rollout;
+use rerec_policy::{Response, RolloutGroup};
 use rerec_rewards::{Catalogue, ItemIndex, RewardBreakdown};
 
 use crate::{AdvantageConfig, Result, SegmentRecord};
+
+/// A response with the query it answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Rollout {
+    pub(crate) query: String,
+    pub(crate) response: Response,
+}
+
+impl Rollout {
+    /// The responses of all groups.
+    pub(crate) fn of(groups: &[RolloutGroup]) -> Vec<Self> {
+        let of_group = |group: &RolloutGroup| {
+            let responses = group.responses.clone().into_iter();
+            let query = group.query.as_str().to_owned();
+            responses.map(move |response| Self {
+                query: query.clone(),
+                response,
+            })
+        };
+        groups.iter().flat_map(of_group).collect()
+    }
+}
 
 /// A rollout that has a reward.
 #[derive(Debug, Clone)]
@@ -84,7 +106,7 @@ impl Crediter {
             .collect();
         let advantages = estimated.into_tokens(&batch);
         for ((one, steps), row) in scored.iter().zip(&mut segments).zip(advantages.rows()) {
-            fill_in_advantages(steps, &one.rollout.token_byte_lens, row);
+            fill_in_advantages(steps, &one.rollout.response.token_byte_lens, row);
         }
         Ok(Credited {
             advantages,
@@ -119,8 +141,8 @@ impl Crediter {
             .filter(|name| !name.trim().is_empty())
             .collect();
         let rollout = CreditRollout {
-            response: &one.rollout.text,
-            token_byte_lens: &one.rollout.token_byte_lens,
+            response: &one.rollout.response.text,
+            token_byte_lens: &one.rollout.response.token_byte_lens,
             answer: answer.map(|a| Answer {
                 span: a.span.clone(),
                 items: &items,
@@ -190,16 +212,17 @@ mod tests {
             .map(|&t| catalogue.index_of(t).unwrap())
             .collect();
         let text = "Toy Story 2 is a sequel.\n\nToy Story is not.\n\nWoody's World fits.\n\n\\boxed{Toy Story (1995)}";
-        let rollout = Rollout {
-            query: "q".to_owned(),
+        let response = Response {
             sample: 0,
-            prompt_ids: vec![1],
             token_ids: vec![1; text.len()],
             token_byte_lens: vec![1; text.len()],
             log_probs: vec![0.0; text.len()],
-            temperature: 1.0,
             text: text.to_owned(),
             finish: Finish::Stop,
+        };
+        let rollout = Rollout {
+            query: "q".to_owned(),
+            response,
         };
         let reward = DualGraphReward::new(DualGraphConfig::paper(), catalogue.clone(), None, None);
         let sample = Sample {

@@ -328,14 +328,3 @@ fn new_curriculum(config: &TrainConfig, dataset: &Dataset) -> Result<Curriculum>
     let specs = queries.map(|q| QuerySpec::from((q.id.as_str(), q.class.label())));
     Ok(Curriculum::new(config.curriculum.clone(), specs)?)
 }
-
-/// The least and the largest reward that the weights allow: alignment scores lie in [-1, 1] and [0, 1].
-fn reward_bounds(config: &TrainConfig) -> (f64, f64) {
-    let reward = &config.reward;
-    let weights = &reward.weights;
-    let swing = 0.5 * weights.format.abs();
-    let query = (weights.query.min(0.0), weights.query.max(0.0));
-    let preference = weights.preference.abs();
-    let lowest = reward.without_answer.min(0.0) - swing + query.0 - preference;
-    (lowest, 1.0 + swing + query.1 + preference)
-}

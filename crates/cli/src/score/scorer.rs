@@ -71,7 +71,7 @@ fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejec
     };
     match reward.score(&[sample]).pop() {
         Some(Ok(breakdown)) => Ok(breakdown),
-        Some(Err(Error::Sample { source, .. })) => Err(Rejection::new("ground_truth", source)),
+        Some(Err(Error::Sample { cause, .. })) => Err(Rejection::new("ground_truth", cause)),
         Some(Err(error)) => Err(Rejection::new("response", error)),
         None => Err(Rejection::new("response", "not scored")),
     }
@@ -134,6 +134,7 @@ impl Scored {
             answer: breakdown.answer.map(texts),
             format: breakdown.format,
             ndcg: breakdown.ndcg,
+            ranking: breakdown.ranking,
             query_alignment: breakdown.query_alignment,
             preference_alignment: breakdown.preference_alignment,
             total: breakdown.total,

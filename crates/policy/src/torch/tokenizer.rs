@@ -8,7 +8,7 @@ use std::{
 };
 
 use minijinja::Environment;
-use rerec_text::{LossyText, TokenBytes};
+use rerec_text::{LossyText, Message, TokenBytes};
 use serde::{Deserialize, Serialize};
 use tokenizers::{
     AddedToken, Tokenizer as HfTokenizer,
@@ -21,7 +21,7 @@ use tokenizers::{
 
 use super::files::{FolderWriter, read_json};
 use crate::{
-    Message, Prompt, TokenizerConfig,
+    Prompt, TokenizerConfig,
     error::{Error, Result, check, io_fault},
 };
 
@@ -134,7 +134,7 @@ impl Tokenizer {
     /// Trains a byte-level BPE on `corpus`.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] for a vocabulary below 260.
+    /// [`Error::InvalidSetting`] for a vocabulary below 260.
     pub fn train<'a>(
         config: &TokenizerConfig,
         corpus: impl Iterator<Item = &'a str> + Send,
@@ -279,17 +279,14 @@ impl Tokenizer {
     /// [`Error::NoChatTemplate`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn encode_prompt<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Vec<u32>> {
         match prompt.into() {
-            Prompt::User(content) => self.encode_chat(&[Message {
-                role: "user",
-                content,
-            }]),
+            Prompt::User(content) => self.encode_chat(&[Message::user(content)]),
             Prompt::Chat(messages) => self.encode_chat(messages),
             Prompt::Text(text) => self.encode(text),
             Prompt::Ids(ids) => Ok(ids.to_vec()),
         }
     }
 
-    fn encode_chat(&self, messages: &[Message<'_>]) -> Result<Vec<u32>> {
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>> {
         let template = self.chat.get_template(CHAT);
         let mut context = BTreeMap::from([
             ("messages", minijinja::Value::from_serialize(messages)),
@@ -467,11 +464,10 @@ mod tests {
     #[test]
     fn conversations_go_through_the_template_and_text_and_ids_do_not() {
         let tokenizer = tokenizer();
-        let message = |role, content| Message { role, content };
         let talk = [
-            message("user", "hi"),
-            message("assistant", "yes"),
-            message("user", "and"),
+            Message::user("hi"),
+            Message::assistant("yes"),
+            Message::user("and"),
         ];
         let text = "<|user|>hi<|assistant|>yes<|end|><|user|>and<|assistant|>";
         let expected = tokenizer.encode(text).unwrap();

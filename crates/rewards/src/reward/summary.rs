@@ -30,8 +30,10 @@ pub struct RewardSummary {
     pub total: Option<f64>,
     /// Mean format term.
     pub format: Option<f64>,
-    /// Mean ranking term.
+    /// Mean NDCG@K, in [0, 1]; a response without an answer counts 0.
     pub ndcg: Option<f64>,
+    /// Mean of what stands in the reward for the ranking.
+    pub ranking: Option<f64>,
     /// Mean query alignment, over the samples that have one.
     pub query_alignment: Option<f64>,
     /// Mean preference alignment, over the samples that have one.
@@ -63,6 +65,7 @@ impl RewardSummary {
             total: mean_of(|breakdown| Some(breakdown.total)),
             format: mean_of(|breakdown| Some(breakdown.format)),
             ndcg: mean_of(|breakdown| Some(breakdown.ndcg)),
+            ranking: mean_of(|breakdown| Some(breakdown.ranking)),
             query_alignment: mean_of(|breakdown| breakdown.query_alignment),
             preference_alignment: mean_of(|breakdown| breakdown.preference_alignment),
             terms: term_means(&scored),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::Query;
-use rerec_policy::{Prompt, PromptGroup, Sampling};
+use rerec_policy::{Prompt, SampleRequest, Sampling};
 use rerec_rewards::Sample;
 
 use super::{Step, Trainer};
@@ -43,11 +43,11 @@ impl Trainer<'_> {
         queries: &[Query],
         observer: &mut dyn Observer,
     ) -> Step<Evaluation> {
-        let groups: Vec<PromptGroup<'_>> = queries
+        let requests: Vec<SampleRequest<'_>> = queries
             .iter()
-            .map(|query| PromptGroup {
-                query: query.id.as_str(),
-                prompt: prompt_of(query),
+            .map(|query| SampleRequest {
+                query: &query.id,
+                prompt: Prompt::Chat(&query.conversation),
                 samples: 1,
             })
             .collect();
@@ -57,11 +57,12 @@ impl Trainer<'_> {
             ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
         };
         let watch = &mut |progress| observer.event(&Event::Evaluating(phase, progress));
-        let rollouts = self.task.policy.generate(&groups, &sampling, watch)?;
-        let samples: Vec<Sample<'_>> = rollouts
-            .iter()
+        let policy = &mut self.task.policy;
+        let groups = policy.generate_with(&requests, &sampling, watch)?;
+        let answers = || groups.iter().flat_map(|group| &group.responses);
+        let samples: Vec<Sample<'_>> = answers()
             .zip(queries)
-            .map(|(rollout, query)| self.sample(query.id.as_str(), &rollout.text))
+            .map(|(answer, query)| self.sample(query.id.as_str(), &answer.text))
             .collect();
         let rewards = self.task.reward.score(&samples);
         let mut evaluation = Evaluation {
@@ -70,7 +71,7 @@ impl Trainer<'_> {
             overall: Accuracy::default(),
             classes: BTreeMap::new(),
             without_answer: 0,
-            mean_tokens: mean(rollouts.iter().map(|r| r.token_ids.len() as f64)),
+            mean_tokens: mean(answers().map(|r| r.token_ids.len() as f64)),
         };
         for (query, reward) in queries.iter().zip(rewards) {
             let reward = reward?;
@@ -95,11 +96,6 @@ impl Trainer<'_> {
             candidates: prepared.and_then(|p| p.candidates.as_deref()),
         }
     }
-}
-
-/// What the model is asked; [`Trainer::new`] has seen that there is one message.
-pub(super) fn prompt_of(query: &Query) -> Prompt<'_> {
-    Prompt::User(query.conversation.first().map_or("", |said| &said.content))
 }
 
 /// Mean of the values; 0 of none.

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use rerec_curriculum::QueryId;
-use rerec_policy::{Finish, PromptGroup, Rollout, Sampling, TrainingSequence, UpdateStats};
+use rerec_policy::{
+    Finish, Prompt, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
+};
 use rerec_rewards::{RewardBreakdown, RewardSummary};
 
 use super::{
     Halt, Step, Trainer,
-    evaluate::{by_class, mean, prompt_of},
-    go_on, reward_bounds,
+    evaluate::{by_class, mean},
+    go_on,
 };
 use crate::{
     MetricsRecord, RolloutRecord,
-    credit::{Credited, Scored},
+    credit::{Credited, Rollout, Scored},
     error::{Error, Result},
     observer::{Event, Observer},
 };
@@ -23,12 +25,13 @@ type Rewards = Vec<rerec_rewards::Result<RewardBreakdown>>;
 impl Trainer<'_> {
     pub(super) fn step(&mut self, batch: &[String], observer: &mut dyn Observer) -> Step<()> {
         let epoch = self.curriculum.epoch();
-        let rollouts = self.sample_groups(batch, epoch, observer)?;
+        let groups = self.sample_groups(batch, epoch, observer)?;
+        let rollouts = Rollout::of(&groups);
         let rewards = self.score(&rollouts);
         let scored = self.scored(&rollouts, &rewards)?;
         let credited = self.crediter.credit(&scored)?;
         let learning_rate = self.learning_rate();
-        let updates = self.update(&scored, &credited, learning_rate)?;
+        let updates = self.update(&groups, &scored, &credited, learning_rate)?;
         self.record_in_curriculum(&scored)?;
 
         self.state.steps += 1;
@@ -65,9 +68,11 @@ impl Trainer<'_> {
         batch: &[String],
         epoch: u32,
         observer: &mut dyn Observer,
-    ) -> Step<Vec<Rollout>> {
+    ) -> Step<Vec<RolloutGroup>> {
         let config = &self.config.reinforcement;
-        let group = |id: &'_ String| -> Result<PromptGroup<'_>> {
+        let ids: Vec<QueryId> = batch.iter().map(|id| id.as_str().into()).collect();
+        let request = |id| -> Result<SampleRequest<'_>> {
+            let id: &QueryId = id;
             let prepared = self
                 .queries
                 .get(id.as_str())
@@ -75,14 +80,13 @@ impl Trainer<'_> {
                     path: self.folder.path().join("curriculum.json"),
                     what: format!("query {id} is not in the data"),
                 })?;
-            let query = prepared.query;
-            Ok(PromptGroup {
-                query: query.id.as_str(),
-                prompt: prompt_of(query),
+            Ok(SampleRequest {
+                query: id,
+                prompt: Prompt::Chat(&prepared.query.conversation),
                 samples: config.samples,
             })
         };
-        let groups = batch.iter().map(group).collect::<Result<Vec<_>>>()?;
+        let requests = ids.iter().map(request).collect::<Result<Vec<_>>>()?;
         let sampling = Sampling {
             temperature: config.temperature,
             max_new_tokens: config.max_new_tokens,
@@ -91,13 +95,16 @@ impl Trainer<'_> {
             ..Default::default()
         };
         let watch = &mut |progress| observer.event(&Event::Sampling(progress));
-        Ok(self.task.policy.generate(&groups, &sampling, watch)?)
+        Ok(self
+            .task
+            .policy
+            .generate_with(&requests, &sampling, watch)?)
     }
 
     fn score(&self, rollouts: &[Rollout]) -> Rewards {
         let samples: Vec<_> = rollouts
             .iter()
-            .map(|r| self.sample(&r.query, &r.text))
+            .map(|r| self.sample(&r.query, &r.response.text))
             .collect();
         self.task.reward.score(&samples)
     }
@@ -137,43 +144,39 @@ impl Trainer<'_> {
     /// One update for each mini-batch of whole queries.
     fn update(
         &mut self,
+        groups: &[RolloutGroup],
         scored: &[Scored<'_>],
         credited: &Credited,
         learning_rate: f64,
     ) -> Step<Vec<UpdateStats>> {
-        let sequences: Vec<(&str, TrainingSequence<'_>)> = scored
-            .iter()
-            .zip(credited.advantages.rows())
-            .map(|(one, advantages)| {
-                let rollout = one.rollout;
-                (rollout.query.as_str(), rollout.with_advantages(advantages))
-            })
-            .collect();
-        let queries: Vec<&[(&str, TrainingSequence<'_>)]> =
-            sequences.chunk_by(|a, b| a.0 == b.0).collect();
-        let share = queries
+        let mut scored = scored.iter().zip(credited.advantages.rows()).peekable();
+        let mut all: Vec<TrainingGroup<'_>> = Vec::with_capacity(groups.len());
+        for group in groups {
+            let is_its = |one: &(&Scored<'_>, &[f64])| group.query == one.0.rollout.query.as_str();
+            let mut kept = TrainingGroup {
+                responses: Vec::new(),
+                ..group.with_advantages([])
+            };
+            while let Some((one, advantages)) = scored.next_if(is_its) {
+                kept.responses
+                    .push(one.rollout.response.with_advantages(advantages));
+            }
+            all.push(kept);
+        }
+        let share = all
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
             .max(1);
         let mut updates = Vec::new();
-        for part in queries.chunks(share) {
-            let batch: Vec<_> = part
-                .iter()
-                .copied()
-                .flatten()
-                .map(|(_, sequence)| *sequence)
-                .collect();
-            updates.push(
-                self.task
-                    .policy
-                    .update(&batch, &self.objective, learning_rate)?,
-            );
+        for part in all.chunks(share) {
+            let policy = &mut self.task.policy;
+            updates.push(policy.update(part, &self.objective, learning_rate)?);
         }
         Ok(updates)
     }
 
     fn record_in_curriculum(&mut self, scored: &[Scored<'_>]) -> Result<()> {
-        let bounds = reward_bounds(self.config);
+        let bounds = self.task.reward.bounds();
         let metric = &self.config.reinforcement.curriculum_metric;
         for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
             let values: Vec<f64> = group
@@ -202,10 +205,10 @@ impl Trainer<'_> {
                 step: metrics.step,
                 epoch,
                 query: rollout.query.clone(),
-                sample: rollout.sample,
-                response: rollout.text.clone(),
-                tokens: rollout.token_ids.len(),
-                finish: rollout.finish,
+                sample: rollout.response.sample,
+                response: rollout.response.text.clone(),
+                tokens: rollout.response.token_ids.len(),
+                finish: rollout.response.finish,
                 reward: reward.as_ref().ok().cloned(),
                 error: reward.as_ref().err().map(ToString::to_string),
                 segments: segments.cloned().unwrap_or_default(),
@@ -234,7 +237,7 @@ fn summarise(
 ) -> MetricsRecord {
     let reward = RewardSummary::of(rewards);
     let groups = GroupKinds::of(scored, &credited.signal);
-    let rollouts = || scored.iter().map(|one| one.rollout);
+    let rollouts = || scored.iter().map(|one| &one.rollout.response);
     let log_probs = || rollouts().flat_map(|r| &r.log_probs).map(|&x| f64::from(x));
     let penalised = credited
         .segments
