@@ -24,13 +24,11 @@ mod place;
 mod ranking;
 #[cfg(feature = "reward")]
 mod reward;
-#[cfg(feature = "reward")]
-mod title;
 
 #[cfg(feature = "reward")]
 pub use answer::{
     Answer, AnswerBox, AnswerChoice, AnswerItem, AnswerReader, Flag, ListEntry, answer_box,
-    list_entries,
+    list_entries, list_titles,
 };
 pub use catalogue::{Attribute, Catalogue, Item, ItemId, ItemIndex};
 #[cfg(feature = "reward")]

@@ -1,10 +1,10 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rerec_text::Title;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::AttributeGraph;
-use crate::title::Title;
 use crate::{Attribute, Catalogue};
 
 /// Pairs of items compared at most, and fewest that tell anything.
