@@ -1,4 +1,4 @@
-//! Reasoning-aware advantage estimation: from responses and their rewards to an advantage a token.
+//! Reasoning-aware advantage estimation: from responses and their rewards to one advantage per token.
 //!
 //! A [`CreditAssigner`] splits a response into steps ([`Segmenter`]), finds the items that each names ([`Lexicon`]) and
 //! gives every token the part of the reward that its step earned ([`CreditRule`]). An [`AdvantageEstimator`] compares
@@ -22,9 +22,8 @@ pub use credit::assigner::{Credit, CreditAssigner, CreditConfig, RuleConfig, Ste
 pub use credit::decrease::{Decay, Decrease, DecreaseConfig};
 pub use credit::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
 pub use credit::step_penalty::{RatioConfig, StepPenalty};
-pub use credit::{Annotated, Answer, CreditRule, Item, Ratios, Rollout};
-pub use error::{AdvantageError, Result};
-pub use estimator::AdvantageEstimator;
+pub use credit::{Annotated, CreditRule, JudgedAnswer, JudgedResponse, MentionedItem, Ratios};
+pub use error::{Error, Result};
 pub use estimator::config::{EstimatorConfig, Preset};
 pub use estimator::gae::{Gae, GaeConfig};
 pub use estimator::group_relative::{
@@ -38,6 +37,7 @@ pub use estimator::reinforce_pp::{
 pub use estimator::remax::Remax;
 pub use estimator::statistics::Std;
 pub use estimator::whitening::{VarianceGuard, WhiteningConfig};
+pub use estimator::{AdvantageEstimator, Needs, RewardLevel};
 pub use explain::{ExplainedStep, Explanation, NamedItem};
 pub use group::Groups;
 pub use mention::lexicon::Lexicon;

@@ -18,7 +18,7 @@ pub struct Mention {
 
 /// What counts as naming an item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum MentionMode {
     /// A whole name on word boundaries, accents, case and typographic quotes folded. A name that
     /// its year does not follow must keep the capitals of its title ("on the edge" does not name

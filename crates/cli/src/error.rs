@@ -44,7 +44,7 @@ pub(crate) enum Failure {
     },
     /// Segments or advantages refuse their settings.
     #[error(transparent)]
-    Advantage(#[from] rerec_advantage::AdvantageError),
+    Advantage(#[from] rerec_advantage::Error),
     /// A decay rate for credit that does not decay.
     #[error("--decay-rate needs --mode decrease")]
     UnusedDecayRate,
@@ -58,6 +58,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Run(#[from] rerec_trainer::Error),
+    /// The tables and pictures of a run cannot be made.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Report(#[from] rerec_report::Error),
     /// Ctrl-C cannot be listened to.
     #[cfg(feature = "torch")]
     #[error("cannot listen for Ctrl-C")]

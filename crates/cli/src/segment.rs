@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rerec_advantage::{
-    AdvantageError, Answer, CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames,
-    MentionMode, RatioConfig, RejectionConfig, Rollout, RuleConfig, SegmentKind, Split,
+    CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames, JudgedAnswer, JudgedResponse,
+    MentionMode, RatioConfig, RejectionConfig, RuleConfig, SegmentKind, Split,
 };
 use rerec_rewards::{
     AnswerChoice, AnswerItem, AnswerReader, Catalogue, Item, TitleMatch, list_titles,
@@ -22,10 +22,11 @@ use crate::score::{Titles, named};
 /// An answer is right if the first item in its box is in the ground truth. Where it is wrong, a step that names an item of the box
 /// keeps only the least ratio of the reward. A line may list its "candidates": a name is then not taken for a shorter one inside
 /// it, and --reject-candidate knows what may be rejected. Rejections are read from English cue words; ratios of rules multiply.
+/// The reward of the response is passed on: rerec advantage, whose help has the recipe, needs both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf '%s\\n' '{\"id\":1,\"response\":\"Heat it is.\\n\\\\boxed{Heat}\",\"token_byte_lens\":[11,1,12],\"ground_truth\":[\"Up\"],\"reward\":0.5}' | rerec segment
-  {\"id\":1,\"segments\":[{\"start\":0,\"end\":12,\"kind\":\"reasoning\",\"penalised\":true},{\"start\":12,\"end\":24,\"kind\":\"answer\",\"penalised\":false}],\"token_rewards\":[0.35,0.5,0.5]}")]
+  {\"id\":1,\"segments\":[{\"start\":0,\"end\":12,\"kind\":\"reasoning\",\"penalised\":true},{\"start\":12,\"end\":24,\"kind\":\"answer\",\"penalised\":false}],\"token_rewards\":[0.35,0.5,0.5],\"reward\":0.5}")]
 pub(crate) struct Args {
     /// What the worst token keeps of the reward
     #[arg(long, default_value_t = 0.7)]
@@ -89,6 +90,7 @@ struct Segmented {
     id: Box<RawValue>,
     segments: Vec<Span>,
     token_rewards: Vec<f64>,
+    reward: f64,
 }
 
 #[derive(Serialize)]
@@ -165,7 +167,7 @@ impl Args {
             .map(name)
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let answer = read.map(|answer| Answer {
+        let answer = read.map(|answer| JudgedAnswer {
             is_right: answer
                 .items
                 .first()
@@ -174,18 +176,15 @@ impl Args {
             span: answer.span,
             items: &names,
         });
-        let rollout = Rollout {
+        let judged = JudgedResponse {
             response: &line.response,
             token_byte_lens: &line.token_byte_lens,
             answer,
             targets: &targets,
             reward: line.reward,
         };
-        let refuse = |error: AdvantageError| Rejection::new(field(&error), error);
-        let lexicon = assigner
-            .lexicon(titles.iter().map(|title| self.names(title)))
-            .map_err(refuse)?;
-        let credit = assigner.assign(&rollout, &lexicon).map_err(refuse)?;
+        let lexicon = assigner.lexicon(titles.iter().map(|title| self.names(title)))?;
+        let credit = assigner.assign(&judged, &lexicon)?;
         let steps = credit.annotated.segments.iter().zip(&credit.steps);
         let segments = steps.map(|(segment, step)| Span {
             start: segment.span.start,
@@ -197,6 +196,7 @@ impl Args {
             id: line.id,
             segments: segments.collect(),
             token_rewards: credit.token_rewards,
+            reward: line.reward,
         })
     }
 
@@ -247,16 +247,6 @@ fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     trimmed
         .filter(|text| !text.is_empty() && seen.insert(text.clone()))
         .collect()
-}
-
-/// The field of the line that an error is about.
-fn field(error: &AdvantageError) -> &'static str {
-    match error {
-        AdvantageError::Tokens(_) => "token_byte_lens",
-        AdvantageError::NonFiniteReward { .. } => "reward",
-        AdvantageError::Blank { .. } => "ground_truth",
-        _ => "response",
-    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use crate::QueryId;
 pub enum Error {
     /// A setting is outside its range.
     #[error("{setting} must be {allowed}, got {got}")]
-    Setting {
+    InvalidSetting {
         /// Path of the setting, such as `difficulty.ema.weight`.
         setting: &'static str,
-        /// The allowed range.
-        allowed: String,
         /// The value found.
         got: String,
+        /// The allowed range.
+        allowed: String,
     },
     /// A quota names a class that no query has.
     #[error("quotas names the class {class:?}, which no query has; the classes are {known:?}")]

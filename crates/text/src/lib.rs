@@ -4,6 +4,7 @@
 mod article;
 mod boundary;
 mod bracket;
+mod choice;
 mod error;
 mod fold;
 mod markup;
@@ -25,6 +26,8 @@ pub use markup::{ends_in_reference, layers, unwrapped, without_markup};
 pub use message::Message;
 pub use names::{ItemNames, small_words};
 pub use query_id::QueryId;
+#[doc(hidden)]
+pub use serde;
 pub use title::{Title, is_padding, without_article, year_of};
 pub use tokens::lossy::{LossyText, lossy_text};
 pub use tokens::spans::TokenSpans;

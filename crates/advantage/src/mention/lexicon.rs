@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rerec_text::{Fold, Folded, ItemNames, is_boundary, leading_year, small_words, year_of};
 
 use super::{Mention, MentionMode};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// The items that the responses to a query may name; built once a query, searched once a response.
 ///
@@ -19,7 +19,7 @@ use crate::error::{AdvantageError, Result};
 /// let lexicon = Lexicon::new(items, MentionMode::Title)?;
 /// let mentions = lexicon.find("Good, but Toy Story 2 beats Toy Story (1995).");
 /// assert_eq!(mentions, [Mention { span: 10..21, item: 2 }, Mention { span: 28..44, item: 1 }]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Lexicon {
@@ -69,7 +69,7 @@ impl Lexicon {
                 });
             }
         }
-        let searcher = build(&names).map_err(|source| AdvantageError::TooManyNames {
+        let searcher = build(&names).map_err(|source| Error::TooManyNames {
             items: items.len(),
             source,
         })?;
@@ -228,7 +228,7 @@ fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
     for (place, item) in items.into_iter().enumerate() {
         if let Some(blank) = item.all().find(|name| name.trim().is_empty()) {
             let value = blank.to_owned();
-            return Err(AdvantageError::Blank {
+            return Err(Error::Blank {
                 what: "name of item",
                 index: place,
                 value,

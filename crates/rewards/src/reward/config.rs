@@ -97,7 +97,11 @@ impl DualGraphConfig {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<()> {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`].
+    pub fn validate(&self) -> Result<()> {
         let refuse = |setting, got: String, allowed| {
             Err(Error::InvalidSetting {
                 setting,

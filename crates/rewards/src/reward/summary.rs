@@ -50,6 +50,12 @@ impl RewardSummary {
             .iter()
             .filter_map(|result| result.as_ref().ok())
             .collect();
+        let failed = batch.len() - scored.len();
+        Self::of_scored(&scored, failed)
+    }
+
+    /// Sums up the samples that have a reward, beside `failed` others.
+    pub fn of_scored(scored: &[&RewardBreakdown], failed: usize) -> Self {
         let mut flags = BTreeMap::new();
         for &flag in scored.iter().flat_map(|breakdown| &breakdown.flags) {
             *flags.entry(flag).or_default() += 1;
@@ -59,7 +65,7 @@ impl RewardSummary {
         };
         Self {
             scored: scored.len(),
-            failed: batch.len() - scored.len(),
+            failed,
             hits: scored.iter().filter(|breakdown| breakdown.hit).count(),
             flags,
             total: mean_of(|breakdown| Some(breakdown.total)),
@@ -68,7 +74,7 @@ impl RewardSummary {
             ranking: mean_of(|breakdown| Some(breakdown.ranking)),
             query_alignment: mean_of(|breakdown| breakdown.query_alignment),
             preference_alignment: mean_of(|breakdown| breakdown.preference_alignment),
-            terms: term_means(&scored),
+            terms: term_means(scored),
         }
     }
 }
