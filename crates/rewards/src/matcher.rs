@@ -178,12 +178,15 @@ impl TitleMatcher {
         if let Some(hits) = self.exact(name) {
             return choose(hits, candidates);
         }
-        let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
         if self.mode == TitleMatch::Exact {
-            let mut forms = [&name[unwrapped(name, 0..name.len())], &plain].into_iter();
+            // The commands of LaTeX are no characters of a title; whatever else stands around it might be.
+            let mut forms = layers(name)
+                .take_while(|layer| layer.starts_with('\\'))
+                .filter_map(|layer| layers(layer).nth(1));
             let hits = forms.find_map(|form| self.exact(form));
             return hits.map_or(TitleLookup::Unknown, |hits| choose(hits, candidates));
         }
+        let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
         let forms = || layers(name).chain(layers(&plain));
         if let Some(hits) = forms().find_map(|form| self.exact(form)) {
             return choose(hits, candidates);
@@ -203,6 +206,18 @@ impl TitleMatcher {
             },
             Cow::Borrowed(_) => read,
         }
+    }
+
+    /// The title or alias that a text is, with or without what stands around it.
+    pub(crate) fn exact_layer<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let forgiven = if self.mode == TitleMatch::Exact {
+            1
+        } else {
+            usize::MAX
+        };
+        layers(text)
+            .take(forgiven)
+            .find(|layer| self.has_exactly(layer))
     }
 
     /// Whether a title or an alias is this very name.
