@@ -210,7 +210,7 @@ impl TokenSplit {
     fn ids(self, text: &str) -> Vec<u32> {
         let id = |token: &str| match self {
             Self::Characters => token.chars().map(u32::from).sum(),
-            // FNV-1a.
+            // FNV-1a: equal words have equal ids in every run, without a vocabulary to save.
             Self::Words => token.bytes().fold(0x811c_9dc5, |hash: u32, byte| {
                 (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
             }),
