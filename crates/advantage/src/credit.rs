@@ -8,10 +8,11 @@ pub(crate) mod step_penalty;
 use std::fmt;
 use std::ops::Range;
 
+use rerec_text::TokenSpans;
+
 use crate::mention::Mention;
 use crate::mention::lexicon::Lexicon;
 use crate::segment::Segment;
-use crate::token::TokenSpans;
 
 /// A response with all that the reward knows about it.
 #[derive(Debug, Clone)]

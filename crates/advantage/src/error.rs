@@ -130,14 +130,9 @@ pub enum Error {
         /// The reward.
         value: f64,
     },
-    /// The bytes of the tokens do not add up to those of the response.
-    #[error("token byte lengths must add up to the response's {response} bytes, got {tokens}")]
-    ByteLengths {
-        /// The bytes of the response.
-        response: usize,
-        /// The bytes of the tokens; the largest number where they overflow.
-        tokens: usize,
-    },
+    /// The bytes of the tokens do not add up to those of the response, or cannot be told.
+    #[error(transparent)]
+    Tokens(#[from] rerec_text::Error),
     /// A span that is not made of whole characters of the response.
     #[error(
         "answer span {start}..{end} must lie on character boundaries of the response's {response} bytes"
@@ -179,37 +174,6 @@ pub enum Error {
         rule: &'static str,
         /// The ratio.
         value: f64,
-    },
-    /// A token id outside the vocabulary.
-    #[cfg(feature = "tokenizers")]
-    #[error("token {position} must be an id below {vocabulary}, got {id}")]
-    UnknownToken {
-        /// The id.
-        id: u32,
-        /// The place of the token in the response.
-        position: usize,
-        /// The number of ids.
-        vocabulary: usize,
-    },
-    /// An id far above the number of tokens: a table of all ids would be almost empty.
-    #[cfg(feature = "tokenizers")]
-    #[error("the ids of {tokens} tokens must be below {allowed}, got {id}")]
-    SparseVocabulary {
-        /// The number of tokens.
-        tokens: usize,
-        /// The smallest id that is refused.
-        allowed: usize,
-        /// The largest id.
-        id: u32,
-    },
-    /// A tokenizer that spells its tokens in an unknown way.
-    #[cfg(feature = "tokenizers")]
-    #[error(
-        "the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got {decoder}"
-    )]
-    UnknownDecoder {
-        /// The kinds of decoder it is made of.
-        decoder: String,
     },
     /// The searcher for item names could not be built.
     #[error("the names of {items} items are too many to search for")]

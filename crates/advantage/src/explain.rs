@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::credit::assigner::Credit;
 use crate::error::{Error, Result};
@@ -47,6 +47,8 @@ pub struct Explanation {
 pub struct ExplainedStep {
     /// The bytes of the step in the response.
     pub span: Range<usize>,
+    /// Its bytes without the line ends around it.
+    pub content: Range<usize>,
     /// What the step is for.
     pub kind: SegmentKind,
     /// The text of the step, without the line ends around it.
@@ -64,7 +66,7 @@ pub struct ExplainedStep {
 }
 
 /// An item that a step names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NamedItem {
     /// The name of the item.
     pub name: String,
@@ -125,6 +127,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     };
     Some(ExplainedStep {
         span: segment.span.clone(),
+        content: segment.content.clone(),
         kind: segment.kind,
         text: text.to_owned(),
         items: named_items(credit, index),
@@ -201,7 +204,7 @@ mod tests {
         let items = ["Heat (1995)", "Ed (1996)", "Jaws (1975)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
         let judged = JudgedResponse {
-            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Ed}",
+            response: "Heat is long.\n\nEd and Jaws\nare short.\nSo \\boxed{Ed}",
             token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
             answer: Some(JudgedAnswer {
                 span: 41..51,

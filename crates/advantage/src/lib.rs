@@ -16,7 +16,6 @@ mod group;
 mod mention;
 mod ragged;
 mod segment;
-mod token;
 
 pub use advantages::{AdvantageValues, Advantages};
 pub use batch::RolloutBatch;
@@ -43,19 +42,17 @@ pub use estimator::{AdvantageEstimator, Needs, RewardLevel};
 pub use explain::{ExplainedStep, Explanation, NamedItem};
 pub use group::Groups;
 pub use mention::lexicon::Lexicon;
-pub use mention::names::ItemNames;
 pub use mention::{Mention, MentionMode};
 pub use ragged::{Ragged, TokenMask, TokenRewards};
+#[cfg(feature = "tokenizers")]
+pub use rerec_text::TokenBytes;
+pub use rerec_text::{ItemNames, LossyText, TokenSpans, lossy_text};
 pub use segment::marker::StepMarkers;
 pub use segment::nested::{Nested, Split};
 pub use segment::paragraph::Paragraphs;
 pub use segment::sentence::Sentences;
 pub use segment::tag::ThinkTags;
 pub use segment::{Segment, SegmentKind, Segmenter, cut_answer};
-pub use token::TokenSpans;
-pub use token::lossy::{LossyText, lossy_text};
-#[cfg(feature = "tokenizers")]
-pub use token::vocabulary::TokenBytes;
 
 /// The code of the README, kept running.
 #[cfg(doctest)]

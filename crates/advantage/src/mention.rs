@@ -1,10 +1,6 @@
 //! Which items a text names, and where.
 
-mod boundary;
-mod fold;
 pub(crate) mod lexicon;
-pub(crate) mod names;
-mod spelling;
 mod standing;
 pub(crate) mod year;
 

@@ -11,7 +11,7 @@ use rerec_advantage::{
     RatioConfig, RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split,
     StepMarkers, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
 };
-use unicode_normalization::UnicodeNormalization;
+use rerec_text::fold;
 
 /// Texts made of what segmenters and matchers look for, and of anything else.
 fn text() -> impl Strategy<Value = String> {
@@ -82,15 +82,6 @@ fn answer_span(text: &str, at: (prop::sample::Index, prop::sample::Index)) -> Op
     (a != b).then_some(a.min(b)..a.max(b))
 }
 
-fn without_accents(text: &str) -> String {
-    let letters = text.nfd().filter(|c| !('\u{300}'..='\u{36F}').contains(c));
-    let lower: String = letters.collect::<String>().to_lowercase();
-    lower
-        .nfd()
-        .filter(|c| !('\u{300}'..='\u{36F}').contains(c))
-        .collect()
-}
-
 fn tiles(text: &str, segments: &[Segment]) -> bool {
     let joined: String = segments
         .iter()
@@ -118,7 +109,7 @@ proptest! {
             for mention in lexicon.find(&text) {
                 let name = &text[mention.span];
                 let mut names = lexicon.items()[mention.item].all();
-                let known = names.any(|known| without_accents(known) == without_accents(name));
+                let known = names.any(|known| fold(known) == fold(name));
                 prop_assert!(known, "{name:?} is no name of item {}", mention.item);
             }
         }

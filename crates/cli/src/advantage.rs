@@ -205,7 +205,7 @@ impl From<Error> for Rejection {
             | Error::GroupSize { .. }
             | Error::GroupOverflow { .. }
             | Error::BatchOverflow => "token_rewards",
-            Error::ByteLengths { .. } => "token_byte_lens",
+            Error::Tokens(_) => "token_byte_lens",
             Error::NonFiniteReward { .. } => "reward",
             Error::Blank { .. } => "ground_truth",
             _ => "response",

@@ -88,6 +88,9 @@ struct Queries {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(path) = &args.state {
+        rerec_files::check_output(path)?;
+    }
     let queries = args.read_queries()?;
     let mut curriculum = args.curriculum(&queries.ids)?;
     // What was tried is what has metrics, whatever was planned.

@@ -7,7 +7,9 @@ use rerec_advantage::{
     CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames, JudgedAnswer, JudgedResponse,
     MentionMode, RatioConfig, RejectionConfig, RuleConfig, SegmentKind, Split,
 };
-use rerec_rewards::{AnswerChoice, AnswerReader, Catalogue, Item, TitleMatch, list_entries};
+use rerec_rewards::{
+    AnswerChoice, AnswerItem, AnswerReader, Catalogue, Item, TitleMatch, list_titles,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -147,7 +149,7 @@ impl Args {
     }
 
     fn segment(&self, assigner: &CreditAssigner, line: Line) -> Result<Segmented, Rejection> {
-        let targets = distinct(entries(line.ground_truth));
+        let targets = distinct(self.targets(line.ground_truth, &line.candidates)?);
         let num_targets = targets.len();
         let titles = distinct(targets.into_iter().chain(line.candidates));
         let reader = self.reader(&titles)?;
@@ -155,7 +157,7 @@ impl Args {
             .read(&line.response, None)
             .filter(|answer| !answer.items.is_empty());
         let targets: Vec<&str> = titles[..num_targets].iter().map(String::as_str).collect();
-        let name = |item: &'_ rerec_rewards::AnswerItem| match item.index {
+        let name = |item: &AnswerItem| match item.index {
             Some(index) => titles[index.position()].clone(),
             None => item.text.clone(),
         };
@@ -206,6 +208,23 @@ impl Args {
         }
     }
 
+    /// The titles of the ground truth; one text is split where its parts are candidates.
+    fn targets(&self, titles: Titles, candidates: &[String]) -> Result<Vec<String>, Rejection> {
+        match titles {
+            Titles::Each(titles) => Ok(titles),
+            Titles::Joined(text) if candidates.is_empty() => Ok(list_titles(&text)),
+            Titles::Joined(text) => {
+                let candidates = distinct(candidates.iter().cloned());
+                let items = self.reader(&candidates)?.list(&text, None).into_iter();
+                let title = |item: AnswerItem| match item.index {
+                    Some(index) => candidates[index.position()].clone(),
+                    None => item.text,
+                };
+                Ok(items.map(title).collect())
+            }
+        }
+    }
+
     /// Reads answers in terms of some titles.
     fn reader(&self, titles: &[String]) -> Result<AnswerReader, Rejection> {
         let items = titles
@@ -218,16 +237,6 @@ impl Args {
             self.title_match,
             self.answer,
         ))
-    }
-}
-
-fn entries(titles: Titles) -> Vec<String> {
-    match titles {
-        Titles::Each(titles) => titles,
-        Titles::Joined(text) => {
-            let entries = list_entries(&text, 0..text.len()).into_iter();
-            entries.map(|entry| entry.text.into_owned()).collect()
-        }
     }
 }
 

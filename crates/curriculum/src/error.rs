@@ -102,15 +102,8 @@ pub enum Error {
         found: String,
     },
     /// A state file cannot be read or written.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
 }
 
 /// Result of this crate.

@@ -226,7 +226,10 @@ fn a_state_of_a_later_version_is_refused() {
         "state version 99 is newer than 3, the newest this build reads"
     );
     let missing = Curriculum::load(&folder.path().join("none.json")).unwrap_err();
-    assert!(matches!(missing, Error::Io { action: "read", .. }));
+    assert!(
+        matches!(&missing, Error::File(_)) && missing.to_string().starts_with("cannot read"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -328,13 +331,7 @@ fn a_failed_save_leaves_the_old_state_and_no_debris() {
     let occupied = folder.path().join("occupied");
     fs::create_dir(&occupied).unwrap();
     fs::write(occupied.join("old"), "old").unwrap();
-    assert!(matches!(
-        curriculum.save(&occupied),
-        Err(Error::Io {
-            action: "write",
-            ..
-        })
-    ));
+    assert!(matches!(curriculum.save(&occupied), Err(Error::File(_))));
     assert_eq!(fs::read(occupied.join("old")).unwrap(), b"old");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     assert!(

@@ -26,14 +26,9 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
-    /// A file cannot be read or written.
-    #[error("cannot read or write {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// A file cannot be read or written, or is not text.
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
     /// A field of a line is not what it should be.
     #[error("line {line} of {}: {field} must {allowed}, got {value:?}", path.display())]
     Field {
@@ -60,14 +55,6 @@ pub enum Error {
         /// As many as there are.
         got: u64,
     },
-    /// A line is not text.
-    #[error("line {line} of {}: not valid utf-8", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-    },
     /// A line is not a record of the kind that was asked for.
     #[error("line {line} of {}: {fault}", path.display())]
     Json {
@@ -75,8 +62,8 @@ pub enum Error {
         path: PathBuf,
         /// From 1.
         line: usize,
-        /// Why.
-        fault: serde_json::Error,
+        /// Why, by column.
+        fault: String,
     },
     /// The items of a file do not form a catalogue.
     #[error("{}: {fault}", path.display())]

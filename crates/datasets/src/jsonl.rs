@@ -1,10 +1,9 @@
 //! JSONL: one record a line, faults named by file and line.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use rerec_files::{json_cause, lines, read_text};
 use rerec_rewards::{Catalogue, Item};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +22,7 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
         .collect())
 }
 
-/// Writes one record a line.
+/// Writes one record a line; the file appears whole or not at all.
 ///
 /// ```
 /// use rerec_datasets::{Rating, read_jsonl, write_jsonl};
@@ -40,16 +39,19 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = T>) -> Result<()> {
-    let fault = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufWriter::new(File::create(path).map_err(fault)?);
-    for record in records {
-        serde_json::to_writer(&mut file, &record).map_err(|error| fault(error.into()))?;
-        file.write_all(b"\n").map_err(fault)?;
-    }
-    file.flush().map_err(fault)
+    rerec_files::write(path, |file| {
+        for (line, record) in (1..).zip(records) {
+            let mut text = serde_json::to_vec(&record).map_err(|error| Error::Json {
+                path: path.to_owned(),
+                line,
+                fault: error.to_string(),
+            })?;
+            text.push(b'\n');
+            file.put(&text)?;
+        }
+        Ok(())
+    })
+    .map(drop)
 }
 
 /// Reads a catalogue, one item a line.
@@ -90,21 +92,14 @@ pub fn read_queries(path: &Path, catalogue: &Catalogue) -> Result<Vec<Query>> {
 }
 
 fn numbered<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let parse = |(place, line)| {
-        let fault = |fault| Error::Json {
+    let text = read_text(path)?;
+    let parse = |(number, line): (usize, &str)| {
+        let fault = |error| Error::Json {
             path: path.to_owned(),
-            line: place + 1,
-            fault,
+            line: number,
+            fault: json_cause(&error, line.as_bytes()),
         };
-        Ok((place + 1, serde_json::from_str(line).map_err(fault)?))
+        Ok((number, serde_json::from_str(line).map_err(fault)?))
     };
-    lines.map(parse).collect()
+    lines(&text).map(parse).collect()
 }

@@ -1,5 +1,6 @@
 //! Segments, mentions and rules put together.
 
+use rerec_text::{ItemNames, TokenSpans};
 use serde::{Deserialize, Serialize};
 
 use super::decrease::{Decrease, DecreaseConfig};
@@ -9,10 +10,8 @@ use super::{Annotated, CreditRule, ItemTable, JudgedResponse, Ratios};
 use crate::error::{Error, Result};
 use crate::mention::MentionMode;
 use crate::mention::lexicon::Lexicon;
-use crate::mention::names::ItemNames;
 use crate::segment::nested::{Nested, Split};
-use crate::segment::{Segmenter, check_tiling, cut_answer, join_inside};
-use crate::token::TokenSpans;
+use crate::segment::{Segment, Segmenter, check_tiling, cut_answer, join_inside};
 
 /// Settings of a [`CreditAssigner`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -269,9 +268,7 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
                 step.ratio *= ratio;
                 step.penalised |= *ratio < elsewhere;
             }
-            let lowest = response
-                .tokens
-                .lowest(&response.segments, &ratios, elsewhere);
+            let lowest = lowest(&response.tokens, &response.segments, &ratios, elsewhere);
             tokens
                 .iter_mut()
                 .zip(lowest)
@@ -290,6 +287,29 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
                 .for_each(|(token, ratio)| *token *= ratio);
         }
     }
+}
+
+/// For each token, the lowest of the ratios of the segments whose content it holds at least one byte of, and `elsewhere` for a
+/// token that holds none.
+fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: f64) -> Vec<f64> {
+    let mut first = 0;
+    tokens
+        .iter()
+        .map(|token| {
+            first += segments[first..]
+                .iter()
+                .take_while(|segment| segment.content.end <= token.start)
+                .count();
+            let held = segments[first..]
+                .iter()
+                .zip(&ratios[first..])
+                .take_while(|(segment, _)| segment.content.start < token.end)
+                .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
+            held.map(|(_, ratio)| *ratio)
+                .reduce(f64::min)
+                .unwrap_or(elsewhere)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -523,5 +543,17 @@ mod tests {
             error.to_string(),
             "min_ratio must be finite and at least 0, got -0.1"
         );
+    }
+
+    #[test]
+    fn a_token_takes_the_lowest_ratio_it_touches() {
+        let text = "ab\ncd\n\nef";
+        let segments = crate::Paragraphs.segment(text);
+        // ab | \nc | d | \n | \n | <special> | ef
+        let spans = TokenSpans::new(text, &[2, 2, 1, 1, 1, 0, 2]).unwrap();
+        let ratios = lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9);
+        assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
+        let spans = TokenSpans::new(text, &[4, 5]).unwrap();
+        assert_eq!(lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
     }
 }

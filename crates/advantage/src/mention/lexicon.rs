@@ -7,9 +7,8 @@ use aho_corasick::Anchored;
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 
-use super::boundary::is_boundary;
-use super::fold::{Fold, Folded};
-use super::names::{ItemNames, small_words, split_year};
+use rerec_text::{Fold, Folded, ItemNames, is_boundary, small_words, year_of};
+
 use super::standing::{is_marked, opens_sentence, stands_alone};
 use super::year::YearBehind;
 use super::{Mention, MentionMode};
@@ -278,9 +277,8 @@ impl Yearless {
 }
 
 fn yearless(name: &str, title: &str) -> Option<Yearless> {
-    let year = split_year(title).and_then(|(_, year)| year.parse().ok());
-    split_year(name).is_none().then(|| Yearless {
-        year,
+    year_of(name).is_none().then(|| Yearless {
+        year: year_of(title),
         small_words: small_words(name),
         is_common: is_common_word(name),
     })

@@ -179,16 +179,13 @@ fn years(text: &str) -> impl Iterator<Item = u16> + '_ {
 /// A year that a text begins with: four digits of this or the last thousand years, and no part of a longer number or word.
 fn year_at_start(text: &str) -> Option<u16> {
     let (digits, rest) = text.split_at_checked(4)?;
-    let year: u16 = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
+    let year = rerec_text::year(digits)?;
     let ends = rest.starts_with('年') || !rest.starts_with(char::is_alphanumeric);
     // "2015-16" and "1.985" are other numbers.
     let is_part = rest
         .strip_prefix(['.', ','])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    (ends && !is_part && (1000..2200).contains(&year)).then_some(year)
+    (ends && !is_part).then_some(year)
 }
 
 /// What follows a word that may stand between a name and its year. "in" is none where it comes first: "I saw Cinderella in 1998".

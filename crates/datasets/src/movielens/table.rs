@@ -1,6 +1,5 @@
 //! RecBole's atomic files: tab-separated, with a header of `name:type` columns.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::{ErrorKind, StringRecord};
@@ -26,15 +25,12 @@ pub(super) struct Row<'a, const COLUMNS: usize> {
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// Reads a file that must have the named columns.
     pub(super) fn read(path: &Path, names: [&'static str; COLUMNS]) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = rerec_files::read_text(path)?;
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(b'\t')
             .quoting(false)
-            .from_reader(file);
-        let fault = |error| table_error(path, error);
+            .from_reader(text.as_bytes());
+        let fault = |error| table_error(path, &error);
         let header = reader.headers().map_err(fault)?.clone();
         let mut places = [0; COLUMNS];
         for (place, name) in places.iter_mut().zip(names) {
@@ -111,21 +107,20 @@ impl<'a, const COLUMNS: usize> Row<'a, COLUMNS> {
     }
 }
 
-fn table_error(path: &Path, error: csv::Error) -> Error {
-    let path = path.to_owned();
-    let line = error
-        .position()
-        .map_or(0, |position| position.line() as usize);
-    match error.into_kind() {
-        ErrorKind::Io(source) => Error::Io { path, source },
-        ErrorKind::UnequalLengths {
+/// Of text in memory, read without quoting, csv refuses nothing but lines of another length.
+fn table_error(path: &Path, error: &csv::Error) -> Error {
+    let (expected, got) = match error.kind() {
+        &ErrorKind::UnequalLengths {
             expected_len, len, ..
-        } => Error::FieldCount {
-            path,
-            line,
-            expected: expected_len,
-            got: len,
-        },
-        _ => Error::NotUtf8 { path, line },
+        } => (expected_len, len),
+        _ => (0, 0),
+    };
+    Error::FieldCount {
+        path: path.to_owned(),
+        line: error
+            .position()
+            .map_or(0, |position| position.line() as usize),
+        expected,
+        got,
     }
 }

@@ -1,12 +1,13 @@
 //! The bytes of every token of a `tokenizers` vocabulary.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use tokenizers::Tokenizer;
 use tokenizers::decoders::wordpiece::cleanup;
 
-use super::lossy::{LossyText, lossy_text};
+use super::lossy::LossyText;
 use crate::error::{Error, Result};
-use crate::ragged::Ragged;
 
 /// The bytes that each token of a vocabulary adds to a text; special tokens add none.
 ///
@@ -23,20 +24,117 @@ use crate::ragged::Ragged;
 /// #  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
 /// #  "model": {"type": "WordLevel", "vocab": {"Ġcaf": 0, "Ã": 1, "©": 2}, "unk_token": "?"}}"#;
 /// # let tokenizer: Tokenizer = json.parse().unwrap();
-/// use rerec_advantage::TokenBytes;
+/// use rerec_text::TokenBytes;
 ///
 /// // "Ġcaf" is " caf"; "Ã" and "©" are the two bytes of "é"; <eos> is special.
 /// let vocabulary = TokenBytes::from_tokenizer(&tokenizer)?;
 /// let decoded = vocabulary.decode(&[0, 1, 2, 3])?;
 /// assert_eq!(decoded.text, " café");
 /// assert_eq!(decoded.token_byte_lens, [4, 1, 1, 0]);
-/// # Ok::<(), rerec_advantage::Error>(())
+/// # Ok::<(), rerec_text::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct TokenBytes {
-    /// What a token adds after others, and what it adds as the first of a text.
-    inside: Ragged<u8>,
-    leading: Ragged<u8>,
+    /// What each token adds after others.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// What it adds as the first of a text, where that is something else.
+    leading: HashMap<u32, Vec<u8>>,
+    /// How many spaces a text loses at its start.
+    stripped: usize,
+    is_byte_level: bool,
+}
+
+impl TokenBytes {
+    /// Reads the vocabulary, added tokens included.
+    ///
+    /// # Errors
+    /// A tokenizer whose decoder is of none of the three kinds, or has parts or settings that are not known here; a token of a
+    /// byte-level vocabulary that is not written in bytes; an id of four times the number of tokens and 65,536 or more.
+    pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
+        let spelling = Spelling::of(tokenizer)?;
+        let added = tokenizer.get_added_tokens_decoder();
+        let mut table = Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            leading: HashMap::new(),
+            stripped: spelling.stripped(),
+            is_byte_level: matches!(spelling, Spelling::ByteLevel),
+        };
+        for id in 0..table_size(tokenizer)? {
+            let (inside, leading) = match (added.get(&id), tokenizer.id_to_token(id)) {
+                (Some(token), _) if token.special => Default::default(),
+                // Written as it is read, unlike the tokens of the alphabet.
+                (Some(token), _) if table.is_byte_level => {
+                    let bytes = token.content.clone().into_bytes();
+                    (bytes.clone(), bytes)
+                }
+                (_, None) => Default::default(),
+                (_, Some(token)) => (
+                    spelling.bytes(&token, false)?,
+                    spelling.bytes(&token, true)?,
+                ),
+            };
+            table.bytes.extend_from_slice(&inside);
+            table.ends.push(table.bytes.len());
+            if leading != inside {
+                table.leading.insert(id, leading);
+            }
+        }
+        Ok(table)
+    }
+
+    /// The number of token ids.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Whether each token adds the same bytes wherever it stands, as in byte-level BPE.
+    pub fn is_byte_level(&self) -> bool {
+        self.is_byte_level
+    }
+
+    /// The bytes that a token adds to the text before it; empty for special tokens.
+    pub fn get(&self, id: u32) -> Option<&[u8]> {
+        let end = *self.ends.get(id as usize)?;
+        let start = id
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before as usize]);
+        Some(&self.bytes[start..end])
+    }
+
+    /// The text of sampled tokens, with the bytes of it that each token holds.
+    ///
+    /// # Errors
+    /// An id outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<LossyText> {
+        let (mut first, mut spaces) = (true, self.stripped);
+        let held = ids.iter().enumerate().map(|(position, &id)| {
+            let mut held = self.get(id).ok_or(Error::UnknownToken {
+                id,
+                position,
+                vocabulary: self.len(),
+            })?;
+            let is_empty = held.is_empty();
+            if let Some(leading) = self.leading.get(&id).filter(|_| first) {
+                held = leading;
+            }
+            first &= is_empty;
+            while spaces > 0
+                && let Some((next, rest)) = held.split_first()
+            {
+                spaces = if *next == b' ' { spaces - 1 } else { 0 };
+                held = if *next == b' ' { rest } else { break };
+            }
+            Ok(held)
+        });
+        Ok(LossyText::of_tokens(held.collect::<Result<Vec<_>>>()?))
+    }
 }
 
 /// How a vocabulary spells its tokens.
@@ -48,85 +146,13 @@ enum Spelling {
     Metaspace {
         mark: String,
         byte_fallback: bool,
-        leading: LeadingSpace,
+        /// Whether the first token of a text loses its marks.
+        bare_start: bool,
+        /// How many spaces a text loses at its start.
+        stripped: usize,
     },
     /// A space before every word, a prefix before what continues one.
     WordPiece { prefix: String, cleanup: bool },
-}
-
-/// What happens to the space at the start of a text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum LeadingSpace {
-    Kept,
-    /// One is dropped.
-    OneDropped,
-    /// All of the first token are dropped.
-    Dropped,
-}
-
-impl TokenBytes {
-    /// Reads the vocabulary, added tokens included.
-    ///
-    /// # Errors
-    /// A tokenizer whose decoder is of none of the three kinds; an id of four times the number of tokens
-    /// and 65,536 or more.
-    pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
-        let spelling = Spelling::of(tokenizer)?;
-        let added = tokenizer.get_added_tokens_decoder();
-        let size = table_size(tokenizer)?;
-        let (mut inside, mut leading) = (Ragged::default(), Ragged::default());
-        for id in 0..size {
-            let special = added.get(&id).is_some_and(|token| token.special);
-            let token = tokenizer
-                .id_to_token(id)
-                .filter(|_| !special)
-                .unwrap_or_default();
-            inside.push_row(&spelling.bytes(&token, false));
-            leading.push_row(&spelling.bytes(&token, true));
-        }
-        Ok(Self { inside, leading })
-    }
-
-    /// The number of token ids.
-    pub fn len(&self) -> usize {
-        self.inside.len()
-    }
-
-    /// Whether there is no token at all.
-    pub fn is_empty(&self) -> bool {
-        self.inside.is_empty()
-    }
-
-    /// The bytes that a token adds to the text before it; empty for special tokens.
-    pub fn get(&self, id: u32) -> Option<&[u8]> {
-        self.inside.row(id as usize)
-    }
-
-    /// The text of sampled tokens, with the bytes of it that each token holds.
-    ///
-    /// # Errors
-    /// An id outside the vocabulary.
-    pub fn decode(&self, ids: &[u32]) -> Result<LossyText> {
-        let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(ids.len()));
-        let mut first = true;
-        for (position, &id) in ids.iter().enumerate() {
-            let unknown = Error::UnknownToken {
-                id,
-                position,
-                vocabulary: self.len(),
-            };
-            let inside = self.inside.row(id as usize).ok_or(unknown)?;
-            let held = if first {
-                self.leading.row(id as usize).unwrap_or(inside)
-            } else {
-                inside
-            };
-            first &= inside.is_empty();
-            bytes.extend_from_slice(held);
-            lengths.push(held.len() as u32);
-        }
-        lossy_text(&bytes, &lengths)
-    }
 }
 
 /// One more than the largest id.
@@ -152,81 +178,77 @@ impl Spelling {
             .get_decoder()
             .and_then(|decoder| serde_json::to_value(decoder).ok());
         let parts = decoder.as_ref().map(parts).unwrap_or_default();
-        let find = |kind: &str| parts.iter().copied().find(|part| part["type"] == kind);
-        if find("ByteLevel").is_some() {
-            return Ok(Self::ByteLevel);
-        }
-        if let Some(part) = find("WordPiece") {
-            let prefix = part["prefix"].as_str().unwrap_or("##").to_owned();
-            return Ok(Self::WordPiece {
-                prefix,
-                cleanup: part["cleanup"] == true,
-            });
-        }
-        let byte_fallback = find("ByteFallback").is_some();
-        if let Some(part) = find("Metaspace") {
-            let mark = part["replacement"].as_str().unwrap_or("▁").to_owned();
-            let never = part["prepend_scheme"] == "never" || part["add_prefix_space"] == false;
-            let leading = if never {
-                LeadingSpace::Kept
-            } else {
-                LeadingSpace::Dropped
-            };
-            return Ok(Self::Metaspace {
-                mark,
-                byte_fallback,
-                leading,
-            });
-        }
-        let replaced = find("Replace").filter(|part| part["content"] == " ");
-        if let Some(mark) = replaced.and_then(|part| part["pattern"]["String"].as_str()) {
-            let strips =
-                find("Strip").is_some_and(|part| part["content"] == " " && part["start"] == 1);
-            let leading = if strips {
-                LeadingSpace::OneDropped
-            } else {
-                LeadingSpace::Kept
-            };
-            return Ok(Self::Metaspace {
-                mark: mark.to_owned(),
-                byte_fallback,
-                leading,
-            });
-        }
-        let kinds = parts
-            .iter()
-            .filter_map(|part| part["type"].as_str())
-            .collect::<Vec<_>>();
-        Err(Error::UnknownDecoder {
-            decoder: kinds.join(", "),
+        Self::of_parts(&parts).ok_or_else(|| Error::UnknownDecoder {
+            decoder: names(&parts),
         })
     }
 
-    /// The bytes that a token adds, as the first of a text or after others.
-    fn bytes(&self, token: &str, first: bool) -> Vec<u8> {
+    /// What decoders in their order make of tokens; none if a part or a setting of one is not known here.
+    fn of_parts(parts: &[&Value]) -> Option<Self> {
+        let kinds: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| part["type"].as_str())
+            .collect();
+        match (&kinds[..], parts) {
+            (["ByteLevel"] | ["ByteLevel", "Fuse"], _) => Some(Self::ByteLevel),
+            (["WordPiece"], [part]) => Some(Self::WordPiece {
+                prefix: part["prefix"].as_str().unwrap_or("##").to_owned(),
+                cleanup: part["cleanup"] == true,
+            }),
+            (["Metaspace"] | ["Metaspace", "Fuse"], [part, ..]) => Some(Self::Metaspace {
+                mark: part["replacement"].as_str().unwrap_or("▁").to_owned(),
+                byte_fallback: false,
+                bare_start: part["prepend_scheme"] != "never" && part["add_prefix_space"] != false,
+                stripped: 0,
+            }),
+            (["Replace", rest @ ..], [replace, ..]) => {
+                let byte_fallback = rest.first() == Some(&"ByteFallback");
+                let stripped = match &rest[usize::from(byte_fallback)..] {
+                    [] | ["Fuse"] => 0,
+                    // Only of the fused text: a strip before it takes spaces off each token.
+                    ["Fuse", "Strip"] => stripped(parts.last()?)?,
+                    _ => return None,
+                };
+                let to_space = replace["content"] == " ";
+                let mark = replace["pattern"]["String"].as_str().filter(|_| to_space)?;
+                Some(Self::Metaspace {
+                    mark: mark.to_owned(),
+                    byte_fallback,
+                    bare_start: false,
+                    stripped,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn stripped(&self) -> usize {
         match self {
-            // Added tokens need not be spelled in the byte alphabet.
+            Self::Metaspace { stripped, .. } => *stripped,
+            _ => 0,
+        }
+    }
+
+    /// The bytes that a token adds, as the first of a text or after others.
+    fn bytes(&self, token: &str, first: bool) -> Result<Vec<u8>> {
+        Ok(match self {
             Self::ByteLevel => {
                 let bytes: Option<Vec<u8>> = token.chars().map(byte_of).collect();
-                bytes.unwrap_or_else(|| token.into())
+                bytes.ok_or_else(|| Error::NotBytes {
+                    token: token.to_owned(),
+                })?
             }
             Self::Metaspace {
                 mark,
                 byte_fallback,
-                leading,
-            } => {
-                if let Some(byte) = fallback_byte(token).filter(|_| *byte_fallback) {
-                    return vec![byte];
-                }
-                match (first, leading) {
-                    (true, LeadingSpace::Dropped) => token.replace(mark, "").into(),
-                    (true, LeadingSpace::OneDropped) => {
-                        let text = token.replace(mark, " ");
-                        text.strip_prefix(' ').unwrap_or(&text).into()
-                    }
-                    _ => token.replace(mark, " ").into(),
-                }
-            }
+                bare_start,
+                ..
+            } => match fallback_byte(token).filter(|_| *byte_fallback) {
+                Some(byte) => vec![byte],
+                None => token
+                    .replace(mark, if first && *bare_start { "" } else { " " })
+                    .into(),
+            },
             Self::WordPiece { .. } if token.is_empty() => Vec::new(),
             Self::WordPiece {
                 prefix,
@@ -243,8 +265,27 @@ impl Spelling {
                     text.into()
                 }
             }
-        }
+        })
     }
+}
+
+/// The spaces that a strip takes off the start of a text; none if it takes off anything else.
+fn stripped(strip: &Value) -> Option<usize> {
+    let only_start = strip["content"] == " " && strip["stop"] == 0;
+    strip["start"]
+        .as_u64()
+        .filter(|_| only_start)?
+        .try_into()
+        .ok()
+}
+
+/// The kinds of decoders, with the settings of those that have been seen to vary.
+fn names(parts: &[&Value]) -> String {
+    let name = |part: &&Value| match part["type"].as_str() {
+        Some("Replace" | "Strip") | None => part.to_string(),
+        Some(kind) => kind.to_owned(),
+    };
+    parts.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// A decoder, or the decoders it is made of.
@@ -364,6 +405,28 @@ mod tests {
     }
 
     #[test]
+    fn a_text_loses_the_spaces_at_its_start_that_its_decoder_strips() {
+        let decoder = |start: usize| {
+            json!({"type": "Sequence", "decoders": [
+                {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": start, "stop": 0}]})
+        };
+        let tokens = ["▁a", "<0x20>", "▁", "b", "▁▁▁c"];
+        let sequences: [&[u32]; 7] = [
+            &[0],
+            &[1, 0],
+            &[2, 1, 2, 3],
+            &[4, 4],
+            &[3, 0],
+            &[5, 1, 4],
+            &[1],
+        ];
+        for start in 0..4 {
+            agrees(&tokens, decoder(start), &sequences);
+        }
+    }
+
+    #[test]
     fn word_piece() {
         let tokens = ["play", "##ing", ".", "film", "n't"];
         let sequences: [&[u32]; 3] = [&[0, 1, 3, 2], &[5, 3, 4, 2, 5], &[1, 0]];
@@ -399,12 +462,43 @@ mod tests {
 
     #[test]
     fn other_decoders_are_refused() {
-        let tokenizer = tokenizer(
-            &["a"],
-            json!({"type": "CTC", "pad_token": "a", "word_delimiter_token": "|", "cleanup": true}),
-        );
-        let error = TokenBytes::from_tokenizer(&tokenizer).unwrap_err();
-        let message = "the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got CTC";
-        assert_eq!(error.to_string(), message);
+        let replace = json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "});
+        let regex = json!({"type": "Replace", "pattern": {"Regex": "\\A (?! )"}, "content": ""});
+        let (fallback, fuse) = (json!({"type": "ByteFallback"}), json!({"type": "Fuse"}));
+        let strip = |start: u32, stop: u32| json!({"type": "Strip", "content": " ", "start": start, "stop": stop});
+        let byte_level = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
+        let ctc =
+            json!({"type": "CTC", "pad_token": "a", "word_delimiter_token": "|", "cleanup": true});
+        for (parts, named) in [
+            (vec![ctc], "got CTC"),
+            (
+                vec![
+                    replace.clone(),
+                    fallback.clone(),
+                    fuse.clone(),
+                    regex.clone(),
+                ],
+                "\\\\A (?! )",
+            ),
+            (
+                vec![replace.clone(), fallback.clone(), fuse.clone(), strip(0, 1)],
+                "\"stop\":1",
+            ),
+            (
+                vec![replace.clone(), strip(1, 0), fuse.clone()],
+                "\"start\":1",
+            ),
+            (vec![byte_level, strip(1, 0)], "got ByteLevel, {"),
+            (vec![regex], "\\\\A (?! )"),
+            (vec![fallback, replace.clone(), fuse], "got ByteFallback, {"),
+            (vec![replace.clone(), replace], "{"),
+        ] {
+            let tokenizer = tokenizer(&["a"], json!({"type": "Sequence", "decoders": parts}));
+            let error = TokenBytes::from_tokenizer(&tokenizer)
+                .unwrap_err()
+                .to_string();
+            let said = error.starts_with("the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got");
+            assert!(said && error.contains(named), "{error}");
+        }
     }
 }

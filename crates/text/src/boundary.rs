@@ -1,11 +1,24 @@
 //! Where a word may begin or end.
 
+use unicode_normalization::char::is_combining_mark;
+
 /// Whether a name may begin or end between two characters.
 ///
 /// Han, Hiragana, Hangul, Thai, Lao, Khmer and Myanmar run words together (Korean joins particles
 /// to a name), so a name may stand anywhere in them; a run of Katakana is one word, like one of
-/// letters.
-pub(super) fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
+/// letters. No name ends before a mark or inside a syllable of Hangul written in its letters.
+///
+/// ```
+/// use rerec_text::is_boundary;
+///
+/// assert!(is_boundary(Some(' '), Some('a')));
+/// assert!(!is_boundary(Some('o'), Some('d')));
+/// assert!(is_boundary(Some('看'), Some('英')));
+/// ```
+pub fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
+    if before.is_some() && after.is_some_and(continues) {
+        return false;
+    }
     match (
         before.map_or(Script::None, script),
         after.map_or(Script::None, script),
@@ -13,6 +26,11 @@ pub(super) fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
         (Script::None | Script::Unspaced, _) | (_, Script::None | Script::Unspaced) => true,
         (before, after) => before != after,
     }
+}
+
+/// Whether a character never begins anything: a combining mark, a vowel or final consonant of decomposed Hangul.
+fn continues(c: char) -> bool {
+    matches!(c, '\u{1160}'..='\u{11FF}') || !c.is_ascii() && is_combining_mark(c)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spelling::{is_article, spellings};
+use crate::article::is_article;
+use crate::spelling::spellings;
 
 /// An item by its name and its aliases.
 ///
@@ -31,7 +32,7 @@ impl ItemNames {
     /// nothing for `:`, `&` for "and".
     ///
     /// ```
-    /// use rerec_advantage::ItemNames;
+    /// use rerec_text::ItemNames;
     ///
     /// assert_eq!(ItemNames::from_title("Jumanji (1995)").aliases, ["Jumanji"]);
     /// assert_eq!(
@@ -54,34 +55,16 @@ impl ItemNames {
     }
 }
 
-/// A title and the year in parentheses at its end; `None` where either is missing.
-pub(super) fn split_year(title: &str) -> Option<(&str, &str)> {
-    let (rest, year) = title.trim_end().strip_suffix(')')?.rsplit_once('(')?;
-    let rest = rest.trim_end();
-    (!rest.is_empty() && is_year(year)).then_some((rest, year))
-}
-
-/// The year in parentheses at the start of a text, or behind the article that a name left behind.
-pub(super) fn leading_year(text: &str) -> Option<&str> {
-    let text = behind_article(text).unwrap_or(text);
-    let text = text.strip_prefix(' ').unwrap_or(text).strip_prefix('(')?;
-    let year = text.get(..4).filter(|year| is_year(year))?;
-    text[4..].starts_with(')').then_some(year)
-}
-
-/// ", The (1995)" -> "(1995)".
-fn behind_article(text: &str) -> Option<&str> {
-    let (article, rest) = text.strip_prefix(", ")?.split_once(' ')?;
-    is_article(article).then_some(rest)
-}
-
-fn is_year(text: &str) -> bool {
-    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// The number of words that begin with a small letter; an article in front is not counted, so that
 /// "the Matrix" may stand for "The Matrix".
-pub(super) fn small_words(text: &str) -> usize {
+///
+/// ```
+/// use rerec_text::small_words;
+///
+/// assert_eq!(small_words("The Lord of the Rings"), 2);
+/// assert_eq!(small_words("the Matrix"), 0);
+/// ```
+pub fn small_words(text: &str) -> usize {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’');
     let mut words = words.filter(|word| !word.is_empty()).peekable();
     words.next_if(|word| is_article(word));
@@ -93,21 +76,6 @@ pub(super) fn small_words(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn years() {
-        assert_eq!(split_year("Heat (1995)"), Some(("Heat", "1995")));
-        assert_eq!(
-            split_year("Cure, The (Kyua) (1997) "),
-            Some(("Cure, The (Kyua)", "1997"))
-        );
-        assert_eq!(split_year("2001: A Space Odyssey"), None);
-        assert_eq!(split_year("Metropolis (19a7)"), None);
-        assert_eq!(leading_year(" (1995) is"), Some("1995"));
-        assert_eq!(leading_year(" in (1995)"), None);
-        assert_eq!(leading_year(", The (1995)"), Some("1995"));
-        assert_eq!(leading_year(", or (1995)"), None);
-    }
 
     #[test]
     fn words_in_small_letters() {

@@ -1,13 +1,8 @@
 //! Which bytes of a response each token holds.
 
-pub(crate) mod lossy;
-#[cfg(feature = "tokenizers")]
-pub(crate) mod vocabulary;
-
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::segment::Segment;
 
 /// The byte spans of the tokens of a response, from their byte lengths.
 ///
@@ -15,12 +10,12 @@ use crate::segment::Segment;
 /// length 0; a character may be spread over several tokens.
 ///
 /// ```
-/// use rerec_advantage::TokenSpans;
+/// use rerec_text::TokenSpans;
 ///
 /// let spans = TokenSpans::new("né!", &[1, 1, 1, 0, 1])?; // n | half é | half é | <eos> | !
 /// assert_eq!(spans.get(2), Some(2..3));
 /// assert_eq!(spans.overlapping(&(1..3)), 1..3);
-/// # Ok::<(), rerec_advantage::Error>(())
+/// # Ok::<(), rerec_text::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSpans {
@@ -81,34 +76,11 @@ impl TokenSpans {
         let end = self.offsets.partition_point(|&offset| offset < span.end);
         first.min(self.len())..end.min(self.len()).max(first.min(self.len()))
     }
-
-    /// For each token, the lowest of the ratios of the segments whose content it holds at least one
-    /// byte of, and `elsewhere` for a token that holds none.
-    pub(crate) fn lowest(&self, segments: &[Segment], ratios: &[f64], elsewhere: f64) -> Vec<f64> {
-        let mut first = 0;
-        self.iter()
-            .map(|token| {
-                first += segments[first..]
-                    .iter()
-                    .take_while(|segment| segment.content.end <= token.start)
-                    .count();
-                let held = segments[first..]
-                    .iter()
-                    .zip(&ratios[first..])
-                    .take_while(|(segment, _)| segment.content.start < token.end)
-                    .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
-                held.map(|(_, ratio)| *ratio)
-                    .reduce(f64::min)
-                    .unwrap_or(elsewhere)
-            })
-            .collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Paragraphs, Segmenter};
 
     #[test]
     fn lengths_must_add_up() {
@@ -128,17 +100,5 @@ mod tests {
         assert_eq!(spans.overlapping(&(2..4)), 2..3);
         assert_eq!(spans.overlapping(&(4..6)), 4..5);
         assert_eq!(spans.overlapping(&(3..3)), 0..0);
-    }
-
-    #[test]
-    fn a_token_takes_the_lowest_ratio_it_touches() {
-        let text = "ab\ncd\n\nef";
-        let segments = Paragraphs.segment(text);
-        // ab | \nc | d | \n | \n | <special> | ef
-        let spans = TokenSpans::new(text, &[2, 2, 1, 1, 1, 0, 2]).unwrap();
-        let ratios = spans.lowest(&segments, &[1.0, 0.5, 0.7], 0.9);
-        assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
-        let spans = TokenSpans::new(text, &[4, 5]).unwrap();
-        assert_eq!(spans.lowest(&segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
     }
 }

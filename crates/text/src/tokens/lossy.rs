@@ -15,39 +15,63 @@ pub struct LossyText {
 /// The text of a response from the raw bytes of its tokens.
 ///
 /// ```
-/// use rerec_advantage::lossy_text;
+/// use rerec_text::lossy_text;
 ///
 /// let lossy = lossy_text(b"a\xF0\x9F", &[1, 1, 1])?; // cut after half an emoji
 /// assert_eq!((lossy.text.as_str(), lossy.token_byte_lens), ("a\u{FFFD}", vec![1, 3, 0]));
-/// # Ok::<(), rerec_advantage::Error>(())
+/// # Ok::<(), rerec_text::Error>(())
 /// ```
 ///
 /// # Errors
 /// Lengths that do not add up to the bytes.
 pub fn lossy_text(bytes: &[u8], token_byte_lens: &[u32]) -> Result<LossyText> {
-    let total = token_byte_lens
-        .iter()
-        .fold(0, |sum: usize, &l| sum.saturating_add(l as usize));
+    let lengths = token_byte_lens.iter().map(|&length| length as usize);
+    let total = lengths.clone().fold(0, usize::saturating_add);
     if total != bytes.len() {
         return Err(Error::ByteLengths {
             response: bytes.len(),
             tokens: total,
         });
     }
-    let (text, ends) = decode(bytes);
-    let (mut raw, mut before) = (0, 0);
-    let lengths = token_byte_lens.iter().map(|&length| {
-        raw += length as usize;
-        let end = if raw == 0 { 0 } else { ends[raw - 1] };
-        let held = end - before;
-        before = end;
-        held as u32
-    });
-    let token_byte_lens = lengths.collect();
-    Ok(LossyText {
-        text,
-        token_byte_lens,
-    })
+    Ok(LossyText::new(bytes, lengths))
+}
+
+impl LossyText {
+    /// The text of tokens, each given by its bytes.
+    ///
+    /// ```
+    /// use rerec_text::LossyText;
+    ///
+    /// let halves: [&[u8]; 3] = [b"caf\xC3", b"\xA9", b""];
+    /// let lossy = LossyText::of_tokens(halves);
+    /// assert_eq!((lossy.text.as_str(), lossy.token_byte_lens), ("café", vec![4, 1, 0]));
+    /// ```
+    pub fn of_tokens<'a>(tokens: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let (mut bytes, mut lengths) = (Vec::new(), Vec::new());
+        for token in tokens {
+            bytes.extend_from_slice(token);
+            lengths.push(token.len());
+        }
+        Self::new(&bytes, lengths.into_iter())
+    }
+
+    /// Of bytes and lengths that add up to them.
+    fn new(bytes: &[u8], lengths: impl Iterator<Item = usize>) -> Self {
+        let (text, ends) = decode(bytes);
+        let (mut raw, mut before) = (0, 0);
+        let held = lengths.map(|length| {
+            raw += length;
+            let end = if raw == 0 { 0 } else { ends[raw - 1] };
+            let held = end - before;
+            before = end;
+            held as u32
+        });
+        let token_byte_lens = held.collect();
+        Self {
+            text,
+            token_byte_lens,
+        }
+    }
 }
 
 /// The text, and for each raw byte where the text ends that its token has a claim to.
