@@ -26,7 +26,7 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
-cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, tests
+cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests
 cargo xtask help              print this
 
 Set-up uses, in this order: the folder that LIBTORCH names, the PyTorch 2.11.0 that is installed for python3, or wheels
@@ -108,6 +108,32 @@ fn test(rest: &[&str], environment: &Environment) -> Result<()> {
     hand_over(cargo(&[&words, rest].concat(), environment))
 }
 
+/// The metrics of ranked lists compile without graphs, embeddings and threads.
+const METRICS_ALONE: [&str; 6] = [
+    "check",
+    "--package",
+    "rerec-rewards",
+    "--no-default-features",
+    "--features",
+    "ranking",
+];
+
+/// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
+const PACKAGES: [&str; 12] = [
+    "package",
+    "--workspace",
+    "--exclude",
+    "rerec-benches",
+    "--exclude",
+    "rerec-examples",
+    "--exclude",
+    "rerec-tests",
+    "--exclude",
+    "xtask",
+    "--no-verify",
+    "--allow-dirty",
+];
+
 fn ci(environment: &Environment) -> Result<()> {
     check(cargo(&["fmt", "--all", "--check"], environment))?;
     // The lints need the headers of libtorch; the tests reuse what is compiled for them.
@@ -126,5 +152,7 @@ fn ci(environment: &Environment) -> Result<()> {
     let mut document = cargo(&["doc", "--workspace", "--no-deps"], environment);
     document.env("RUSTDOCFLAGS", "--deny warnings");
     check(document)?;
+    check(cargo(&METRICS_ALONE, environment))?;
+    check(cargo(&PACKAGES, environment))?;
     test(&[], environment)
 }

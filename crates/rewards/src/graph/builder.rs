@@ -48,6 +48,7 @@ impl GraphBuilder {
     }
 
     pub(super) fn build(mut self, catalogue: &Catalogue) -> AttributeGraph {
+        // Sorted by item, then attribute: each item's attributes are ascending, as binary search wants them.
         self.edges.sort_unstable();
         self.edges.dedup();
         let mut offsets = vec![0; catalogue.len() + 1];
