@@ -204,7 +204,7 @@ mod tests {
         let items = ["Heat (1995)", "Ed (1996)", "Jaws (1975)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
         let judged = JudgedResponse {
-            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Ed}",
+            response: "Heat is long.\n\nEd and Jaws\nare short.\nSo \\boxed{Ed}",
             token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
             answer: Some(JudgedAnswer {
                 span: 41..51,

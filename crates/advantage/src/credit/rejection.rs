@@ -82,9 +82,9 @@ const CLAUSE_ENDS: [&str; 14] = [
 ///
 /// let rules = vec![RuleConfig::RejectedCandidate(RejectionConfig::english(1.1))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
-/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Ed (1996)"].map(ItemNames::from_title))?;
 /// let judged = JudgedResponse {
-///     response: "Up is not a thriller.\nHeat is.",
+///     response: "Ed is not a thriller.\nHeat is.",
 ///     token_byte_lens: &[22, 8],
 ///     answer: None,
 ///     targets: &["Heat (1995)"],
@@ -111,9 +111,9 @@ pub struct RejectedCandidate {
 ///
 /// let rules = vec![RuleConfig::RejectedTarget(RejectionConfig::english(0.8))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
-/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Ed (1996)"].map(ItemNames::from_title))?;
 /// let judged = JudgedResponse {
-///     response: "Heat is not a comedy.\nUp is.",
+///     response: "Heat is not a comedy.\nEd is.",
 ///     token_byte_lens: &[22, 6],
 ///     answer: None,
 ///     targets: &["Heat (1995)"],
