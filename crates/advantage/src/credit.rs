@@ -1,4 +1,4 @@
-//! From a response and its reward to a reward a token.
+//! From a response and its reward to one reward per token.
 
 pub(crate) mod assigner;
 pub(crate) mod decrease;
@@ -97,14 +97,14 @@ impl Annotated<'_> {
 pub enum Ratios {
     /// Every token the same.
     Uniform(f64),
-    /// One ratio a segment.
+    /// One ratio per segment.
     PerSegment {
         /// The ratio of each segment.
         ratios: Vec<f64>,
         /// The ratio of tokens outside all segments' content, such as special tokens.
         elsewhere: f64,
     },
-    /// One ratio a token.
+    /// One ratio per token.
     PerToken(Vec<f64>),
 }
 

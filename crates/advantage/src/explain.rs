@@ -11,7 +11,7 @@ use crate::segment::SegmentKind;
 
 /// A response step by step: what a report or a debugger prints.
 ///
-/// Its [`Display`](fmt::Display) is one line a step: ratio (`!` where penalised), mean advantage,
+/// Its [`Display`](fmt::Display) is one line per step: ratio (`!` where penalised), mean advantage,
 /// kind, text, and the items named (`+` a target, `-` a wrong recommendation).
 ///
 /// ```
@@ -77,7 +77,7 @@ pub struct NamedItem {
 }
 
 impl Explanation {
-    /// Puts together what is known of a response; `advantages` has one number a token.
+    /// Puts together what is known of a response; `advantages` has one number per token.
     ///
     /// # Errors
     /// More or fewer advantages than the response has tokens.

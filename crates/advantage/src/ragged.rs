@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The reward of every token of a batch, one row a response.
+/// The reward of every token of a batch, one row per response.
 pub type TokenRewards = Ragged<f64>;
 
-/// Which tokens of a batch take part, one row a response.
+/// Which tokens of a batch take part, one row per response.
 pub type TokenMask = Ragged<bool>;
 
 /// Rows of different lengths, stored as flat values and row offsets: row `i` is

@@ -15,7 +15,7 @@ use super::{Mention, MentionMode};
 use crate::common_word::is_common_word;
 use crate::error::{Error, Result};
 
-/// The items that the responses to a query may name; built once a query, searched once a response.
+/// The items that the responses to a query may name; built once per query, searched once per response.
 ///
 /// ```
 /// use rerec_advantage::{ItemNames, Lexicon, Mention, MentionMode};

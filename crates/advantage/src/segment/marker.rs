@@ -1,4 +1,4 @@
-//! A step a numbered or marked line.
+//! A step per numbered or marked line.
 
 use super::{Segment, SegmentKind, Segmenter, lines, tile};
 
