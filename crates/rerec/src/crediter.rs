@@ -146,7 +146,7 @@ impl QueryCrediter<'_> {
             targets: &self.targets,
             reward,
         };
-        let lexicon = match &self.lexicon {
+        let lexicon: &Lexicon = match &self.lexicon {
             QueryLexicon::Own(lexicon) => lexicon,
             QueryLexicon::Whole(lexicon) => lexicon,
         };
