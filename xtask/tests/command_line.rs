@@ -111,7 +111,8 @@ fn ci_denies_warnings_and_ends_with_the_tests() {
                     check --package rerec-rewards --no-default-features --features ranking \n\
                     package --workspace --exclude rerec-benches --exclude rerec-examples --exclude rerec-tests --exclude xtask \
                     --no-verify --allow-dirty \n\
-                    test --package rerec-policy --features rerec-policy/cuda avx2\n\
+                    test --workspace --features rerec-policy/cuda --lib --test decoder --test variants --test hugging_face \
+                    --test gguf --test smollm2 --test objective --test end_to_end avx2\n\
                     test --workspace --features rerec-policy/cuda \n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
     assert!(output.status.success());

@@ -1,7 +1,7 @@
 //! From (item, attribute) pairs to the compact graph.
 
+use rerec_text::composed;
 use rustc_hash::FxHashMap;
-use unicode_normalization::UnicodeNormalization;
 
 use super::AttributeGraph;
 use crate::{Attribute, Catalogue, Error, ItemIndex, MissingPolicy, Result};
@@ -12,7 +12,7 @@ pub(super) fn fold(text: &str) -> String {
     let cased = text.to_uppercase().to_lowercase();
     let words: Vec<&str> = cased.split_whitespace().collect();
     // Last, since a change of case can take a text out of NFC.
-    words.join(" ").nfc().collect()
+    composed(&words.join(" ")).into_owned()
 }
 
 #[derive(Default)]
