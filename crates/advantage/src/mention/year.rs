@@ -181,13 +181,9 @@ fn years(text: &str) -> impl Iterator<Item = u16> + '_ {
 /// A year that a text begins with, and no part of a longer number or word.
 fn year_at_start(text: &str) -> Option<u16> {
     let (digits, rest) = text.split_at_checked(4)?;
-<<<<<<< HEAD
-    let year = rerec_text::year(digits)?;
-=======
     let year = year(digits)?;
->>>>>>> main
     let ends = rest.starts_with('年') || !rest.starts_with(char::is_alphanumeric);
-    // "2015-16" and "1.985" are other numbers.
+    // "2015.5" and "1995,000" are other numbers.
     let is_part = rest
         .strip_prefix(['.', ','])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
