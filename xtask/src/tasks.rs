@@ -26,7 +26,8 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
-cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests
+cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; those of
+                              rerec-policy as on a CPU without AVX-512 too
 cargo xtask help              print this
 
 Set-up uses, in this order: the folder that LIBTORCH names, the PyTorch 2.11.0 that is installed for python3, or wheels
@@ -134,6 +135,30 @@ const PACKAGES: [&str; 12] = [
     "--allow-dirty",
 ];
 
+/// The tests of libtorch's arithmetic. Numbers have to hold on every CPU: libtorch and oneDNN choose other code where AVX-512 is
+/// missing. All packages are named, not rerec-policy alone, so that nothing is compiled with other features than for `test`.
+const ON_A_NARROW_CPU: [&str; 19] = [
+    "test",
+    "--workspace",
+    "--features",
+    WITH_KERNELS,
+    "--lib",
+    "--test",
+    "decoder",
+    "--test",
+    "variants",
+    "--test",
+    "hugging_face",
+    "--test",
+    "gguf",
+    "--test",
+    "smollm2",
+    "--test",
+    "objective",
+    "--test",
+    "end_to_end",
+];
+
 fn ci(environment: &Environment) -> Result<()> {
     check(cargo(&["fmt", "--all", "--check"], environment))?;
     // The lints need the headers of libtorch; the tests reuse what is compiled for them.
@@ -154,5 +179,9 @@ fn ci(environment: &Environment) -> Result<()> {
     check(document)?;
     check(cargo(&METRICS_ALONE, environment))?;
     check(cargo(&PACKAGES, environment))?;
+    let mut narrow = cargo(&ON_A_NARROW_CPU, environment);
+    narrow.env("ATEN_CPU_CAPABILITY", "avx2");
+    narrow.env("ONEDNN_MAX_CPU_ISA", "AVX2");
+    check(narrow)?;
     test(&[], environment)
 }
