@@ -94,6 +94,7 @@ impl Advantages {
             AdvantageValues::PerToken(values) => return values,
             AdvantageValues::PerResponse(values) => values,
         };
+        // Only here does one number per response become one per token: an estimator of outcomes never builds a batch of tokens.
         let lengths = batch.lengths();
         let mut tokens = Ragged::default();
         for (response, (&value, &length)) in values.iter().zip(lengths.iter()).enumerate() {

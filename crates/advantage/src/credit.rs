@@ -137,6 +137,7 @@ impl<'a> ItemTable<'a> {
             items: known.collect(),
             unknown: Vec::new(),
         };
+        // By name, exactly: which spelling means which item was decided when the answer was matched.
         for name in judged.targets {
             table.entry(name, lexicon).is_target = true;
         }
@@ -149,6 +150,7 @@ impl<'a> ItemTable<'a> {
     fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut MentionedItem<'a> {
         let known = lexicon.items().len();
         let place = lexicon.position(name).unwrap_or_else(|| {
+            // A scan: a response recommends a handful of items that no lexicon has.
             let unknown = self.unknown.iter().position(|other| *other == name);
             known
                 + unknown.unwrap_or_else(|| {

@@ -114,6 +114,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     if text.is_empty() {
         return None;
     }
+    // Special tokens hold no bytes, and lie at a step without being part of it.
     let mut tokens: Vec<usize> = annotated.tokens.overlapping(&segment.content).collect();
     tokens.retain(|&token| {
         annotated

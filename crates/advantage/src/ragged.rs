@@ -61,6 +61,7 @@ impl<T> Ragged<T> {
     /// # Errors
     /// Offsets that do not begin at 0, fall, or do not end at `values.len()`.
     pub fn new(values: Vec<T>, offsets: Vec<usize>) -> Result<Self> {
+        // Offsets may come from a file. That they rise and end with the values is what indexing relies on everywhere else.
         let tiled = offsets.first() == Some(&0)
             && offsets.last() == Some(&values.len())
             && offsets.is_sorted();

@@ -103,11 +103,12 @@ pub struct TaughtResponse {
 /// assert_eq!(groups[0].responses[1].text, "no");
 /// assert_eq!(groups[0].responses[1].token_byte_lens, [1, 1]);
 ///
-/// // Five tokens: the loss is -(3 * 1.0 + 2 * -1.0) / 5.
+/// // Five tokens: the loss is -(3 * 1.0 + 2 * -1.0) / 5 = -0.2.
 /// let advantages = [vec![1.0; 3], vec![-1.0; 2]];
 /// let batch = [groups[0].with_advantages(advantages.iter().map(Vec::as_slice))];
 /// let objective = Objective::new(ObjectiveConfig::default())?;
-/// assert_eq!(policy.update(&batch, &objective, 1e-3)?.loss, -0.2);
+/// let stats = policy.update(&batch, &objective, 1e-3)?;
+/// assert!((stats.loss + 0.2).abs() < 1e-12);
 /// assert!(matches!(policy.lessons(), [Lesson::Update { learning_rate: 1e-3, .. }]));
 /// # Ok::<(), rerec_policy::Error>(())
 /// ```

@@ -18,6 +18,16 @@ pub enum TitleMatch {
     Exact,
 }
 
+impl TitleMatch {
+    /// The characters that are compared; of a title, not how its letters carry their accents.
+    fn spelled(self, title: &str) -> Cow<'_, str> {
+        match self {
+            Self::Title => composed(title),
+            Self::Exact => title.into(),
+        }
+    }
+}
+
 /// What the catalogue knows under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TitleLookup {
@@ -147,7 +157,7 @@ impl TitleMatcher {
         let mut year = item.year;
         for title in std::iter::once(&item.title).chain(&item.aliases) {
             let title = trim(title);
-            self.exact.insert(&composed(title), index);
+            self.exact.insert(&self.mode.spelled(title), index);
             if self.mode == TitleMatch::Title {
                 self.caseless.insert(&caseless(title), index);
                 let found = self.insert_title(title, index);
@@ -226,7 +236,7 @@ impl TitleMatcher {
     }
 
     fn exact(&self, name: &str) -> Option<&[ItemIndex]> {
-        self.exact.get(&composed(trim(name)))
+        self.exact.get(&self.mode.spelled(trim(name)))
     }
 
     fn lookup_read(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {

@@ -248,6 +248,7 @@ impl Detector {
         segment: &Range<usize>,
         names: impl Iterator<Item = Range<usize>>,
     ) -> bool {
+        // One walk over clause ends and names side by side: both come in order, so the work is linear in the segment.
         let Some(part) = text.get(segment.clone()) else {
             return false;
         };
@@ -285,6 +286,7 @@ impl Detector {
     fn holds_cue(&self, clause: &str) -> bool {
         let clause = &*straight(clause);
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        // Overlapping: "not" must not hide "cannot", nor a cue that is no whole word one that is.
         self.cues.find_overlapping_iter(clause).any(|cue| {
             let before = clause[..cue.start()].chars().next_back();
             let after = clause[cue.end()..].chars().next();
