@@ -128,7 +128,7 @@ fn one_seed_gives_one_run() {
         "metrics.jsonl",
         "rollouts.jsonl",
         "epochs.jsonl",
-        "accuracy.md",
+        "evaluations.jsonl",
     ] {
         assert_eq!(lines(a.path(), name), lines(b.path(), name));
     }
