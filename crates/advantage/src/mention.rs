@@ -1,6 +1,7 @@
 //! Which items a text names, and where.
 
 pub(crate) mod lexicon;
+mod reading;
 mod standing;
 pub(crate) mod year;
 

@@ -9,6 +9,7 @@ use aho_corasick::nfa::contiguous::NFA;
 
 use rerec_text::{Fold, Folded, ItemNames, is_boundary, small_words, year_of};
 
+use super::reading::Reading;
 use super::standing::{is_marked, opens_sentence, stands_alone};
 use super::year::YearBehind;
 use super::{Mention, MentionMode};
@@ -146,6 +147,7 @@ impl Lexicon {
         original: impl Fn(Range<usize>) -> Option<Range<usize>>,
     ) -> Vec<Mention> {
         let mut mentions = Vec::new();
+        let reading = Reading::new(text);
         let Ok(mut state) = searcher.start_state(Anchored::No) else {
             return mentions;
         };
@@ -171,7 +173,7 @@ impl Lexicon {
                     continue;
                 };
                 if self.mode != MentionMode::Title
-                    || self.may_stand(pattern, text, &span, &mut behind)
+                    || self.may_stand(pattern, &reading, &span, &mut behind)
                 {
                     longest = length;
                     mentions.push(Mention {
@@ -188,10 +190,11 @@ impl Lexicon {
     fn may_stand<'t>(
         &self,
         pattern: &Pattern,
-        text: &'t str,
+        reading: &Reading<'t>,
         span: &Range<usize>,
         behind: &mut Option<YearBehind<'t>>,
     ) -> bool {
+        let text = reading.text;
         let (Some(before), Some(name), Some(after)) = (
             text.get(..span.start),
             text.get(span.clone()),
@@ -206,7 +209,7 @@ impl Lexicon {
         };
         // Read once for all names that end here, and only where one of them may stand.
         let behind = *behind.get_or_insert_with(|| self.year_behind(after));
-        guard.allows(before, name, after, behind)
+        guard.allows(before, after, behind, || reading.small_words(span))
     }
 
     /// What is behind a name, unless it is the beginning of another: "Heat, 2001: A Space Odyssey".
@@ -267,7 +270,13 @@ impl MentionMode {
 }
 
 impl Yearless {
-    fn allows(&self, before: &str, name: &str, after: &str, behind: YearBehind<'_>) -> bool {
+    fn allows(
+        &self,
+        before: &str,
+        after: &str,
+        behind: YearBehind<'_>,
+        small_words: impl FnOnce() -> usize,
+    ) -> bool {
         if let Some(agrees) = self.year.and_then(|year| behind.agrees_with(year)) {
             return agrees;
         }
@@ -276,7 +285,7 @@ impl Yearless {
         if is_word && (opens_sentence(before) && !stands_alone(after)) {
             return false;
         }
-        small_words(name) <= self.small_words
+        small_words() <= self.small_words
     }
 }
 
