@@ -1,8 +1,6 @@
-//! JSONL: one record a line, faults named by file and line.
+//! JSONL: one record a line, faults named by file, line and column.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use rerec_rewards::{Catalogue, Item};
@@ -11,19 +9,22 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::query::{Query, QueryFault};
+use crate::table::{Place, for_each_line};
 
 /// Reads one record a line; blank lines are skipped.
 ///
 /// # Errors
 /// A file that cannot be read; a line that is not a record.
 pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    Ok(numbered(path)?
-        .into_iter()
-        .map(|(_, record)| record)
-        .collect())
+    let mut records = Vec::new();
+    for_each_record(path, |_, record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records)
 }
 
-/// Writes one record a line.
+/// Writes one record a line; the file appears whole or not at all.
 ///
 /// ```
 /// use rerec_datasets::{Rating, read_jsonl, write_jsonl};
@@ -40,16 +41,18 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = T>) -> Result<()> {
-    let fault = |source| Error::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufWriter::new(File::create(path).map_err(fault)?);
-    for record in records {
-        serde_json::to_writer(&mut file, &record).map_err(|error| fault(error.into()))?;
-        file.write_all(b"\n").map_err(fault)?;
-    }
-    file.flush().map_err(fault)
+    rerec_files::write(path, |file| {
+        for record in records {
+            let line = serde_json::to_vec(&record).map_err(|error| Error::Io {
+                path: path.to_owned(),
+                source: error.into(),
+            })?;
+            file.put(&line)?;
+            file.put(b"\n")?;
+        }
+        Ok(())
+    })
+    .map(drop)
 }
 
 /// Reads a catalogue, one item a line.
@@ -69,42 +72,35 @@ pub fn read_catalogue(path: &Path) -> Result<Catalogue> {
 /// # Errors
 /// As [`read_jsonl`]; a query with a fault, or an id that comes twice, by its line.
 pub fn read_queries(path: &Path, catalogue: &Catalogue) -> Result<Vec<Query>> {
-    let mut ids = HashSet::new();
-    let checked = |(line, query): (usize, Query)| {
+    let (mut ids, mut queries) = (HashSet::new(), Vec::new());
+    for_each_record(path, |place, query: Query| {
         let fault = if ids.insert(query.id.clone()) {
             query.check(catalogue)
         } else {
             Err(QueryFault::DuplicateId)
         };
-        match fault {
-            Ok(()) => Ok(query),
-            Err(fault) => Err(Error::Query {
-                path: path.to_owned(),
-                line,
-                id: query.id,
-                fault,
-            }),
-        }
-    };
-    numbered(path)?.into_iter().map(checked).collect()
+        fault.map_err(|fault| Error::Query {
+            path: path.to_owned(),
+            place,
+            id: query.id.clone(),
+            fault,
+        })?;
+        queries.push(query);
+        Ok(())
+    })?;
+    Ok(queries)
 }
 
-fn numbered<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>> {
-    let text = fs::read_to_string(path).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let parse = |(place, line)| {
-        let fault = |fault| Error::Json {
+fn for_each_record<T: DeserializeOwned>(
+    path: &Path,
+    mut each: impl FnMut(Place, T) -> Result<()>,
+) -> Result<()> {
+    for_each_line(path, &mut |place, line| {
+        let record = serde_json::from_str(line).map_err(|fault| Error::Json {
             path: path.to_owned(),
-            line: place + 1,
-            fault,
-        };
-        Ok((place + 1, serde_json::from_str(line).map_err(fault)?))
-    };
-    lines.map(parse).collect()
+            place,
+            cause: rerec_files::json_cause(&fault, line.as_bytes()),
+        })?;
+        each(place, record)
+    })
 }
