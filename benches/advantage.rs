@@ -13,8 +13,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rerec_advantage::{
-    AdvantageEstimator, Answer, CreditAssigner, CreditConfig, DecreaseConfig, Groups, Grpo,
-    GrpoConfig, ItemNames, Lexicon, Raae, RatioConfig, Rollout, RolloutBatch, RuleConfig,
+    AdvantageEstimator, CreditAssigner, CreditConfig, DecreaseConfig, Groups, Grpo, GrpoConfig,
+    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, Raae, RatioConfig, RolloutBatch, RuleConfig,
     SpreadConfig, TokenRewards,
 };
 
@@ -68,12 +68,12 @@ impl Response {
     }
 
     /// With a wrong answer at the end.
-    fn rollout<'a>(&'a self, items: &'a [&'a str], targets: &'a [&'a str]) -> Rollout<'a> {
+    fn judged<'a>(&'a self, items: &'a [&'a str], targets: &'a [&'a str]) -> JudgedResponse<'a> {
         let start = self.text.rfind("\\boxed").unwrap();
-        Rollout {
+        JudgedResponse {
             response: &self.text,
             token_byte_lens: &self.token_byte_lens,
-            answer: Some(Answer {
+            answer: Some(JudgedAnswer {
                 span: start..self.text.len(),
                 items,
                 is_right: false,
@@ -113,8 +113,8 @@ fn bench_credit(c: &mut Criterion, id: BenchmarkId, response: &Response, rule: R
     let assigner = assigner(rule);
     let lexicon = assigner.lexicon(response.items()).unwrap();
     let (items, targets) = ([response.titles[1].as_str()], [response.titles[0].as_str()]);
-    let rollout = response.rollout(&items, &targets);
-    let credit = assigner.assign(&rollout, &lexicon).unwrap();
+    let judged = response.judged(&items, &targets);
+    let credit = assigner.assign(&judged, &lexicon).unwrap();
     assert!(
         credit.token_rewards.iter().any(|reward| *reward < 0.05),
         "no token was punished"
@@ -124,7 +124,7 @@ fn bench_credit(c: &mut Criterion, id: BenchmarkId, response: &Response, rule: R
     group.bench_function(id, |b| {
         b.iter(|| {
             assigner
-                .assign(black_box(&rollout), &lexicon)
+                .assign(black_box(&judged), &lexicon)
                 .unwrap()
                 .token_rewards
         });
@@ -167,7 +167,7 @@ fn group(c: &mut Criterion) {
     let response = Response::new(512, 20, "");
     let assigner = assigner(RuleConfig::StepPenalty(RatioConfig::default()));
     let (items, targets) = ([response.titles[1].as_str()], [response.titles[0].as_str()]);
-    let rollout = response.rollout(&items, &targets);
+    let judged = response.judged(&items, &targets);
     let mut group = c.benchmark_group("group");
     group.throughput(Throughput::Elements(5));
     group.bench_function("5x512x20", |b| {
@@ -175,7 +175,7 @@ fn group(c: &mut Criterion) {
             let lexicon = assigner.lexicon(response.items()).unwrap();
             let rewards = |_| {
                 assigner
-                    .assign(black_box(&rollout), &lexicon)
+                    .assign(black_box(&judged), &lexicon)
                     .unwrap()
                     .token_rewards
             };
@@ -209,7 +209,7 @@ fn raae(c: &mut Criterion) {
     )
     .unwrap();
     let raae = Raae::new(SpreadConfig::default()).unwrap();
-    let batch = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+    let batch = RolloutBatch::new(&groups, &rewards).unwrap();
     assert!(
         raae.estimate(&batch)
             .unwrap()
@@ -224,7 +224,7 @@ fn raae(c: &mut Criterion) {
     });
     group.bench_function("512x5x768_with_batch", |b| {
         b.iter(|| {
-            raae.estimate(&RolloutBatch::from_tokens(&groups, black_box(&rewards)).unwrap())
+            raae.estimate(&RolloutBatch::new(&groups, black_box(&rewards)).unwrap())
                 .unwrap()
         });
     });

@@ -10,8 +10,8 @@ use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
 use rand_chacha::ChaCha8Rng;
 use rerec_advantage::{
-    AdvantageError, AdvantageEstimator, Answer, CreditAssigner, CreditConfig, Groups, ItemNames,
-    Lexicon, Raae, Rollout, RolloutBatch, SpreadConfig, TokenRewards,
+    AdvantageEstimator, CreditAssigner, CreditConfig, Error, Groups, ItemNames, JudgedAnswer,
+    JudgedResponse, Lexicon, Raae, RolloutBatch, SpreadConfig, TokenRewards,
 };
 
 const ITEMS: [&str; 4] = [
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .iter()
             .map(|sample| token_rewards(&assigner, &lexicon, *sample));
         let rewards = TokenRewards::from_rows(rewards.collect::<Result<Vec<_>, _>>()?);
-        let batch = RolloutBatch::from_tokens(&groups, &rewards)?;
+        let batch = RolloutBatch::new(&groups, &rewards)?;
         let advantages = raae.estimate(&batch)?;
         if advantages.has_signal(0) {
             let advantages = advantages.into_tokens(&batch);
@@ -77,15 +77,15 @@ fn token_rewards(
     assigner: &CreditAssigner,
     lexicon: &Lexicon,
     sample: [usize; 2],
-) -> Result<Vec<f64>, AdvantageError> {
+) -> Result<Vec<f64>, Error> {
     let [named, recommended] = sample.map(|item| ITEMS[item]);
     let step = format!("Perhaps {named}.\n");
     let response = format!("{step}\\boxed{{{recommended}}}");
     let is_right = sample[1] == TARGET;
-    let rollout = Rollout {
+    let judged = JudgedResponse {
         response: &response,
         token_byte_lens: &[step.len() as u32, (response.len() - step.len()) as u32],
-        answer: Some(Answer {
+        answer: Some(JudgedAnswer {
             span: step.len()..response.len(),
             items: &[recommended],
             is_right,
@@ -93,7 +93,7 @@ fn token_rewards(
         targets: &[ITEMS[TARGET]],
         reward: if is_right { 1.05 } else { 0.05 },
     };
-    Ok(assigner.assign(&rollout, lexicon)?.token_rewards)
+    Ok(assigner.assign(&judged, lexicon)?.token_rewards)
 }
 
 /// One step up the policy gradient, `A * (onehot - p)` for each token's logits, averaged over the group.

@@ -53,8 +53,9 @@ fn main() -> Result<(), Error> {
     let (graph, embeddings) = (Some(Arc::new(graph)), Some(Arc::new(embeddings)));
     let reward = DualGraphReward::new(config, catalogue.clone(), graph, embeddings)?;
     // A reward of one's own mixes in by name and weight.
-    let words = per_sample("words", |sample| {
-        Ok(sample.response.split_whitespace().count() as f64)
+    let words = per_sample("words", (0.0, 1000.0), |scored| {
+        let words = scored.sample.response.split_whitespace().count();
+        Ok(words.min(1000) as f64)
     });
     let reward = MixedReward::new(reward).with_term(-0.001, words)?;
 

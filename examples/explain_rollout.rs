@@ -1,9 +1,9 @@
-//! Why each step of a rollout got its advantage: `cargo run -p rerec-examples --example explain_rollout`.
+//! Why each step of a judged got its advantage: `cargo run -p rerec-examples --example explain_rollout`.
 #![allow(clippy::print_stdout)]
 
 use rerec_advantage::{
-    AdvantageError, AdvantageEstimator, Answer, Credit, CreditAssigner, CreditConfig, Explanation,
-    Groups, ItemNames, Raae, Rollout, RolloutBatch, SpreadConfig, TokenRewards,
+    AdvantageEstimator, Credit, CreditAssigner, CreditConfig, Error, Explanation, Groups,
+    ItemNames, JudgedAnswer, JudgedResponse, Raae, RolloutBatch, SpreadConfig, TokenRewards,
 };
 
 const CANDIDATES: [&str; 4] = [
@@ -33,7 +33,7 @@ const RESPONSES: [(&str, &str); 3] = [
     ),
 ];
 
-fn main() -> Result<(), AdvantageError> {
+fn main() -> Result<(), Error> {
     let targets = ["Toy Story (1995)"];
     let assigner = CreditAssigner::new(CreditConfig::default())?;
     // Once a query: all names that its responses may use.
@@ -41,19 +41,19 @@ fn main() -> Result<(), AdvantageError> {
 
     let recommended = RESPONSES.map(|(_, item)| [item]);
     let lengths = RESPONSES.map(|(response, _)| token_byte_lens(response));
-    let rollouts: Vec<Rollout<'_>> = (0..RESPONSES.len())
+    let rollouts: Vec<JudgedResponse<'_>> = (0..RESPONSES.len())
         .map(|i| {
             let (response, item) = RESPONSES[i];
             let is_right = targets.contains(&item);
             let span = response.rfind("\\boxed").map(|start| start..response.len());
-            let answer = span.map(|span| Answer {
+            let answer = span.map(|span| JudgedAnswer {
                 span,
                 items: &recommended[i],
                 is_right,
             });
             // Format +0.05 and NDCG@1, as in the paper's reward.
             let reward = 0.05 + f64::from(u8::from(is_right));
-            Rollout {
+            JudgedResponse {
                 response,
                 token_byte_lens: &lengths[i],
                 answer,
@@ -65,11 +65,11 @@ fn main() -> Result<(), AdvantageError> {
 
     let credits: Vec<Credit<'_>> = rollouts
         .iter()
-        .map(|rollout| assigner.assign(rollout, &lexicon))
+        .map(|judged| assigner.assign(judged, &lexicon))
         .collect::<Result<_, _>>()?;
     let rewards = TokenRewards::from_rows(credits.iter().map(|credit| &credit.token_rewards));
     let groups = Groups::from_sizes(&[RESPONSES.len()])?;
-    let batch = RolloutBatch::from_tokens(&groups, &rewards)?;
+    let batch = RolloutBatch::new(&groups, &rewards)?;
     let advantages = Raae::new(SpreadConfig::default())?
         .estimate(&batch)?
         .into_tokens(&batch);

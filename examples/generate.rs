@@ -7,13 +7,12 @@
 use std::{
     env,
     io::{self, BufRead, Write},
-    ops::ControlFlow,
     path::PathBuf,
     time::Instant,
 };
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Message, Policy, Prompt, PromptGroup, Sampling,
+    DecoderPolicy, DecoderPolicyConfig, Message, Prompt, SampleRequest, Sampler, Sampling,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,25 +26,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     println!("{:.1} million weights", policy.parameters() as f64 / 1e6);
 
-    let mut said: Vec<(&str, String)> = Vec::new();
+    let mut said: Vec<Message> = Vec::new();
     ask()?;
     for line in io::stdin().lock().lines() {
-        said.push(("user", line?));
+        said.push(Message::user(line?));
         let answer = answer(&mut policy, &said)?;
-        said.push(("assistant", answer));
+        said.push(Message::assistant(answer));
         ask()?;
     }
     Ok(())
 }
 
-fn answer(policy: &mut DecoderPolicy, said: &[(&str, String)]) -> rerec_policy::Result<String> {
-    let messages: Vec<Message<'_>> = said
-        .iter()
-        .map(|(role, content)| Message { role, content })
-        .collect();
-    let group = PromptGroup {
-        query: &said.len().to_string(),
-        prompt: Prompt::Chat(&messages),
+fn answer(policy: &mut DecoderPolicy, said: &[Message]) -> rerec_policy::Result<String> {
+    let request = SampleRequest {
+        query: &said.len().to_string().into(),
+        prompt: Prompt::Chat(said),
         samples: 1,
     };
     let sampling = Sampling {
@@ -55,10 +50,11 @@ fn answer(policy: &mut DecoderPolicy, said: &[(&str, String)]) -> rerec_policy::
         ..Sampling::default()
     };
     let begun = Instant::now();
-    let answers = policy.generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))?;
-    let rate = answers[0].token_ids.len() as f64 / begun.elapsed().as_secs_f64();
-    println!("{}\n({rate:.0} tokens a second)", answers[0].text);
-    Ok(answers[0].text.clone())
+    let groups = policy.generate(&[request], &sampling)?;
+    let answer = &groups[0].responses[0];
+    let rate = answer.token_ids.len() as f64 / begun.elapsed().as_secs_f64();
+    println!("{}\n({rate:.0} tokens per second)", answer.text);
+    Ok(answer.text.clone())
 }
 
 fn ask() -> io::Result<()> {

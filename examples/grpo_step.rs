@@ -5,12 +5,10 @@
 //! which a model with random weights can raise at once.
 #![allow(clippy::print_stdout)]
 
-use std::ops::ControlFlow;
-
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, ModelConfig, Objective, ObjectiveConfig, Policy,
-    PromptGroup, Rollout, Sampling, Tokenizer, TokenizerConfig,
+    DecoderPolicy, DecoderPolicyConfig, Learner, ModelConfig, Objective, ObjectiveConfig, QueryId,
+    RolloutGroup, SampleRequest, Sampler, Sampling, Tokenizer, TokenizerConfig,
 };
 
 const PROMPTS: [&str; 4] = ["a western", "a comedy", "a drama", "a musical"];
@@ -27,16 +25,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     for step in 1..=20 {
         let rollouts = sample(&mut policy, step)?;
-        let rewards: Vec<f64> = rollouts.iter().map(|r| share_of_vowels(&r.text)).collect();
-        let lens: Vec<usize> = rollouts.iter().map(|r| r.token_ids.len()).collect();
+        let responses = || rollouts.iter().flat_map(|group| &group.responses);
+        let rewards: Vec<f64> = responses().map(|r| share_of_vowels(&r.text)).collect();
+        let lens: Vec<usize> = responses().map(|r| r.token_ids.len()).collect();
         let batch = RolloutBatch::from_outcomes(&groups, &rewards, &lens)?;
         let advantages = grpo.estimate(&batch)?.into_tokens(&batch);
-        let sequences: Vec<_> = rollouts
+        let mut rows = advantages.rows();
+        let batch = rollouts
             .iter()
-            .zip(advantages.rows())
-            .map(|(rollout, advantages)| rollout.with_advantages(advantages))
-            .collect();
-        let stats = policy.update(&sequences, &objective, 5e-3)?;
+            .map(|group| group.with_advantages(&mut rows));
+        let stats = policy.update(&batch.collect::<Vec<_>>(), &objective, 5e-3)?;
         let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;
         println!(
             "step {step:2}: reward {mean:.3}, KL {:.4}, gradient norm {:.3}",
@@ -46,18 +44,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn sample(policy: &mut DecoderPolicy, step: usize) -> rerec_policy::Result<Vec<Rollout>> {
-    let groups = PROMPTS.map(|prompt| PromptGroup {
-        query: prompt,
-        prompt: prompt.into(),
+fn sample(policy: &mut DecoderPolicy, step: usize) -> rerec_policy::Result<Vec<RolloutGroup>> {
+    let queries = PROMPTS.map(QueryId::from);
+    let request = |query| SampleRequest {
+        query,
+        prompt: query.as_str().into(),
         samples: GROUP,
-    });
+    };
     let sampling = Sampling {
         max_new_tokens: 24,
         purpose: format!("step {step}"),
         ..Sampling::default()
     };
-    policy.generate(&groups, &sampling, &mut |_| ControlFlow::Continue(()))
+    policy.generate(&queries.each_ref().map(request), &sampling)
 }
 
 fn share_of_vowels(text: &str) -> f64 {

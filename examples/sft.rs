@@ -4,11 +4,9 @@
 //! asked about years it has not seen.
 #![allow(clippy::print_stdout)]
 
-use std::ops::ControlFlow;
-
 use rerec_policy::{
-    Decay, DecoderPolicy, DecoderPolicyConfig, ModelConfig, Policy, PromptGroup, Sampling,
-    Schedule, SupervisedExample, Tokenizer, TokenizerConfig,
+    Decay, DecoderPolicy, DecoderPolicyConfig, Learner, ModelConfig, SampleRequest, Sampler,
+    Sampling, Schedule, SupervisedExample, Tokenizer, TokenizerConfig,
 };
 
 const STEPS: u64 = 300;
@@ -40,14 +38,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     for year in [1943, 1968, 1993, 2013] {
         let (prompt, expected) = lesson(year);
-        let group = PromptGroup {
-            query: "held out",
+        let request = SampleRequest {
+            query: &"held out".into(),
             prompt: (&prompt).into(),
             samples: 1,
         };
-        let greedy = Sampling::greedy(8);
-        let answers = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()))?;
-        println!("{prompt} {} (expected {expected})", answers[0].text);
+        let groups = policy.generate(&[request], &Sampling::greedy(8))?;
+        let answer = &groups[0].responses[0].text;
+        println!("{prompt} {answer} (expected {expected})");
     }
     Ok(())
 }

@@ -5,14 +5,16 @@
     reason = "a test fails where an unwrap does; helpers here are part of tests"
 )]
 
-use std::{fs, ops::ControlFlow, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
+use rerec::Assessor;
 use rerec_datasets::{Dataset, Demonstration, Query, QueryClass, Splits};
 use rerec_policy::{DecoderPolicy, Tokenizer};
 use rerec_rewards::{Catalogue, DualGraphReward, Item};
 use rerec_text::Message;
 use rerec_trainer::{
-    Error, Event, Job, Observer, Outcome, Phase, Silent, Task, TrainConfig, Trainer,
+    Engine, Error, Event, Job, Observer, Outcome, Phase, Run, Silent, Start, Task, TrainConfig,
+    Trainer, Verdict,
 };
 
 const TITLES: [&str; 4] = [
@@ -54,7 +56,7 @@ drills = 2
 learning_rate = 1e-3
 warmup = 1
 
-[embeddings]
+[embeddings.lightgcn]
 dimension = 8
 max_epochs = 2
 
@@ -70,7 +72,9 @@ max_new_tokens = 12
 mini_batches = 2
 learning_rate = 1e-3
 warmup = 1
-checkpoint_every = 1
+
+[checkpoints]
+every = 1
 "#
     )
 }
@@ -82,9 +86,9 @@ fn config(runs: &Path, overrides: &[&str]) -> Result<TrainConfig, Error> {
     TrainConfig::from_file(&path, &overrides)
 }
 
-fn run(runs: &Path, overrides: &[&str], resume: bool, observer: &mut dyn Observer) -> Outcome {
-    let mut job = Job::new(config(runs, overrides).unwrap(), observer).unwrap();
-    job.run(resume, observer).unwrap()
+fn run(runs: &Path, overrides: &[&str], start: Start, observer: &mut dyn Observer) -> Outcome {
+    let mut job = Job::new(config(runs, overrides).unwrap(), start, observer).unwrap();
+    job.run(observer).unwrap()
 }
 
 fn lines(runs: &Path, name: &str) -> String {
@@ -98,15 +102,15 @@ struct StopDuring {
 }
 
 impl Observer for StopDuring {
-    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+    fn event(&mut self, event: &Event<'_>) -> Verdict {
         match event {
             Event::Step { .. } => self.seen += 1,
             Event::Sampling(progress) if self.seen == self.after && progress.done == 0 => {
-                return ControlFlow::Break(());
+                return Verdict::Stop;
             }
             _ => {}
         }
-        ControlFlow::Continue(())
+        Verdict::Continue
     }
 }
 
@@ -117,8 +121,8 @@ fn one_seed_gives_one_run() {
         tempfile::tempdir().unwrap(),
         tempfile::tempdir().unwrap(),
     );
-    let first = run(a.path(), &[], false, &mut Silent);
-    assert_eq!(run(b.path(), &[], false, &mut Silent), first);
+    let first = run(a.path(), &[], Start::New, &mut Silent);
+    assert_eq!(run(b.path(), &[], Start::New, &mut Silent), first);
     for name in [
         "metrics.jsonl",
         "rollouts.jsonl",
@@ -127,7 +131,7 @@ fn one_seed_gives_one_run() {
     ] {
         assert_eq!(lines(a.path(), name), lines(b.path(), name));
     }
-    run(c.path(), &["seed=6"], false, &mut Silent);
+    run(c.path(), &["seed=6"], Start::New, &mut Silent);
     assert_ne!(
         lines(a.path(), "metrics.jsonl"),
         lines(c.path(), "metrics.jsonl")
@@ -138,16 +142,16 @@ fn one_seed_gives_one_run() {
 #[test]
 fn a_resumed_run_gives_the_same_numbers() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let expected = run(whole.path(), &[], false, &mut Silent);
+    let expected = run(whole.path(), &[], Start::New, &mut Silent);
     let stopped = run(
         parts.path(),
         &[],
-        false,
+        Start::New,
         &mut StopDuring { after: 1, seen: 0 },
     );
     assert_eq!(stopped, Outcome::Stopped);
     assert_eq!(lines(parts.path(), "metrics.jsonl").lines().count(), 1);
-    assert_eq!(run(parts.path(), &[], true, &mut Silent), expected);
+    assert_eq!(run(parts.path(), &[], Start::Resume, &mut Silent), expected);
     for name in ["metrics.jsonl", "rollouts.jsonl", "epochs.jsonl"] {
         assert_eq!(lines(whole.path(), name), lines(parts.path(), name));
     }
@@ -156,27 +160,38 @@ fn a_resumed_run_gives_the_same_numbers() {
 #[test]
 fn a_run_leaves_its_files() {
     let runs = tempfile::tempdir().unwrap();
-    let outcome = run(runs.path(), &[], false, &mut Silent);
+    let outcome = run(runs.path(), &[], Start::New, &mut Silent);
     let Outcome::Finished(evaluations) = outcome else {
         panic!("{outcome:?}")
     };
     let phases: Vec<Phase> = evaluations.iter().map(|e| e.phase).collect();
     assert_eq!(phases, [Phase::Untrained, Phase::WarmStart, Phase::Final]);
-    let rollouts = lines(runs.path(), "rollouts.jsonl");
-    assert_eq!(rollouts.lines().count(), 4 * 4 * 2);
-    for line in rollouts.lines() {
-        let record: rerec_trainer::RolloutRecord = serde_json::from_str(line).unwrap();
-        let end = record.segments.last().map_or(0, |s| s.span.end);
-        assert_eq!(end, record.response.len(), "segments tile the response");
-        let reward = record.reward.unwrap();
+    let run = Run::open(runs.path().join("tiny")).unwrap();
+    let groups: Vec<_> = run.groups().unwrap().map(Result::unwrap).collect();
+    assert_eq!(groups.len(), 4 * 4);
+    for response in groups.iter().flat_map(|group| &group.responses) {
+        let spans: Vec<_> = response
+            .steps
+            .iter()
+            .map(|step| step.span.clone())
+            .collect();
+        assert!(spans.is_sorted_by_key(|span| span.end), "{spans:?}");
+        assert!(
+            spans
+                .iter()
+                .all(|span| response.text.get(span.clone()).is_some())
+        );
+        let reward = response.reward.as_ref().unwrap();
         assert_eq!(reward.answer.is_some(), reward.format > 0.0);
     }
-    let epochs = lines(runs.path(), "epochs.jsonl");
-    let [epoch] = epochs.lines().collect::<Vec<_>>()[..] else {
-        panic!("one epoch of three batches ended in four steps: {epochs}")
+    let epochs = run.epochs().unwrap();
+    let [epoch] = &epochs[..] else {
+        panic!("one epoch of three batches ended in four steps: {epochs:?}")
     };
-    let epoch: rerec_trainer::EpochRecord = serde_json::from_str(epoch).unwrap();
     assert_eq!((epoch.step, epoch.statistics.served), (3, 12));
+    // Before and after: the test queries; after the warm start and every two steps: validation queries.
+    assert_eq!(run.evaluations().unwrap().len(), 3 + 3);
+    rerec_report::write_summary(&run).unwrap();
     assert!(lines(runs.path(), "curves.svg").contains("</svg>"));
     assert!(lines(runs.path(), "accuracy.md").contains("| all | 5 |"));
 }
@@ -184,32 +199,41 @@ fn a_run_leaves_its_files() {
 #[test]
 fn a_second_run_does_not_overwrite_the_first() {
     let runs = tempfile::tempdir().unwrap();
-    run(
-        runs.path(),
-        &["reinforcement.max_steps=1"],
-        false,
-        &mut Silent,
-    );
-    let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
-    assert!(matches!(
-        job.run(false, &mut Silent),
-        Err(Error::RunExists { .. })
-    ));
-    let other = job.run(true, &mut Silent).unwrap_err().to_string();
+    let settings = ["reinforcement.max_steps=1"];
+    run(runs.path(), &settings, Start::New, &mut Silent);
+    let refused = |start, overrides: &[&str]| {
+        Job::new(config(runs.path(), overrides).unwrap(), start, &mut Silent).unwrap_err()
+    };
+    // Before the data are read or the embeddings trained.
+    assert!(matches!(refused(Start::New, &[]), Error::RunExists { .. }));
+    let other = refused(Start::Resume, &["reinforcement.samples=4"]).to_string();
     assert!(
-        other.contains("reinforcement.max_steps was 1, is 4"),
+        other.contains("reinforcement.samples was 2, is 4"),
         "{other}"
+    );
+}
+
+/// A run that was killed before its first checkpoint begins again, with the embeddings that it had trained.
+#[test]
+fn a_run_without_a_checkpoint_begins_again() {
+    let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let expected = run(whole.path(), &[], Start::New, &mut Silent);
+    drop(Job::new(config(killed.path(), &[]).unwrap(), Start::New, &mut Silent).unwrap());
+    assert_eq!(
+        run(killed.path(), &[], Start::Resume, &mut Silent),
+        expected
     );
 }
 
 #[test]
 fn nothing_to_resume_is_said() {
     let runs = tempfile::tempdir().unwrap();
-    let mut job = Job::new(config(runs.path(), &[]).unwrap(), &mut Silent).unwrap();
-    assert!(matches!(
-        job.run(true, &mut Silent),
-        Err(Error::NoCheckpoint { .. })
-    ));
+    let job = Job::new(
+        config(runs.path(), &[]).unwrap(),
+        Start::Resume,
+        &mut Silent,
+    );
+    assert!(matches!(job, Err(Error::NoRun { .. })));
 }
 
 #[test]
@@ -218,7 +242,9 @@ fn impossible_settings_name_key_value_and_range() {
     let refusal = |overrides: &[&str]| {
         let error: Box<dyn std::error::Error> = match config(runs.path(), overrides) {
             Err(error) => error.into(),
-            Ok(config) => Job::new(config, &mut Silent).unwrap_err().into(),
+            Ok(config) => Job::new(config, Start::New, &mut Silent)
+                .unwrap_err()
+                .into(),
         };
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         format!("{error}: {cause}")
@@ -285,6 +311,7 @@ fn guessing_game() -> Dataset {
         },
         demonstrations,
         drills: Vec::new(),
+        ..Dataset::default()
     }
 }
 
@@ -322,10 +349,11 @@ fn reinforcement_learns_what_only_the_reward_knows() {
     let model = config.model.with_vocab(tokenizer.vocab_size());
     let mut policy =
         DecoderPolicy::from_scratch(&model, tokenizer, config.policy.clone(), config.seed).unwrap();
+    let assessor = Assessor::new(config.assessor(), &dataset.catalogue, Arc::new(reward)).unwrap();
     let task = Task {
         dataset: &dataset,
-        reward: &reward,
-        policy: &mut policy,
+        assessor: &assessor,
+        engine: Engine::One(&mut policy),
     };
     let outcome = Trainer::new(&config, task)
         .unwrap()

@@ -7,8 +7,8 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 use rerec_policy::{
-    DecoderPolicy, ModelConfig, Objective, ObjectiveConfig, Policy, Sequence, Tokenizer,
-    TokenizerConfig, TrainingSequence,
+    DecoderPolicy, Finish, Learner, ModelConfig, Objective, ObjectiveConfig, Response,
+    RolloutGroup, Tokenizer, TokenizerConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -206,27 +206,33 @@ impl RandomModel {
     }
 
     /// A prompt and its responses; ids are multiples of a large prime, which hit the vocabulary evenly.
-    fn tokens(&self, shape: Shape) -> (Vec<u32>, Vec<Vec<u32>>) {
+    fn group(&self, shape: Shape) -> RolloutGroup {
         let ids = |count: usize, salt: usize| -> Vec<u32> {
             (0..count)
                 .map(|i| ((i + salt) * 1_000_003 % self.vocab) as u32)
                 .collect()
         };
-        let response = |sample| ids(shape.response, sample * shape.response);
-        let responses = (1..=shape.samples).map(response).collect();
-        (ids(shape.prompt, 0), responses)
+        let response = |sample| Response {
+            sample,
+            token_ids: ids(shape.response, (sample + 1) * shape.response),
+            token_byte_lens: vec![0; shape.response],
+            // What a model with random weights gives about every token.
+            log_probs: vec![-(self.vocab as f32).ln(); shape.response],
+            text: String::new(),
+            finish: Finish::Length,
+        };
+        RolloutGroup {
+            query: "random".into(),
+            prompt_ids: ids(shape.prompt, 0),
+            temperature: 1.0,
+            responses: (0..shape.samples).map(response).collect(),
+        }
     }
 
     /// Of the fastest pass forward.
     fn forward_seconds(&self, shape: Shape) -> Result<f64> {
-        let (prompt_ids, responses) = self.tokens(shape);
-        let sequence = |token_ids| Sequence {
-            prompt_ids: &prompt_ids,
-            token_ids,
-            temperature: 1.0,
-        };
-        let batch: Vec<Sequence<'_>> = responses.iter().map(|ids| sequence(ids)).collect();
-        fastest(|| Ok(self.policy.score(&batch).map(|_| ())?))
+        let groups = [self.group(shape)];
+        fastest(|| Ok(self.policy.score(&groups).map(|_| ())?))
     }
 
     /// Of the fastest step.
@@ -235,20 +241,9 @@ impl RandomModel {
             kl_coefficient: 0.0,
             ..ObjectiveConfig::default()
         })?;
-        let (prompt_ids, responses) = self.tokens(shape);
-        // What a model with random weights gives about every token.
-        let log_probs = vec![-(self.vocab as f32).ln(); shape.response];
+        let group = self.group(shape);
         let advantages = [vec![1.0; shape.response], vec![-1.0; shape.response]];
-        let mut batch: Vec<TrainingSequence<'_>> = Vec::with_capacity(responses.len());
-        for (sample, token_ids) in responses.iter().enumerate() {
-            batch.push(TrainingSequence {
-                prompt_ids: &prompt_ids,
-                token_ids,
-                old_log_probs: &log_probs,
-                temperature: 1.0,
-                advantages: &advantages[sample % 2],
-            });
-        }
+        let batch = [group.with_advantages(advantages.iter().cycle().map(Vec::as_slice))];
         let policy = &mut self.policy;
         fastest(|| Ok(policy.update(&batch, &objective, 1e-6).map(|_| ())?))
     }

@@ -1,8 +1,6 @@
 //! Generation; `generate.py` is the other side.
 
-use std::ops::ControlFlow;
-
-use rerec_policy::{Policy, PromptGroup, Rollout, Sampling};
+use rerec_policy::{QueryId, Response, RolloutGroup, SampleRequest, Sampler, Sampling};
 
 use crate::{
     Result,
@@ -25,34 +23,37 @@ pub(crate) fn run(case: &Case) -> Result<Measurement> {
         &case.sampling(WARM_UP_TOKENS),
     )?;
     let stopwatch = Stopwatch::start();
-    let rollouts = sample(
+    let groups = sample(
         &mut policy,
         &prompts.prompts,
         case.samples,
         &case.sampling(case.new_tokens),
     )?;
     let times = stopwatch.read();
-    let tokens = rollouts.iter().map(|r| r.token_ids.len()).sum();
+    let tokens = responses(&groups).map(|r| r.token_ids.len()).sum();
     Measurement::ours(case, tokens, times, None)
 }
 
 /// A group of responses to each prompt; every response must be as long as allowed.
 pub(crate) fn sample(
-    policy: &mut impl Policy,
+    policy: &mut impl Sampler,
     prompts: &[Prompt],
     samples: usize,
     sampling: &Sampling,
-) -> Result<Vec<Rollout>> {
-    let groups: Vec<PromptGroup<'_>> = prompts.iter().map(|p| p.group(samples)).collect();
-    let rollouts = policy.generate(&groups, sampling, &mut |_| ControlFlow::Continue(()))?;
-    match rollouts
-        .iter()
-        .find(|r| r.token_ids.len() != sampling.max_new_tokens)
-    {
-        None => Ok(rollouts),
-        Some(short) => {
-            let (got, wanted) = (short.token_ids.len(), sampling.max_new_tokens);
-            Err(format!("a response has {got} tokens instead of {wanted}").into())
-        }
+) -> Result<Vec<RolloutGroup>> {
+    let queries: Vec<QueryId> = prompts.iter().map(|p| p.text.as_str().into()).collect();
+    let both = prompts.iter().zip(&queries);
+    let requests: Vec<SampleRequest<'_>> = both.map(|(p, id)| p.request(id, samples)).collect();
+    let groups = policy.generate(&requests, sampling)?;
+    let wanted = sampling.max_new_tokens;
+    let mut lens = responses(&groups).map(|r| r.token_ids.len());
+    if let Some(got) = lens.find(|&len| len != wanted) {
+        return Err(format!("a response has {got} tokens instead of {wanted}").into());
     }
+    drop(lens);
+    Ok(groups)
+}
+
+pub(crate) fn responses(groups: &[RolloutGroup]) -> impl Iterator<Item = &Response> {
+    groups.iter().flat_map(|group| &group.responses)
 }

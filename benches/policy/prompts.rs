@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, fs, path::PathBuf};
 
 use clap::Args;
-use rerec_policy::{PromptGroup, Tokenizer};
+use rerec_policy::{QueryId, SampleRequest, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -93,9 +93,9 @@ impl Prompt {
         Err(format!("no words make a prompt of {tokens} tokens").into())
     }
 
-    pub(crate) fn group(&self, samples: usize) -> PromptGroup<'_> {
-        PromptGroup {
-            query: &self.text,
+    pub(crate) fn request<'a>(&'a self, query: &'a QueryId, samples: usize) -> SampleRequest<'a> {
+        SampleRequest {
+            query,
             prompt: (&self.text).into(),
             samples,
         }

@@ -2,7 +2,7 @@
 
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Objective, ObjectiveConfig, Policy, Rollout,
+    DecoderPolicy, DecoderPolicyConfig, Learner, Objective, ObjectiveConfig, RolloutGroup,
 };
 
 use crate::{
@@ -47,44 +47,37 @@ fn take(
     tokens: usize,
 ) -> Result<Step> {
     let stopwatch = Stopwatch::start();
-    let mut rollouts = sample(policy, prompts, case.samples, &case.sampling(tokens))?;
+    let mut groups = sample(policy, prompts, case.samples, &case.sampling(tokens))?;
     let generation_seconds = stopwatch.read().seconds;
     let lens = response_lengths(case.groups, case.samples, tokens);
-    for (rollout, &len) in rollouts.iter_mut().zip(&lens) {
-        rollout.token_ids.truncate(len);
-        rollout.log_probs.truncate(len);
+    let responses = groups.iter_mut().flat_map(|group| &mut group.responses);
+    for (response, &len) in responses.zip(&lens) {
+        response.token_ids.truncate(len);
+        response.log_probs.truncate(len);
     }
-    update(policy, &rollouts, &lens, case.samples)?;
+    update(policy, &groups, &lens)?;
     Ok(Step {
         tokens: lens.iter().sum(),
         generation_seconds,
     })
 }
 
-fn update(
-    policy: &mut DecoderPolicy,
-    rollouts: &[Rollout],
-    lens: &[usize],
-    samples: usize,
-) -> Result<()> {
-    let groups = Groups::from_sizes(&vec![samples; rollouts.len() / samples])?;
+fn update(policy: &mut DecoderPolicy, groups: &[RolloutGroup], lens: &[usize]) -> Result<()> {
+    let sizes: Vec<usize> = groups.iter().map(|group| group.responses.len()).collect();
+    let layout = Groups::from_sizes(&sizes)?;
     // They differ within every group, so that no group is without a signal.
-    let rewards: Vec<f64> = (0..rollouts.len())
-        .map(|index| (index % 8) as f64)
-        .collect();
-    let batch = RolloutBatch::from_outcomes(&groups, &rewards, lens)?;
+    let rewards: Vec<f64> = (0..lens.len()).map(|index| (index % 8) as f64).collect();
+    let batch = RolloutBatch::from_outcomes(&layout, &rewards, lens)?;
     let advantages = Grpo::new(GrpoConfig::default())?.estimate(&batch)?;
     let advantages = advantages.into_tokens(&batch);
-    let sequences: Vec<_> = rollouts
-        .iter()
-        .zip(advantages.rows())
-        .map(|(rollout, advantages)| rollout.with_advantages(advantages))
-        .collect();
+    let mut rows = advantages.rows();
+    let batch = groups.iter().map(|group| group.with_advantages(&mut rows));
+    let batch: Vec<_> = batch.collect();
     let objective = Objective::new(ObjectiveConfig {
         kl_coefficient: 0.0,
         ..ObjectiveConfig::default()
     })?;
-    policy.update(&sequences, &objective, LEARNING_RATE)?;
+    policy.update(&batch, &objective, LEARNING_RATE)?;
     Ok(())
 }
 

@@ -4,8 +4,8 @@
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use rerec_advantage::{
-    AdvantageError, Answer, Credit, CreditAssigner, CreditConfig, Decay, DecreaseConfig,
-    Explanation, ItemNames, MentionMode, RatioConfig, RejectionConfig, Rollout, RuleConfig, Split,
+    Error, JudgedAnswer, Credit, CreditAssigner, CreditConfig, Decay, DecreaseConfig,
+    Explanation, ItemNames, MentionMode, RatioConfig, RejectionConfig, JudgedResponse, RuleConfig, Split,
 };
 
 #[derive(Arbitrary, Debug)]
@@ -103,36 +103,36 @@ impl Input {
 /// Segments tile the response, and every token has the least of what the segments that it holds bytes of keep.
 fn check(input: &Input, credit: &Credit<'_>) {
     let annotated = &credit.annotated;
-    let rollout = annotated.rollout;
+    let judged = annotated.judged;
     let mut end = 0;
     for segment in &annotated.segments {
         assert_eq!(segment.span.start, end);
         assert!(
-            rollout
+            judged
                 .response
                 .get(segment.span.clone())
                 .is_some_and(|text| !text.is_empty())
         );
         end = segment.span.end;
     }
-    assert_eq!(end, rollout.response.len());
+    assert_eq!(end, judged.response.len());
     for mention in &annotated.mentions {
         assert!(
-            rollout
+            judged
                 .response
                 .get(mention.span.clone())
                 .is_some_and(|name| !name.is_empty())
         );
         assert!(mention.item < annotated.items.len());
     }
-    assert_eq!(credit.token_rewards.len(), rollout.token_byte_lens.len());
+    assert_eq!(credit.token_rewards.len(), judged.token_byte_lens.len());
     assert!(credit.token_rewards.iter().all(|reward| reward.is_finite()));
     if input.rule % 5 >= 3 {
         return;
     }
     let scaled = |ratio: f64| {
-        rollout.reward
-            * if rollout.reward < 0.0 {
+        judged.reward
+            * if judged.reward < 0.0 {
                 2.0 - ratio
             } else {
                 ratio
@@ -166,13 +166,13 @@ fuzz_target!(|input: Input| {
     let assigner = CreditAssigner::new(input.config()).expect("settings in range");
     let lexicon = match assigner.lexicon(input.titles.iter().map(ItemNames::from_title)) {
         Ok(lexicon) => lexicon,
-        Err(AdvantageError::Blank { .. }) => return,
+        Err(Error::Blank { .. }) => return,
         Err(error) => panic!("{error}"),
     };
-    let rollout = Rollout {
+    let judged = JudgedResponse {
         response: &response,
         token_byte_lens: &token_byte_lens,
-        answer: input.span(&response).map(|span| Answer {
+        answer: input.span(&response).map(|span| JudgedAnswer {
             span,
             items: &recommended,
             is_right: input.is_right,
@@ -180,7 +180,7 @@ fuzz_target!(|input: Input| {
         targets: &targets,
         reward: f64::from(input.reward),
     };
-    match assigner.assign(&rollout, &lexicon) {
+    match assigner.assign(&judged, &lexicon) {
         Ok(credit) => {
             check(&input, &credit);
             let rewards = credit.token_rewards.clone();
@@ -188,8 +188,8 @@ fuzz_target!(|input: Input| {
                 Explanation::new(&credit, Some(&rewards)).expect("one reward a token");
             let _ = explanation.to_string();
         }
-        Err(AdvantageError::NonFiniteReward { .. }) => assert!(!input.reward.is_finite()),
-        Err(AdvantageError::Blank { .. }) => assert!(
+        Err(Error::NonFiniteReward { .. }) => assert!(!input.reward.is_finite()),
+        Err(Error::Blank { .. }) => assert!(
             input
                 .unknown
                 .as_deref()
@@ -204,9 +204,9 @@ fuzz_target!(|input: Input| {
         .map(|&length| u32::from(length))
         .collect();
     let _ = assigner.assign(
-        &Rollout {
+        &JudgedResponse {
             token_byte_lens: &lengths,
-            ..rollout.clone()
+            ..judged.clone()
         },
         &lexicon,
     );

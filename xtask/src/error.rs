@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use indicatif::DecimalBytes;
 
-use crate::libtorch::TORCH_VERSION;
+use crate::torch_version::TORCH_VERSION;
 
 /// Result of a task.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -20,12 +20,14 @@ mod program;
 mod progress;
 mod python;
 mod tasks;
+mod torch_version;
 mod wheel;
 
 pub use bundle::Bundle;
 pub use environment::Environment;
 pub use error::{Error, Result};
-pub use libtorch::{Device, TORCH_VERSION, set_up};
+pub use libtorch::{Device, set_up};
 pub use pins::{LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, RECBOLE, SMOLLM2};
 pub use tasks::{HELP, run};
+pub use torch_version::TORCH_VERSION;
 pub use wheel::Wheel;

@@ -12,10 +12,8 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::pins::{LIBTORCH_CPU, LIBTORCH_CUDA};
 use crate::progress::say;
+use crate::torch_version::TORCH_VERSION;
 use crate::{disk, manifest, python};
-
-/// The version that the bindings, tch 0.24, are made for.
-pub const TORCH_VERSION: &str = "2.11.0";
 
 const VERSION_HEADER: &str = "include/torch/headeronly/version.h";
 

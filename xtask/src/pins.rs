@@ -228,7 +228,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::libtorch::TORCH_VERSION;
+    use crate::torch_version::TORCH_VERSION;
 
     #[test]
     fn pins_are_well_formed() {

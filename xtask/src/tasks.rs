@@ -8,6 +8,7 @@ use crate::libtorch::{self, Device};
 use crate::pins::{MOVIELENS, SMOLLM2};
 use crate::program::{cargo, check, hand_over};
 use crate::progress::say;
+use crate::torch_version::TORCH_VERSION;
 
 /// What `cargo xtask help` prints.
 pub const HELP: &str = "\
@@ -56,7 +57,7 @@ fn set_up(environment: &Environment, device: Device) -> Result<()> {
     let folder = libtorch::set_up(environment, device)?;
     say(format_args!(
         "libtorch {} is ready in {}",
-        libtorch::TORCH_VERSION,
+        TORCH_VERSION,
         folder.display()
     ));
     Ok(())

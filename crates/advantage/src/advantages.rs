@@ -1,7 +1,7 @@
 //! What an estimator returns.
 
 use crate::batch::RolloutBatch;
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 use crate::group::Groups;
 use crate::ragged::Ragged;
 
@@ -113,7 +113,7 @@ fn check_count(groups: &Groups, got: usize) -> Result<()> {
     if got == expected {
         Ok(())
     } else {
-        Err(AdvantageError::ResponseCount {
+        Err(Error::ResponseCount {
             what: "advantages",
             expected,
             got,

@@ -2,79 +2,122 @@
 
 use std::borrow::Cow;
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
+use crate::estimator::statistics::{rounding_of, sum};
 use crate::group::Groups;
 use crate::ragged::{Ragged, TokenMask, TokenRewards};
 
-/// The rewards of a batch of responses, grouped by query.
+/// The rewards of a batch of responses, grouped by query: one per token, one per response (its outcome), or both.
 ///
-/// Rewards are one a token ([`from_tokens`](Self::from_tokens)) or one a response
-/// ([`from_outcomes`](Self::from_outcomes)). An estimator that wants the other kind takes the sum
-/// of a response's token rewards, or gives a response's reward to its tokens. A token outside the
-/// mask takes no part, whatever its reward; the rewards of all others must be finite, which the
+/// An estimator that compares tokens reads the token rewards, one that compares responses the outcomes
+/// ([`Needs`](crate::Needs)). Where the batch has only the other kind, an outcome goes to every token of its response, and the
+/// token rewards of a response are summed, as verl does with rewards that stand on the last token. That sum grows with the
+/// length of a response whose tokens each hold its whole reward, as those of a [`Credit`](crate::Credit) do: such a batch needs
+/// [`with_outcomes`](Self::with_outcomes).
+///
+/// A token outside the mask takes no part, whatever its reward; the rewards of all others must be finite, which the
 /// estimator checks.
+///
+/// ```
+/// use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch, TokenRewards};
+///
+/// // Two right answers, of 1 and 2 tokens: as good as each other.
+/// let groups = Groups::from_sizes(&[2])?;
+/// let token_rewards = TokenRewards::from_rows([vec![1.0], vec![1.0, 1.0]]);
+/// let batch = RolloutBatch::new(&groups, &token_rewards)?.with_outcomes(&[1.0, 1.0])?;
+/// let advantages = Grpo::new(GrpoConfig::default())?.estimate(&batch)?.into_tokens(&batch);
+/// assert_eq!(advantages.values(), [0.0, 0.0, 0.0]);
+/// # Ok::<(), rerec_advantage::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RolloutBatch<'a> {
     groups: &'a Groups,
-    rewards: Rewards<'a>,
+    token_rewards: Option<&'a TokenRewards>,
+    outcomes: Option<&'a [f64]>,
+    /// The number of tokens of each response, where no token rewards tell it.
+    lengths: &'a [usize],
     mask: Option<&'a TokenMask>,
     values: Option<&'a Ragged<f64>>,
     baselines: Option<&'a [f64]>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Rewards<'a> {
-    Tokens(&'a TokenRewards),
-    Outcomes {
-        rewards: &'a [f64],
-        lengths: &'a [usize],
-    },
+/// One reward per response.
+#[derive(Debug)]
+pub(crate) struct Outcomes<'a> {
+    pub(crate) rewards: Cow<'a, [f64]>,
+    /// The sum of absolute values that each reward was added up from, unless it was given.
+    parts: Option<Vec<f64>>,
 }
 
-/// Which tokens a response's only reward goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placement {
-    /// Every token, as in RAAE.
-    Every,
-    /// The last valid token, as in estimators that sum rewards over time.
-    Last,
+impl Outcomes<'_> {
+    /// Whether the rewards of some responses are equal, to the rounding of the sums that they are.
+    pub(crate) fn are_equal(&self, responses: &[usize]) -> bool {
+        let (mut least, mut most, mut parts) = (f64::INFINITY, f64::NEG_INFINITY, 0.0_f64);
+        for &response in responses {
+            let reward = self.rewards[response];
+            (least, most) = (least.min(reward), most.max(reward));
+            let added = self
+                .parts
+                .as_ref()
+                .map_or(reward.abs(), |parts| parts[response]);
+            parts = parts.max(added);
+        }
+        most - least <= rounding_of(parts)
+    }
 }
 
 impl<'a> RolloutBatch<'a> {
-    /// A batch with one reward a token.
+    /// A batch with one reward per token.
     ///
     /// # Errors
     /// A row for more or fewer responses than `groups` has.
-    pub fn from_tokens(groups: &'a Groups, rewards: &'a TokenRewards) -> Result<Self> {
-        check_responses("token_rewards", groups.num_responses(), rewards.len())?;
-        Ok(Self::new(groups, Rewards::Tokens(rewards)))
+    pub fn new(groups: &'a Groups, token_rewards: &'a TokenRewards) -> Result<Self> {
+        check_responses("token_rewards", groups.num_responses(), token_rewards.len())?;
+        Ok(Self {
+            groups,
+            token_rewards: Some(token_rewards),
+            outcomes: None,
+            lengths: &[],
+            mask: None,
+            values: None,
+            baselines: None,
+        })
     }
 
-    /// A batch with one reward and one number of tokens a response; tokens are never built unless
-    /// the estimator tells them apart.
+    /// A batch with one reward and one number of tokens per response; tokens are never built unless the estimator tells them
+    /// apart.
     ///
     /// # Errors
     /// More or fewer entries than `groups` has responses; a reward that is not finite; more tokens than memory can address.
     pub fn from_outcomes(
         groups: &'a Groups,
-        rewards: &'a [f64],
+        outcomes: &'a [f64],
         lengths: &'a [usize],
     ) -> Result<Self> {
-        check_responses("rewards", groups.num_responses(), rewards.len())?;
         check_responses("lengths", groups.num_responses(), lengths.len())?;
-        check_finite_responses("rewards", rewards)?;
         check_addressable("tokens", lengths)?;
-        Ok(Self::new(groups, Rewards::Outcomes { rewards, lengths }))
-    }
-
-    fn new(groups: &'a Groups, rewards: Rewards<'a>) -> Self {
-        Self {
+        let batch = Self {
             groups,
-            rewards,
+            token_rewards: None,
+            outcomes: None,
+            lengths,
             mask: None,
             values: None,
             baselines: None,
-        }
+        };
+        batch.with_outcomes(outcomes)
+    }
+
+    /// Adds the reward of each response itself, which estimators that compare responses then read instead of a sum of token
+    /// rewards.
+    ///
+    /// # Errors
+    /// More or fewer entries than responses; a reward that is not finite.
+    pub fn with_outcomes(mut self, outcomes: &'a [f64]) -> Result<Self> {
+        check_responses("outcomes", self.num_responses(), outcomes.len())?;
+        check_finite_responses("outcomes", outcomes)?;
+        self.outcomes = Some(outcomes);
+        Ok(self)
     }
 
     /// Leaves out the tokens whose mask is false. Without a mask every token is valid.
@@ -136,72 +179,89 @@ impl<'a> RolloutBatch<'a> {
 
     /// The reward of each response: as given, or the sum over its valid tokens.
     pub fn outcomes(&self) -> Cow<'a, [f64]> {
-        match self.rewards {
-            Rewards::Outcomes { rewards, .. } => Cow::Borrowed(rewards),
-            Rewards::Tokens(rewards) => Cow::Owned(
-                rewards
-                    .rows()
-                    .enumerate()
-                    .map(|(i, row)| self.row_sum(i, row))
-                    .collect(),
-            ),
+        self.outcomes_with_parts().rewards
+    }
+
+    pub(crate) fn outcomes_with_parts(&self) -> Outcomes<'a> {
+        if let Some(outcomes) = self.outcomes {
+            return Outcomes {
+                rewards: Cow::Borrowed(outcomes),
+                parts: None,
+            };
+        }
+        let rows = self.token_rewards.into_iter().flat_map(Ragged::rows);
+        let (rewards, parts) = rows
+            .enumerate()
+            .map(|(i, row)| self.row_sum(i, row))
+            .unzip();
+        Outcomes {
+            rewards: Cow::Owned(rewards),
+            parts: Some(parts),
         }
     }
 
     /// The number of valid tokens of each response.
     pub fn valid_lengths(&self) -> Cow<'a, [usize]> {
-        match (self.mask, self.rewards) {
-            (Some(mask), _) => mask.rows().map(count_valid).collect(),
-            (None, Rewards::Outcomes { lengths, .. }) => Cow::Borrowed(lengths),
-            (None, Rewards::Tokens(rewards)) => rewards.row_lengths().collect(),
+        match self.mask {
+            Some(mask) => mask.rows().map(count_valid).collect(),
+            None => self.lengths(),
         }
     }
 
     /// The number of tokens of each response, valid or not.
     pub(crate) fn lengths(&self) -> Cow<'a, [usize]> {
-        match self.rewards {
-            Rewards::Outcomes { lengths, .. } => Cow::Borrowed(lengths),
-            Rewards::Tokens(rewards) => rewards.row_lengths().collect(),
+        match self.token_rewards {
+            Some(rewards) => rewards.row_lengths().collect(),
+            None => Cow::Borrowed(self.lengths),
         }
     }
 
-    /// The reward of each token: as given, or its response's reward at the place it belongs.
-    pub(crate) fn token_rewards(&self, placement: Placement) -> Cow<'a, TokenRewards> {
-        match self.rewards {
-            Rewards::Tokens(rewards) => Cow::Borrowed(rewards),
-            Rewards::Outcomes { rewards, lengths } => {
-                let mut tokens = TokenRewards::default();
-                for (response, (&reward, &length)) in rewards.iter().zip(lengths).enumerate() {
-                    tokens.push_row_with(|values| {
-                        let begin = values.len();
-                        let elsewhere = if placement == Placement::Every {
-                            reward
-                        } else {
-                            0.0
-                        };
-                        values.resize(begin + length, elsewhere);
-                        if let Some(last) = self.last_valid(response, length) {
-                            values[begin + last] = reward;
-                        }
-                    });
+    /// The reward of each token by itself: as given, or its response's.
+    pub(crate) fn rewards_of_tokens(&self) -> Cow<'a, TokenRewards> {
+        self.token_rewards.map_or_else(
+            || self.spread(|row, _, outcome| row.fill(outcome)),
+            Cow::Borrowed,
+        )
+    }
+
+    /// Rewards as they come in over time, which sum up to the outcome: the outcome at the last valid token, or the token rewards
+    /// where no outcomes are given.
+    pub(crate) fn rewards_over_time(&self) -> Cow<'a, TokenRewards> {
+        match (self.outcomes, self.token_rewards) {
+            (None, Some(rewards)) => Cow::Borrowed(rewards),
+            _ => self.spread(|row, last, outcome| {
+                if let Some(last) = last {
+                    row[last] = outcome;
                 }
-                Cow::Owned(tokens)
-            }
+            }),
         }
+    }
+
+    /// Rows of zeros as long as the responses, filled with the row, its last valid token and the outcome at hand.
+    fn spread(&self, fill: impl Fn(&mut [f64], Option<usize>, f64)) -> Cow<'a, TokenRewards> {
+        let mut tokens = TokenRewards::default();
+        let outcomes = self.outcomes();
+        for (response, (&outcome, &length)) in outcomes.iter().zip(&*self.lengths()).enumerate() {
+            let last = self.last_valid(response, length);
+            tokens.push_row_with(|values| {
+                let begin = values.len();
+                values.resize(begin + length, 0.0);
+                fill(&mut values[begin..], last, outcome);
+            });
+        }
+        Cow::Owned(tokens)
     }
 
     /// Whether every valid token's reward is finite.
     pub(crate) fn check_rewards(&self) -> Result<()> {
-        let Rewards::Tokens(rewards) = self.rewards else {
-            return Ok(());
-        };
-        for (response, row) in rewards.rows().enumerate() {
+        let rows = self.token_rewards.into_iter().flat_map(Ragged::rows);
+        for (response, row) in rows.enumerate() {
             let mask = self.mask_row(response);
             let is_valid = |token: usize| mask.is_none_or(|mask| mask[token]);
             let faulty = |(token, value): (usize, &f64)| !value.is_finite() && is_valid(token);
             if let Some(token) = row.iter().enumerate().position(faulty) {
                 let (what, value) = ("token_rewards", row[token]);
-                return Err(AdvantageError::NonFiniteToken {
+                return Err(Error::NonFiniteToken {
                     what,
                     response,
                     token,
@@ -213,7 +273,7 @@ impl<'a> RolloutBatch<'a> {
     }
 
     /// Why the statistics of rewards are not finite: a reward that is not, or else `overflow`.
-    pub(crate) fn not_finite(&self, overflow: AdvantageError) -> AdvantageError {
+    pub(crate) fn not_finite(&self, overflow: Error) -> Error {
         self.check_rewards().err().unwrap_or(overflow)
     }
 
@@ -263,15 +323,14 @@ impl<'a> RolloutBatch<'a> {
         }
     }
 
-    fn row_sum(&self, response: usize, row: &[f64]) -> f64 {
+    /// The sum of a response's valid token rewards, and that of their absolute values.
+    fn row_sum(&self, response: usize, row: &[f64]) -> (f64, f64) {
         match self.mask_row(response) {
-            Some(mask) => row
-                .iter()
-                .zip(mask)
-                .filter(|(_, valid)| **valid)
-                .map(|(r, _)| r)
-                .sum(),
-            None => row.iter().sum(),
+            Some(mask) => {
+                let valid = row.iter().zip(mask).filter(|(_, valid)| **valid);
+                sum(valid.map(|(reward, _)| *reward))
+            }
+            None => sum(row.iter().copied()),
         }
     }
 
@@ -281,7 +340,7 @@ impl<'a> RolloutBatch<'a> {
         let wrong = rows.row_lengths().zip(expected.iter()).enumerate();
         for (response, (got, &expected)) in wrong {
             if got != expected {
-                return Err(AdvantageError::TokenCount {
+                return Err(Error::TokenCount {
                     what,
                     response,
                     expected,
@@ -301,7 +360,7 @@ fn check_responses(what: &'static str, expected: usize, got: usize) -> Result<()
     if expected == got {
         Ok(())
     } else {
-        Err(AdvantageError::ResponseCount {
+        Err(Error::ResponseCount {
             what,
             expected,
             got,
@@ -317,14 +376,14 @@ fn check_addressable(what: &'static str, lengths: &[usize]) -> Result<()> {
     if got <= isize::MAX as usize / size_of::<f64>() {
         Ok(())
     } else {
-        Err(AdvantageError::TooLarge { what, got })
+        Err(Error::TooLarge { what, got })
     }
 }
 
 fn check_finite_responses(what: &'static str, values: &[f64]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
-        Some(response) => Err(AdvantageError::NonFiniteResponse {
+        Some(response) => Err(Error::NonFiniteResponse {
             what,
             response,
             value: values[response],
@@ -336,7 +395,7 @@ fn check_finite_tokens(what: &'static str, tokens: &Ragged<f64>) -> Result<()> {
     for (response, row) in tokens.rows().enumerate() {
         if let Some(token) = row.iter().position(|value| !value.is_finite()) {
             let value = row[token];
-            return Err(AdvantageError::NonFiniteToken {
+            return Err(Error::NonFiniteToken {
                 what,
                 response,
                 token,
@@ -355,20 +414,20 @@ mod tests {
     fn faults_name_their_place() {
         let groups = Groups::from_sizes(&[2]).unwrap();
         let rewards = TokenRewards::from_rows([vec![0.0, f64::NAN], vec![1.0]]);
-        let batch = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+        let batch = RolloutBatch::new(&groups, &rewards).unwrap();
         let error = batch.check_rewards().unwrap_err();
         let message = "token_rewards of response 0 must be finite, got NaN at token 1";
         assert_eq!(error.to_string(), message);
 
         let rewards = TokenRewards::from_rows([vec![0.0, 0.0], vec![1.0]]);
-        let batch = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+        let batch = RolloutBatch::new(&groups, &rewards).unwrap();
         let mask = TokenMask::from_rows([vec![true, true], vec![true, true]]);
         let error = batch.with_mask(&mask).unwrap_err();
-        let message = "mask of response 1 must have 1 entries, one a token, got 2";
+        let message = "mask of response 1 must have 1 entries, one per token, got 2";
         assert_eq!(error.to_string(), message);
 
         let error = RolloutBatch::from_outcomes(&groups, &[1.0], &[3, 3]).unwrap_err();
-        let message = "rewards must have one entry for each of the 2 responses, got 1";
+        let message = "outcomes must have one entry for each of the 2 responses, got 1";
         assert_eq!(error.to_string(), message);
 
         let lengths = [usize::MAX, 1];
@@ -382,10 +441,14 @@ mod tests {
         let groups = Groups::from_sizes(&[2]).unwrap();
         let rewards = TokenRewards::from_rows([vec![1.0, 2.0, 4.0], vec![8.0]]);
         let mask = TokenMask::from_rows([vec![true, false, true], vec![true]]);
-        let batch = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+        let batch = RolloutBatch::new(&groups, &rewards).unwrap();
         assert_eq!(*batch.outcomes(), [7.0, 8.0]);
         let batch = batch.with_mask(&mask).unwrap();
         assert_eq!(*batch.outcomes(), [5.0, 8.0]);
+        assert_eq!(
+            *batch.with_outcomes(&[1.0, 2.0]).unwrap().outcomes(),
+            [1.0, 2.0]
+        );
         assert_eq!(*batch.valid_lengths(), [2, 1]);
     }
 
@@ -395,7 +458,7 @@ mod tests {
         let mask = TokenMask::from_rows([vec![true, false], vec![false], vec![]]);
         let batch = RolloutBatch::from_outcomes(&groups, &[1.0, 2.0, 3.0], &[2, 1, 0]).unwrap();
         let batch = batch.with_mask(&mask).unwrap();
-        let placed = batch.token_rewards(Placement::Last);
+        let placed = batch.rewards_over_time();
         assert_eq!(
             *placed,
             TokenRewards::from_rows([vec![1.0, 0.0], vec![0.0], vec![]])

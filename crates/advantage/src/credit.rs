@@ -8,20 +8,21 @@ pub(crate) mod step_penalty;
 use std::fmt;
 use std::ops::Range;
 
+use rerec_text::TokenSpans;
+
 use crate::mention::Mention;
 use crate::mention::lexicon::Lexicon;
 use crate::segment::Segment;
-use crate::token::TokenSpans;
 
 /// A response with all that the reward knows about it.
 #[derive(Debug, Clone)]
-pub struct Rollout<'a> {
+pub struct JudgedResponse<'a> {
     /// The response.
     pub response: &'a str,
     /// The bytes of the response that each sampled token holds; special tokens have 0.
     pub token_byte_lens: &'a [u32],
     /// The final answer, if the response has one.
-    pub answer: Option<Answer<'a>>,
+    pub answer: Option<JudgedAnswer<'a>>,
     /// The names of the items that are right answers.
     pub targets: &'a [&'a str],
     /// The reward of the response, r.
@@ -30,7 +31,7 @@ pub struct Rollout<'a> {
 
 /// The final answer of a response.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
+pub struct JudgedAnswer<'a> {
     /// The bytes of the answer, its box included.
     pub span: Range<usize>,
     /// The names of the recommended items, or what the response wrote for an unknown item.
@@ -41,7 +42,7 @@ pub struct Answer<'a> {
 
 /// An item that a response may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item<'a> {
+pub struct MentionedItem<'a> {
     /// Its name.
     pub name: &'a str,
     /// Whether it is a right answer.
@@ -54,11 +55,11 @@ pub struct Item<'a> {
 #[derive(Debug)]
 pub struct Annotated<'a> {
     /// The response and its reward.
-    pub rollout: &'a Rollout<'a>,
+    pub judged: &'a JudgedResponse<'a>,
     /// The steps, which tile the response.
     pub segments: Vec<Segment>,
     /// The items: those of the lexicon, then targets and recommended items that it does not have.
-    pub items: Vec<Item<'a>>,
+    pub items: Vec<MentionedItem<'a>>,
     /// Where items are named, by where a mention begins.
     pub mentions: Vec<Mention>,
     /// The bytes of each token.
@@ -81,7 +82,7 @@ impl Annotated<'_> {
     }
 
     /// What is known of the item that a mention names.
-    pub fn item(&self, mention: &Mention) -> Option<&Item<'_>> {
+    pub fn item(&self, mention: &Mention) -> Option<&MentionedItem<'_>> {
         self.items.get(mention.item)
     }
 }
@@ -114,15 +115,15 @@ pub trait CreditRule: fmt::Debug + Send + Sync {
     fn ratios(&self, response: &Annotated<'_>) -> Ratios;
 }
 
-/// The items of a rollout, and the lexicon of those that the shared one does not have.
+/// The items of a judged, and the lexicon of those that the shared one does not have.
 pub(crate) struct ItemTable<'a> {
-    pub(crate) items: Vec<Item<'a>>,
+    pub(crate) items: Vec<MentionedItem<'a>>,
     pub(crate) unknown: Vec<&'a str>,
 }
 
 impl<'a> ItemTable<'a> {
-    pub(crate) fn new(rollout: &'a Rollout<'a>, lexicon: &'a Lexicon) -> Self {
-        let known = lexicon.items().iter().map(|item| Item {
+    pub(crate) fn new(judged: &'a JudgedResponse<'a>, lexicon: &'a Lexicon) -> Self {
+        let known = lexicon.items().iter().map(|item| MentionedItem {
             name: &item.name,
             is_target: false,
             is_recommended: false,
@@ -131,23 +132,23 @@ impl<'a> ItemTable<'a> {
             items: known.collect(),
             unknown: Vec::new(),
         };
-        for name in rollout.targets {
+        for name in judged.targets {
             table.entry(name, lexicon).is_target = true;
         }
-        for name in rollout.answer.iter().flat_map(|answer| answer.items) {
+        for name in judged.answer.iter().flat_map(|answer| answer.items) {
             table.entry(name, lexicon).is_recommended = true;
         }
         table
     }
 
-    fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut Item<'a> {
+    fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut MentionedItem<'a> {
         let known = lexicon.items().len();
         let place = lexicon.position(name).unwrap_or_else(|| {
             let unknown = self.unknown.iter().position(|other| *other == name);
             known
                 + unknown.unwrap_or_else(|| {
                     self.unknown.push(name);
-                    self.items.push(Item {
+                    self.items.push(MentionedItem {
                         name,
                         is_target: false,
                         is_recommended: false,

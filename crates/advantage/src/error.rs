@@ -1,14 +1,14 @@
 //! What can be wrong with the input.
 
 /// The result of a call into this crate.
-pub type Result<T, E = AdvantageError> = std::result::Result<T, E>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why segments, token rewards or advantages could not be computed.
 ///
 /// Responses, tokens and groups are counted from 0.
 #[non_exhaustive]
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum AdvantageError {
+pub enum Error {
     /// Row offsets do not tile their buffer.
     #[error("row offsets must rise from 0 to the number of values, {values}, got {offsets:?}")]
     Offsets {
@@ -43,7 +43,7 @@ pub enum AdvantageError {
         /// The smallest number that is allowed.
         min: usize,
     },
-    /// Two inputs that must have one entry a response have different numbers of them.
+    /// Two inputs that must have one entry per response have different numbers of them.
     #[error("{what} must have one entry for each of the {expected} responses, got {got}")]
     ResponseCount {
         /// The input.
@@ -53,8 +53,8 @@ pub enum AdvantageError {
         /// The number of entries.
         got: usize,
     },
-    /// A row that must have one entry a token has another length.
-    #[error("{what} of response {response} must have {expected} entries, one a token, got {got}")]
+    /// A row that must have one entry per token has another length.
+    #[error("{what} of response {response} must have {expected} entries, one per token, got {got}")]
     TokenCount {
         /// The input.
         what: &'static str,
@@ -105,18 +105,15 @@ pub enum AdvantageError {
         what: &'static str,
     },
     /// A setting outside its range.
-    #[error("{field} must be {range}, got {value}")]
-    Config {
-        /// The field.
-        field: &'static str,
-        /// The number it was given.
-        value: f64,
+    #[error("{setting} must be {allowed}, got {got}")]
+    InvalidSetting {
+        /// The setting, such as `whitening.eps`.
+        setting: &'static str,
+        /// What it was given.
+        got: String,
         /// The allowed range, in words.
-        range: &'static str,
+        allowed: &'static str,
     },
-    /// No splitter in the list of splitters.
-    #[error("split must name at least 1 splitter, got none")]
-    NoSplitter,
     /// A text in a list of texts is empty or blank.
     #[error("{what} {index} must not be blank, got {value:?}")]
     Blank {
@@ -133,14 +130,9 @@ pub enum AdvantageError {
         /// The reward.
         value: f64,
     },
-    /// The bytes of the tokens do not add up to those of the response.
-    #[error("token byte lengths must add up to the response's {response} bytes, got {tokens}")]
-    ByteLengths {
-        /// The bytes of the response.
-        response: usize,
-        /// The bytes of the tokens; the largest number where they overflow.
-        tokens: usize,
-    },
+    /// The bytes of the tokens do not add up to those of the response, or cannot be told.
+    #[error(transparent)]
+    Tokens(#[from] rerec_text::Error),
     /// A span that is not made of whole characters of the response.
     #[error(
         "answer span {start}..{end} must lie on character boundaries of the response's {response} bytes"
@@ -183,37 +175,6 @@ pub enum AdvantageError {
         /// The ratio.
         value: f64,
     },
-    /// A token id outside the vocabulary.
-    #[cfg(feature = "tokenizers")]
-    #[error("token {position} must be an id below {vocabulary}, got {id}")]
-    UnknownToken {
-        /// The id.
-        id: u32,
-        /// The place of the token in the response.
-        position: usize,
-        /// The number of ids.
-        vocabulary: usize,
-    },
-    /// An id far above the number of tokens: a table of all ids would be almost empty.
-    #[cfg(feature = "tokenizers")]
-    #[error("the ids of {tokens} tokens must be below {allowed}, got {id}")]
-    SparseVocabulary {
-        /// The number of tokens.
-        tokens: usize,
-        /// The smallest id that is refused.
-        allowed: usize,
-        /// The largest id.
-        id: u32,
-    },
-    /// A tokenizer that spells its tokens in an unknown way.
-    #[cfg(feature = "tokenizers")]
-    #[error(
-        "the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got {decoder}"
-    )]
-    UnknownDecoder {
-        /// The kinds of decoder it is made of.
-        decoder: String,
-    },
     /// The searcher for item names could not be built.
     #[error("the names of {items} items are too many to search for")]
     TooManyNames {
@@ -222,4 +183,16 @@ pub enum AdvantageError {
         /// Why.
         source: aho_corasick::BuildError,
     },
+}
+
+/// Refuses a setting that is negative or not finite.
+pub(crate) fn check_at_least_0(setting: &'static str, value: f64) -> Result<()> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::InvalidSetting {
+        setting,
+        got: value.to_string(),
+        allowed: "finite and at least 0",
+    })
 }

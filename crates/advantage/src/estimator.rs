@@ -12,9 +12,46 @@ pub(crate) mod whitening;
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::advantages::Advantages;
 use crate::batch::RolloutBatch;
 use crate::error::Result;
+
+/// What an estimator reads of a batch beside its groups and its mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Needs {
+    /// Which rewards it compares; from the other kind it takes what stands in for them ([`RolloutBatch`]).
+    pub rewards: RewardLevel,
+    /// Whether it needs the reward of a greedy answer to each response's query ([`RolloutBatch::with_baselines`]).
+    pub baselines: bool,
+    /// Whether it needs a critic's value of every token ([`RolloutBatch::with_values`]).
+    pub values: bool,
+}
+
+impl Needs {
+    /// Token rewards alone.
+    pub const TOKEN_REWARDS: Self = Self {
+        rewards: RewardLevel::Token,
+        baselines: false,
+        values: false,
+    };
+    /// Outcomes alone.
+    pub const OUTCOMES: Self = Self {
+        rewards: RewardLevel::Response,
+        ..Self::TOKEN_REWARDS
+    };
+}
+
+/// What a reward is given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardLevel {
+    /// Each token.
+    Token,
+    /// A response as a whole: its outcome.
+    Response,
+}
 
 /// From the rewards of a batch to the advantage of each token or response.
 ///
@@ -23,6 +60,9 @@ use crate::error::Result;
 pub trait AdvantageEstimator: fmt::Debug + Send + Sync {
     /// The name by which configurations and logs call the estimator, such as `raae`.
     fn name(&self) -> &'static str;
+
+    /// What it reads of a batch.
+    fn needs(&self) -> Needs;
 
     /// The advantages of a batch.
     ///

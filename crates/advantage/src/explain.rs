@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::credit::assigner::Credit;
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 use crate::segment::SegmentKind;
 
 /// A response step by step: what a report or a debugger prints.
@@ -15,24 +15,24 @@ use crate::segment::SegmentKind;
 /// kind, text, and the items named (`+` a target, `-` a wrong recommendation).
 ///
 /// ```
-/// use rerec_advantage::{Answer, CreditAssigner, CreditConfig, Explanation, ItemNames, Rollout};
+/// use rerec_advantage::{JudgedAnswer, CreditAssigner, CreditConfig, Explanation, ItemNames, JudgedResponse};
 ///
 /// let assigner = CreditAssigner::new(CreditConfig::default())?;
 /// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
-/// let rollout = Rollout {
+/// let judged = JudgedResponse {
 ///     response: "Up it is.\n\\boxed{Up}",
 ///     token_byte_lens: &[3, 7, 10],
-///     answer: Some(Answer { span: 10..20, items: &["Up (2009)"], is_right: false }),
+///     answer: Some(JudgedAnswer { span: 10..20, items: &["Up (2009)"], is_right: false }),
 ///     targets: &["Heat (1995)"],
 ///     reward: 0.5,
 /// };
-/// let credit = assigner.assign(&rollout, &lexicon)?;
+/// let credit = assigner.assign(&judged, &lexicon)?;
 /// let explanation = Explanation::new(&credit, Some(&[-1.5, -0.5, 0.25]))?;
 /// // The first step names the wrong answer; its two tokens have a mean advantage of -1.
 /// let step = &explanation.steps[0];
 /// assert_eq!((step.ratio, step.tokens, step.mean_advantage), (0.7, 2, Some(-1.0)));
 /// assert_eq!(explanation.to_string().lines().nth(2), Some("!0.700     -1.000  Up it is."));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
@@ -47,6 +47,8 @@ pub struct Explanation {
 pub struct ExplainedStep {
     /// The bytes of the step in the response.
     pub span: Range<usize>,
+    /// Its bytes without the line ends around it.
+    pub content: Range<usize>,
     /// What the step is for.
     pub kind: SegmentKind,
     /// The text of the step, without the line ends around it.
@@ -64,7 +66,7 @@ pub struct ExplainedStep {
 }
 
 /// An item that a step names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NamedItem {
     /// The name of the item.
     pub name: String,
@@ -83,7 +85,7 @@ impl Explanation {
         let expected = credit.token_rewards.len();
         if let Some(got) = advantages.map(<[f64]>::len).filter(|&got| got != expected) {
             let what = "advantages";
-            return Err(AdvantageError::TokenCount {
+            return Err(Error::TokenCount {
                 what,
                 response: 0,
                 expected,
@@ -92,7 +94,7 @@ impl Explanation {
         }
         let steps = 0..credit.steps.len();
         Ok(Self {
-            reward: credit.annotated.rollout.reward,
+            reward: credit.annotated.judged.reward,
             steps: steps
                 .filter_map(|index| explain(credit, index, advantages))
                 .collect(),
@@ -105,7 +107,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     let annotated = &credit.annotated;
     let (segment, step) = (annotated.segments.get(index)?, credit.steps.get(index)?);
     let text = annotated
-        .rollout
+        .judged
         .response
         .get(segment.content.clone())?
         .trim();
@@ -125,6 +127,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     };
     Some(ExplainedStep {
         span: segment.span.clone(),
+        content: segment.content.clone(),
         kind: segment.kind,
         text: text.to_owned(),
         items: named_items(credit, index),
@@ -191,7 +194,7 @@ impl fmt::Display for ExplainedStep {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Answer, CreditAssigner, CreditConfig, ItemNames, Rollout};
+    use crate::{CreditAssigner, CreditConfig, ItemNames, JudgedAnswer, JudgedResponse};
 
     use super::*;
 
@@ -200,10 +203,10 @@ mod tests {
         let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
         let items = ["Heat (1995)", "Up (2009)", "Jaws (1975)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
-        let rollout = Rollout {
+        let judged = JudgedResponse {
             response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Up}",
             token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
-            answer: Some(Answer {
+            answer: Some(JudgedAnswer {
                 span: 41..51,
                 items: &["Up (2009)"],
                 is_right: false,
@@ -211,7 +214,7 @@ mod tests {
             targets: &["Heat (1995)"],
             reward: 0.05,
         };
-        let credit = assigner.assign(&rollout, &lexicon).unwrap();
+        let credit = assigner.assign(&judged, &lexicon).unwrap();
         let advantages = [1.0, 2.0, 9.0, -1.0, 9.0, 0.0, 0.5, 0.25, 9.0];
         let explanation = Explanation::new(&credit, Some(&advantages)).unwrap();
         let expected = "\

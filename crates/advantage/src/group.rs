@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// The responses of a batch by the query they answer; a group need not be contiguous.
 ///
@@ -55,14 +55,14 @@ impl Groups {
         let mut end = 0_usize;
         for (group, &size) in sizes.iter().enumerate() {
             if size == 0 {
-                return Err(AdvantageError::EmptyGroup { group });
+                return Err(Error::EmptyGroup { group });
             }
             end = end.saturating_add(size);
             offsets.push(end);
         }
         let mut members = Vec::new();
         let reserved = members.try_reserve_exact(end);
-        reserved.map_err(|_| AdvantageError::TooLarge {
+        reserved.map_err(|_| Error::TooLarge {
             what: "responses",
             got: end,
         })?;
@@ -127,7 +127,7 @@ mod tests {
             assert!(
                 matches!(
                     error,
-                    AdvantageError::TooLarge {
+                    Error::TooLarge {
                         what: "responses",
                         ..
                     }

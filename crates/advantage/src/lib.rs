@@ -1,4 +1,4 @@
-//! Reasoning-aware advantage estimation: from responses and their rewards to an advantage a token.
+//! Reasoning-aware advantage estimation: from responses and their rewards to one advantage per token.
 //!
 //! A [`CreditAssigner`] splits a response into steps ([`Segmenter`]), finds the items that each names ([`Lexicon`]) and
 //! gives every token the part of the reward that its step earned ([`CreditRule`]). An [`AdvantageEstimator`] compares
@@ -15,7 +15,6 @@ mod group;
 mod mention;
 mod ragged;
 mod segment;
-mod token;
 
 pub use advantages::{AdvantageValues, Advantages};
 pub use batch::RolloutBatch;
@@ -23,9 +22,8 @@ pub use credit::assigner::{Credit, CreditAssigner, CreditConfig, RuleConfig, Ste
 pub use credit::decrease::{Decay, Decrease, DecreaseConfig};
 pub use credit::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
 pub use credit::step_penalty::{RatioConfig, StepPenalty};
-pub use credit::{Annotated, Answer, CreditRule, Item, Ratios, Rollout};
-pub use error::{AdvantageError, Result};
-pub use estimator::AdvantageEstimator;
+pub use credit::{Annotated, CreditRule, JudgedAnswer, JudgedResponse, MentionedItem, Ratios};
+pub use error::{Error, Result};
 pub use estimator::config::{EstimatorConfig, Preset};
 pub use estimator::gae::{Gae, GaeConfig};
 pub use estimator::group_relative::{
@@ -39,22 +37,21 @@ pub use estimator::reinforce_pp::{
 pub use estimator::remax::Remax;
 pub use estimator::statistics::Std;
 pub use estimator::whitening::{VarianceGuard, WhiteningConfig};
+pub use estimator::{AdvantageEstimator, Needs, RewardLevel};
 pub use explain::{ExplainedStep, Explanation, NamedItem};
 pub use group::Groups;
 pub use mention::lexicon::Lexicon;
-pub use mention::names::ItemNames;
 pub use mention::{Mention, MentionMode};
 pub use ragged::{Ragged, TokenMask, TokenRewards};
+#[cfg(feature = "tokenizers")]
+pub use rerec_text::TokenBytes;
+pub use rerec_text::{ItemNames, LossyText, TokenSpans, lossy_text};
 pub use segment::marker::StepMarkers;
 pub use segment::nested::{Nested, Split};
 pub use segment::paragraph::Paragraphs;
 pub use segment::sentence::Sentences;
 pub use segment::tag::ThinkTags;
 pub use segment::{Segment, SegmentKind, Segmenter, cut_answer};
-pub use token::TokenSpans;
-pub use token::lossy::{LossyText, lossy_text};
-#[cfg(feature = "tokenizers")]
-pub use token::vocabulary::TokenBytes;
 
 /// The code of the README, kept running.
 #[cfg(doctest)]

@@ -1,10 +1,6 @@
 //! Which items a text names, and where.
 
-mod boundary;
-mod fold;
 pub(crate) mod lexicon;
-pub(crate) mod names;
-mod spelling;
 
 use std::ops::Range;
 
@@ -22,7 +18,7 @@ pub struct Mention {
 
 /// What counts as naming an item.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum MentionMode {
     /// A whole name on word boundaries, accents, case and typographic quotes folded. A name that
     /// its year does not follow must keep the capitals of its title ("on the edge" does not name

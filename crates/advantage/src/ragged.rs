@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// The reward of every token of a batch, one row a response.
 pub type TokenRewards = Ragged<f64>;
@@ -39,7 +39,7 @@ struct RaggedParts<T> {
 }
 
 impl<T> TryFrom<RaggedParts<T>> for Ragged<T> {
-    type Error = AdvantageError;
+    type Error = Error;
 
     fn try_from(parts: RaggedParts<T>) -> Result<Self> {
         Self::new(parts.values, parts.offsets)
@@ -67,7 +67,7 @@ impl<T> Ragged<T> {
         if tiled {
             Ok(Self { values, offsets })
         } else {
-            Err(AdvantageError::Offsets {
+            Err(Error::Offsets {
                 values: values.len(),
                 offsets,
             })

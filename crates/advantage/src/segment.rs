@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// What a segment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ pub trait Segmenter: fmt::Debug + Send + Sync {
 /// let parts: Vec<&str> = segments.iter().map(|s| &text[s.span.clone()]).collect();
 /// assert_eq!(parts, ["Not Jumanji.\n", "So ", "\\boxed{Heat}", "."]);
 /// assert_eq!(segments[2].kind, SegmentKind::Answer);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 ///
 /// # Errors
@@ -84,7 +84,7 @@ pub fn cut_answer(
 ) -> Result<Vec<Segment>> {
     if text.get(answer.clone()).is_none_or(str::is_empty) {
         let (start, end) = (answer.start, answer.end);
-        return Err(AdvantageError::AnswerSpan {
+        return Err(Error::AnswerSpan {
             start,
             end,
             response: text.len(),
@@ -116,7 +116,7 @@ pub(crate) fn check_tiling(text: &str, segments: &[Segment]) -> Result<()> {
     for (index, segment) in segments.iter().enumerate() {
         let Range { start, end } = segment.span;
         if start != expected || text.get(start..end).is_none_or(str::is_empty) {
-            return Err(AdvantageError::Segments {
+            return Err(Error::Segments {
                 segment: index,
                 expected,
                 got: start,
@@ -127,7 +127,7 @@ pub(crate) fn check_tiling(text: &str, segments: &[Segment]) -> Result<()> {
     if expected == text.len() {
         return Ok(());
     }
-    Err(AdvantageError::Segments {
+    Err(Error::Segments {
         segment: segments.len(),
         expected: text.len(),
         got: expected,

@@ -89,7 +89,7 @@ impl Batch {
                 (Box::new(Gae::new(config).unwrap()), false)
             }
             _ => {
-                let name = name.replace("grpo_passk", "pass-k").replace('_', "-");
+                let name = name.replace("grpo_passk", "pass_k");
                 let config: EstimatorConfig =
                     toml::from_str(&format!("estimator = '{name}'")).unwrap();
                 (config.build().unwrap(), false)
@@ -140,7 +140,7 @@ fn every_estimator_agrees_to_1e_9() {
             } else {
                 batch.outcomes_at_last()
             };
-            let mut input = RolloutBatch::from_tokens(&groups, &rewards).unwrap();
+            let mut input = RolloutBatch::new(&groups, &rewards).unwrap();
             input = input.with_mask(&mask).unwrap();
             input = input.with_baselines(&batch.reward_baselines).unwrap();
             if let Some(values) = &values {

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use rerec_advantage::{
-    Answer, CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, Lexicon, MentionMode,
-    RatioConfig, Rollout, RuleConfig, lossy_text,
+    CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, JudgedAnswer, JudgedResponse, Lexicon,
+    MentionMode, RatioConfig, RuleConfig, lossy_text,
 };
 use serde::Deserialize;
 
@@ -84,19 +84,19 @@ impl Case {
         let lexicon = Lexicon::new(targets.iter().map(|t| ItemNames::new(*t)), mentions).unwrap();
         let items = [item.as_str()];
         let is_right = targets.iter().any(|target| same_title(&item, target));
-        let answer = Answer {
+        let answer = JudgedAnswer {
             span,
             items: &items,
             is_right,
         };
-        let rollout = Rollout {
+        let judged = JudgedResponse {
             response: &text,
             token_byte_lens: &token_byte_lens,
             answer: (!item.is_empty()).then_some(answer),
             targets: &targets,
             reward: self.reward,
         };
-        assigner.assign(&rollout, &lexicon).unwrap().token_rewards
+        assigner.assign(&judged, &lexicon).unwrap().token_rewards
     }
 
     fn agrees(&self, rewards: &[f64]) -> bool {

@@ -6,12 +6,12 @@ use std::ops::Range;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rerec_advantage::{
-    AdvantageError, Answer, CreditAssigner, CreditConfig, DecreaseConfig, EstimatorConfig,
-    Explanation, Groups, ItemNames, Lexicon, MentionMode, Nested, Paragraphs, Ragged, RatioConfig,
-    RejectionConfig, Rollout, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split,
+    CreditAssigner, CreditConfig, DecreaseConfig, Error, EstimatorConfig, Explanation, Groups,
+    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, MentionMode, Nested, Paragraphs, Ragged,
+    RatioConfig, RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split,
     StepMarkers, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
 };
-use unicode_normalization::UnicodeNormalization;
+use rerec_text::fold;
 
 /// Texts made of what segmenters and matchers look for, and of anything else.
 fn text() -> impl Strategy<Value = String> {
@@ -82,15 +82,6 @@ fn answer_span(text: &str, at: (prop::sample::Index, prop::sample::Index)) -> Op
     (a != b).then_some(a.min(b)..a.max(b))
 }
 
-fn without_accents(text: &str) -> String {
-    let letters = text.nfd().filter(|c| !('\u{300}'..='\u{36F}').contains(c));
-    let lower: String = letters.collect::<String>().to_lowercase();
-    lower
-        .nfd()
-        .filter(|c| !('\u{300}'..='\u{36F}').contains(c))
-        .collect()
-}
-
 fn tiles(text: &str, segments: &[Segment]) -> bool {
     let joined: String = segments
         .iter()
@@ -118,7 +109,7 @@ proptest! {
             for mention in lexicon.find(&text) {
                 let name = &text[mention.span];
                 let mut names = lexicon.items()[mention.item].all();
-                let known = names.any(|known| without_accents(known) == without_accents(name));
+                let known = names.any(|known| fold(known) == fold(name));
                 prop_assert!(known, "{name:?} is no name of item {}", mention.item);
             }
         }
@@ -134,15 +125,15 @@ proptest! {
         let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
         let lexicon = assigner.lexicon(TITLES.map(ItemNames::from_title)).unwrap();
         let span = answer_span(&text, at);
-        let answer = span.map(|span| Answer { span, items: &["Go (1999)", "Toy Story"], is_right: false });
-        let rollout = Rollout {
+        let answer = span.map(|span| JudgedAnswer { span, items: &["Go (1999)", "Toy Story"], is_right: false });
+        let judged = JudgedResponse {
             response: &text,
             token_byte_lens: &lengths,
             answer,
             targets: &["英雄"],
             reward,
         };
-        let credit = assigner.assign(&rollout, &lexicon).unwrap();
+        let credit = assigner.assign(&judged, &lexicon).unwrap();
         prop_assert!(tiles(&text, &credit.annotated.segments));
         prop_assert_eq!(credit.token_rewards.len(), lengths.len());
         let mut start = 0;
@@ -168,11 +159,11 @@ proptest! {
         let config = CreditConfig { split, rules: every_rule(), ..Default::default() };
         let assigner = CreditAssigner::new(config).unwrap();
         let lexicon = assigner.lexicon(TITLES.map(ItemNames::from_title)).unwrap();
-        let answer = answer_span(&text, at).map(|span| Answer { span, items: &["Go (1999)"], is_right });
-        let rollout = Rollout {
+        let answer = answer_span(&text, at).map(|span| JudgedAnswer { span, items: &["Go (1999)"], is_right });
+        let judged = JudgedResponse {
             response: &text, token_byte_lens: &lengths, answer, targets: &["Toy Story (1995)"], reward: 1.05,
         };
-        let credit = assigner.assign(&rollout, &lexicon).unwrap();
+        let credit = assigner.assign(&judged, &lexicon).unwrap();
         prop_assert!(credit.token_rewards.iter().all(|reward| reward.is_finite() && *reward >= 0.0));
         let explanation = Explanation::new(&credit, Some(&credit.token_rewards)).unwrap();
         prop_assert!(explanation.to_string().lines().count() >= 2);
@@ -186,11 +177,11 @@ proptest! {
         reward in any::<f64>(),
     ) {
         let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
-        let answer = Some(Answer { span: start..end, items: &["Go"], is_right: false });
-        let rollout = Rollout {
+        let answer = Some(JudgedAnswer { span: start..end, items: &["Go"], is_right: false });
+        let judged = JudgedResponse {
             response: &text, token_byte_lens: &lengths, answer, targets: &["Up"], reward,
         };
-        if let Ok(credit) = assigner.assign(&rollout, &Lexicon::new([], MentionMode::Title).unwrap()) {
+        if let Ok(credit) = assigner.assign(&judged, &Lexicon::new([], MentionMode::Title).unwrap()) {
             prop_assert_eq!(credit.token_rewards.len(), lengths.len());
         }
     }
@@ -228,13 +219,13 @@ fn batch() -> impl Strategy<Value = (Vec<Vec<f64>>, Vec<u8>)> {
 const NAMES: [&str; 11] = [
     "raae",
     "grpo",
-    "dr-grpo",
+    "dr_grpo",
     "rloo",
     "opo",
     "gpg",
-    "pass-k",
-    "reinforce-pp",
-    "reinforce-pp-baseline",
+    "pass_k",
+    "reinforce_pp",
+    "reinforce_pp_baseline",
     "remax",
     "gae",
 ];
@@ -244,12 +235,12 @@ fn estimate(
     rows: &[Vec<f64>],
     ids: &[u8],
     mask: Option<&TokenMask>,
-) -> Result<(Ragged<f64>, Vec<bool>), AdvantageError> {
+) -> Result<(Ragged<f64>, Vec<bool>), Error> {
     let config: EstimatorConfig = toml::from_str(&format!("estimator = '{name}'")).unwrap();
     let (groups, rewards) = (Groups::from_ids(ids), TokenRewards::from_rows(rows));
     let values = Ragged::from_rows(rows.iter().map(|row| vec![0.0; row.len()]));
     let baselines = vec![0.0; rows.len()];
-    let batch = RolloutBatch::from_tokens(&groups, &rewards)?;
+    let batch = RolloutBatch::new(&groups, &rewards)?;
     let mut batch = batch.with_values(&values)?.with_baselines(&baselines)?;
     if let Some(mask) = mask {
         batch = batch.with_mask(mask)?;
@@ -272,7 +263,7 @@ proptest! {
         let back = |rows: &[Vec<f64>]| rows.iter().rev().cloned().collect::<Vec<_>>();
         let reversed_ids: Vec<u8> = ids.iter().rev().copied().collect();
         // Of equal best responses pass@k takes the first, so it is left out.
-        for name in NAMES.iter().filter(|name| **name != "pass-k") {
+        for name in NAMES.iter().filter(|name| **name != "pass_k") {
             let (forth, _) = estimate(name, &rows, &ids, None).unwrap();
             let (reversed, _) = estimate(name, &back(&rows), &reversed_ids, None).unwrap();
             let forth: Vec<Vec<f64>> = forth.rows().map(<[f64]>::to_vec).collect();
@@ -332,7 +323,7 @@ proptest! {
         let groups = Groups::from_sizes(&[lengths.len()]).unwrap();
         let outcomes = vec![reward; lengths.len()];
         let batch = RolloutBatch::from_outcomes(&groups, &outcomes, &lengths).unwrap();
-        for name in ["raae", "grpo", "dr-grpo", "rloo", "opo", "gpg", "pass-k", "reinforce-pp", "reinforce-pp-baseline"] {
+        for name in ["raae", "grpo", "dr_grpo", "rloo", "opo", "gpg", "pass_k", "reinforce_pp", "reinforce_pp_baseline"] {
             let config: EstimatorConfig = toml::from_str(&format!("estimator = '{name}'")).unwrap();
             let advantages = config.build().unwrap().estimate(&batch).unwrap();
             prop_assert!(!advantages.has_signal(0), "{}", name);

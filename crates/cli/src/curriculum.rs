@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rerec_curriculum::{
-    Curriculum, CurriculumConfig, DifficultyConfig, OrderConfig, QueryId, Recheck, TooFew,
+    Curriculum, CurriculumConfig, DifficultyConfig, MetricConfig, OrderConfig, QueryId, Recheck,
+    TooFew,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -25,6 +26,12 @@ pub(crate) struct Args {
     /// Queries of a difficulty below this are mastered
     #[arg(long, default_value_t = 0.1)]
     tau: f64,
+    /// Range of the metric; values outside it are faults. That of a reward, which may exceed 1, is -0.55:1.05 or so
+    #[arg(long, value_name = "LOWEST:HIGHEST", default_value = "0:1", allow_hyphen_values = true, value_parser = range)]
+    metric_range: (f64, f64),
+    /// Make difficulty the distance of the metric from the top of its range, as a share of the range, instead of 1 - metric
+    #[arg(long)]
+    rescale: bool,
     /// Difficulty over the rounds: mean of the last, exponential average, Beta posterior or spread
     #[arg(long, value_enum, default_value = "mean")]
     estimator: Estimator,
@@ -63,7 +70,7 @@ enum Order {
 #[derive(Deserialize)]
 struct Line {
     query: Box<RawValue>,
-    /// The metric of each rollout, in [0, 1]; empty: never tried.
+    /// The metric of each rollout, in --metric-range; empty: never tried.
     metric: Vec<f64>,
 }
 
@@ -81,6 +88,9 @@ struct Queries {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    if let Some(path) = &args.state {
+        rerec_files::check_output(path)?;
+    }
     let queries = args.read_queries()?;
     let mut curriculum = args.curriculum(&queries.ids)?;
     // What was tried is what has metrics, whatever was planned.
@@ -89,7 +99,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         if !line.metric.is_empty()
             && let Err(error) = curriculum.record(id, &line.metric)
         {
-            args.filter.fault(*number, error)?;
+            let hint = match error {
+                rerec_curriculum::Error::Metric { .. } => " (--metric-range sets the range)",
+                _ => "",
+            };
+            args.filter.fault(*number, format_args!("{error}{hint}"))?;
         }
     }
     curriculum.end_epoch();
@@ -104,6 +118,10 @@ impl Args {
         CurriculumConfig {
             tau: self.tau,
             batch_size: 1,
+            metric: MetricConfig {
+                rescale: self.rescale,
+                ..self.metric_range.into()
+            },
             difficulty: match self.estimator {
                 Estimator::Mean => DifficultyConfig::Mean,
                 Estimator::Ema => DifficultyConfig::EMA,
@@ -179,6 +197,12 @@ impl Args {
         }
         Ok(curriculum)
     }
+}
+
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let bounds = text.split_once(':');
+    let bounds = bounds.and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    bounds.ok_or_else(|| "must be LOWEST:HIGHEST, such as -0.55:1.05".to_owned())
 }
 
 /// The text of a string, or the JSON of anything else.

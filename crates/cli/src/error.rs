@@ -19,27 +19,32 @@ pub(crate) enum Failure {
     /// Standard output cannot be written.
     #[error("cannot write standard output")]
     Write(#[source] io::Error),
-    /// A file cannot be read.
-    #[error("cannot read {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file cannot be read or written, or is not text.
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
     /// A line of a catalogue is no item.
-    #[error("line {line} of {}", path.display())]
+    #[error("line {line} of {}: {cause}", path.display())]
     CatalogueLine {
         /// The file.
         path: PathBuf,
         /// Number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
+        /// What is wrong with it, by column.
+        cause: String,
+    },
+    /// Two files of one command are one and the same.
+    #[error("{option} names {}, which {other} names already", path.display())]
+    SameFile {
+        /// The option whose file is refused.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What names it too.
+        other: &'static str,
     },
     /// Segments or advantages refuse their settings.
     #[error(transparent)]
-    Advantage(#[from] rerec_advantage::AdvantageError),
+    Advantage(#[from] rerec_advantage::Error),
     /// A decay rate for credit that does not decay.
     #[error("--decay-rate needs --mode decrease")]
     UnusedDecayRate,
@@ -53,6 +58,10 @@ pub(crate) enum Failure {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Run(#[from] rerec_trainer::Error),
+    /// The tables and pictures of a run cannot be made.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Report(#[from] rerec_report::Error),
     /// Ctrl-C cannot be listened to.
     #[cfg(feature = "torch")]
     #[error("cannot listen for Ctrl-C")]

@@ -5,8 +5,10 @@
 
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
 
 use rayon::prelude::*;
+use rerec_files::json_cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -55,6 +57,18 @@ impl Rejection {
             field,
             cause: cause.to_string(),
         }
+    }
+}
+
+/// Says that the first line of a table was taken for a header.
+pub(crate) fn warn_of_header(path: &Path, header: Option<&str>) {
+    if let Some(header) = header {
+        let columns: Vec<&str> = header.trim_end().split('\t').collect();
+        eprintln!(
+            "rerec: {}: the first line is a header: {}",
+            path.display(),
+            columns.join(", ")
+        );
     }
 }
 
@@ -158,23 +172,15 @@ fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
     let mut json = serde_json::Deserializer::from_slice(line);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let cause = cause_of(error.inner());
+        let cause = json_cause(error.inner(), line);
         if path == "." {
             cause
         } else {
             format!("{path}: {cause}")
         }
     })?;
-    json.end().map_err(|error| cause_of(&error))?;
+    json.end().map_err(|error| json_cause(&error, line))?;
     Ok(parsed)
-}
-
-/// The message of a parse failure, without the position that counts from the start of this line.
-fn cause_of(error: &serde_json::Error) -> String {
-    let (text, column) = (error.to_string(), error.column());
-    let suffix = format!(" at line {} column {column}", error.line());
-    text.strip_suffix(&suffix)
-        .map_or(text.clone(), |cause| format!("{cause} (column {column})"))
 }
 
 /// The answer to a faulty line.
@@ -205,9 +211,15 @@ fn in_batches<T: Send>(
         }
         let worked = lines
             .par_iter()
+            .map(|(number, line)| (*number, without_mark(line)))
             .filter(|(_, line)| !line.trim_ascii().is_empty());
-        sink(worked.map(|(number, line)| (*number, work(line))).collect())?;
+        sink(worked.map(|(number, line)| (number, work(line))).collect())?;
     }
+}
+
+/// A line without the byte order mark that files begin with, on whatever line a file that was appended begins.
+fn without_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
 }
 
 /// At least one line, unless the input has ended, and then those that arrived with it.
@@ -297,6 +309,36 @@ mod tests {
         let expected = "{\"id\":\"a\",\"error\":\"values: empty\"}\n\
              {\"id\":null,\"error\":\"expected ident (column 2)\"}\n{\"id\":3,\"sum\":2.0}\n";
         assert_eq!(output, expected);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_line() {
+        let line = "\u{feff}{\"id\":1,\"values\":[1]}\n";
+        for on_error in [OnError::Fail, OnError::Skip] {
+            let (output, outcome) = run(on_error, &line.repeat(2));
+            assert!(outcome.is_ok());
+            assert_eq!(output, "{\"id\":1,\"sum\":1.0}\n".repeat(2));
+        }
+        let (output, outcome) = run(OnError::Fail, "\u{feff}\r\n\u{feff}");
+        assert!(output.is_empty() && outcome.is_ok());
+    }
+
+    #[test]
+    fn other_encodings_are_named() {
+        let line = "{\"id\":1,\"values\":[1]}\n";
+        let utf16: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut output = Vec::new();
+        let outcome = answer_lines(OnError::Fail, "id", &utf16[..], &mut output, sum);
+        let message = outcome.unwrap_err().to_string();
+        assert!(
+            message.starts_with("line 1: the text is in UTF-16LE"),
+            "{message}"
+        );
+        let (output, _) = run(
+            OnError::Skip,
+            "{\"id\":\"\\ud83d\",\"values\":[\"\\ude00\"]}\n",
+        );
+        assert!(output.contains("lone surrogate"), "{output}");
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! `rerec lightgcn`: item embeddings from who chose what.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rerec_rewards::{
-    ContrastReport, EpochReport, FittedLightGcn, Interactions, LightGcn, LightGcnConfig,
-    RankingQuality,
+    ContrastReport, EmbeddingTable, EpochReport, FittedLightGcn, Interactions, LightGcn,
+    LightGcnConfig, RankingQuality,
 };
 use serde::Serialize;
 
 use crate::error::Failure;
-use crate::filter::print_line;
+use crate::filter::{print_line, warn_of_header};
 
 /// Training pairs from which an item counts as popular in the contrast report.
 const POPULAR: u32 = 50;
@@ -22,7 +22,7 @@ const POPULAR: u32 = 50;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf 'ann\\theat\\nann\\tthief\\nbob\\theat\\nbob\\talien\\n' > pairs.tsv
-  rerec lightgcn pairs.tsv --output items.safetensors --validation 0 --max-epochs 20")]
+  rerec lightgcn pairs.tsv --output items.safetensors --max-epochs 20")]
 pub(crate) struct Args {
     /// Who chose what: .tsv (user, item), .inter (RecBole), .dat (MovieLens)
     #[arg(value_name = "FILE")]
@@ -54,9 +54,10 @@ pub(crate) struct Args {
     /// Epochs without a better ranking before training stops
     #[arg(long, default_value_t = LightGcnConfig::default().patience)]
     patience: usize,
-    /// Share of each user's pairs held out to know when to stop; 0: train for all epochs
-    #[arg(long, default_value_t = LightGcnConfig::default().validation_fraction)]
-    validation: f64,
+    /// Share of each user's pairs held out to know when to stop; 0: train for all epochs [default: 0.1, or 0 where no
+    /// user has ten pairs]
+    #[arg(long, value_name = "FRACTION")]
+    validation: Option<f64>,
     /// Share of each user's pairs held out to report quality on
     #[arg(long, default_value_t = 0.0)]
     test: f64,
@@ -93,8 +94,17 @@ struct Contrast {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let model = LightGcn::new(args.config())?;
+    args.check_outputs()?;
     let interactions = Interactions::read(&args.interactions)?;
-    let split = interactions.split(args.validation, args.test, args.seed)?;
+    warn_of_header(&args.interactions, interactions.header());
+    let validation = model.validation_fraction(&interactions);
+    if args.validation.is_none() && validation <= 0.0 {
+        eprintln!(
+            "rerec: no user has ten pairs, so that none is held out and all {} epochs are trained",
+            args.max_epochs
+        );
+    }
+    let split = interactions.split(validation, args.test, args.seed)?;
     let fitted = model.fit_with_validation(&split.train, &split.validation, progress())?;
     fitted.item_embeddings()?.write(&args.output)?;
     if let Some(path) = &args.users {
@@ -123,6 +133,28 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 impl Args {
+    /// What cannot be written is found before hours of training, and so is what would overwrite another file.
+    fn check_outputs(&self) -> Result<(), Failure> {
+        let mut known = vec![("the input", place(&self.interactions))];
+        let users = self.users.as_deref().map(|path| ("--users", path));
+        for (option, path) in [("--output", self.output.as_path())]
+            .into_iter()
+            .chain(users)
+        {
+            EmbeddingTable::check_output(path)?;
+            let place = place(path);
+            if let Some(&(other, _)) = known.iter().find(|(_, taken)| *taken == place) {
+                return Err(Failure::SameFile {
+                    option,
+                    path: path.to_owned(),
+                    other,
+                });
+            }
+            known.push((option, place));
+        }
+        Ok(())
+    }
+
     fn config(&self) -> LightGcnConfig {
         LightGcnConfig {
             dimension: self.dimension,
@@ -136,6 +168,17 @@ impl Args {
             seed: self.seed,
         }
     }
+}
+
+/// The path without links and dots, also of a file that is yet to be written.
+fn place(path: &Path) -> PathBuf {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    path.canonicalize()
+        .or_else(|_| folder.map(|folder| folder.join(path.file_name().unwrap_or_default())))
+        .unwrap_or_else(|_| path.to_owned())
 }
 
 /// Reports each epoch with the time it took.

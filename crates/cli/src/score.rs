@@ -25,7 +25,7 @@ use crate::filter::FilterArgs;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf '%s\\n' '{\"id\":1,\"response\":\"so \\\\boxed{heat}\",\"ground_truth\":[\"Heat (1995)\"]}' | rerec score
-  {\"id\":1,\"answer\":[\"heat\"],\"format\":0.5,\"ndcg\":1.0,\"query_alignment\":null,\"preference_alignment\":null,\"total\":1.05,\"flags\":[]}")]
+  {\"id\":1,\"answer\":[\"heat\"],\"format\":0.5,\"ndcg\":1.0,\"ranking\":1.0,\"query_alignment\":null,\"preference_alignment\":null,\"total\":1.05,\"flags\":[]}")]
 pub(crate) struct Args {
     /// Attributes of items: .gexf, .tsv (item, attribute or item, relation, attribute), .jsonl
     #[arg(long, value_name = "FILE")]
@@ -105,6 +105,7 @@ struct Scored {
     answer: Option<Vec<String>>,
     format: f64,
     ndcg: f64,
+    ranking: f64,
     query_alignment: Option<f64>,
     preference_alignment: Option<f64>,
     total: f64,

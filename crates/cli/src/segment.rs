@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rerec_advantage::{
-    AdvantageError, Answer, CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames,
-    MentionMode, RatioConfig, RejectionConfig, Rollout, RuleConfig, SegmentKind, Split,
+    CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames, JudgedAnswer, JudgedResponse,
+    MentionMode, RatioConfig, RejectionConfig, RuleConfig, SegmentKind, Split,
 };
-use rerec_rewards::{AnswerChoice, AnswerReader, Catalogue, Item, TitleMatch, list_entries};
+use rerec_rewards::{
+    AnswerChoice, AnswerItem, AnswerReader, Catalogue, Item, TitleMatch, list_titles,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -20,10 +22,11 @@ use crate::score::{Titles, named};
 /// An answer is right if the first item in its box is in the ground truth. Where it is wrong, a step that names an item of the box
 /// keeps only the least ratio of the reward. A line may list its "candidates": a name is then not taken for a shorter one inside
 /// it, and --reject-candidate knows what may be rejected. Rejections are read from English cue words; ratios of rules multiply.
+/// The reward of the response is passed on: rerec advantage, whose help has the recipe, needs both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   printf '%s\\n' '{\"id\":1,\"response\":\"Heat it is.\\n\\\\boxed{Heat}\",\"token_byte_lens\":[11,1,12],\"ground_truth\":[\"Up\"],\"reward\":0.5}' | rerec segment
-  {\"id\":1,\"segments\":[{\"start\":0,\"end\":12,\"kind\":\"reasoning\",\"penalised\":true},{\"start\":12,\"end\":24,\"kind\":\"answer\",\"penalised\":false}],\"token_rewards\":[0.35,0.5,0.5]}")]
+  {\"id\":1,\"segments\":[{\"start\":0,\"end\":12,\"kind\":\"reasoning\",\"penalised\":true},{\"start\":12,\"end\":24,\"kind\":\"answer\",\"penalised\":false}],\"token_rewards\":[0.35,0.5,0.5],\"reward\":0.5}")]
 pub(crate) struct Args {
     /// What the worst token keeps of the reward
     #[arg(long, default_value_t = 0.7)]
@@ -87,6 +90,7 @@ struct Segmented {
     id: Box<RawValue>,
     segments: Vec<Span>,
     token_rewards: Vec<f64>,
+    reward: f64,
 }
 
 #[derive(Serialize)]
@@ -145,7 +149,7 @@ impl Args {
     }
 
     fn segment(&self, assigner: &CreditAssigner, line: Line) -> Result<Segmented, Rejection> {
-        let targets = distinct(entries(line.ground_truth));
+        let targets = distinct(self.targets(line.ground_truth, &line.candidates)?);
         let num_targets = targets.len();
         let titles = distinct(targets.into_iter().chain(line.candidates));
         let reader = self.reader(&titles)?;
@@ -153,7 +157,7 @@ impl Args {
             .read(&line.response, None)
             .filter(|answer| !answer.items.is_empty());
         let targets: Vec<&str> = titles[..num_targets].iter().map(String::as_str).collect();
-        let name = |item: &'_ rerec_rewards::AnswerItem| match item.index {
+        let name = |item: &AnswerItem| match item.index {
             Some(index) => titles[index.position()].clone(),
             None => item.text.clone(),
         };
@@ -163,7 +167,7 @@ impl Args {
             .map(name)
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let answer = read.map(|answer| Answer {
+        let answer = read.map(|answer| JudgedAnswer {
             is_right: answer
                 .items
                 .first()
@@ -172,18 +176,15 @@ impl Args {
             span: answer.span,
             items: &names,
         });
-        let rollout = Rollout {
+        let judged = JudgedResponse {
             response: &line.response,
             token_byte_lens: &line.token_byte_lens,
             answer,
             targets: &targets,
             reward: line.reward,
         };
-        let refuse = |error: AdvantageError| Rejection::new(field(&error), error);
-        let lexicon = assigner
-            .lexicon(titles.iter().map(|title| self.names(title)))
-            .map_err(refuse)?;
-        let credit = assigner.assign(&rollout, &lexicon).map_err(refuse)?;
+        let lexicon = assigner.lexicon(titles.iter().map(|title| self.names(title)))?;
+        let credit = assigner.assign(&judged, &lexicon)?;
         let steps = credit.annotated.segments.iter().zip(&credit.steps);
         let segments = steps.map(|(segment, step)| Span {
             start: segment.span.start,
@@ -195,6 +196,7 @@ impl Args {
             id: line.id,
             segments: segments.collect(),
             token_rewards: credit.token_rewards,
+            reward: line.reward,
         })
     }
 
@@ -203,6 +205,23 @@ impl Args {
         match self.mentions {
             Mentions::Title => ItemNames::from_title(title),
             Mentions::Substring => ItemNames::new(title),
+        }
+    }
+
+    /// The titles of the ground truth; one text is split where its parts are candidates.
+    fn targets(&self, titles: Titles, candidates: &[String]) -> Result<Vec<String>, Rejection> {
+        match titles {
+            Titles::Each(titles) => Ok(titles),
+            Titles::Joined(text) if candidates.is_empty() => Ok(list_titles(&text)),
+            Titles::Joined(text) => {
+                let candidates = distinct(candidates.iter().cloned());
+                let items = self.reader(&candidates)?.list(&text, None).into_iter();
+                let title = |item: AnswerItem| match item.index {
+                    Some(index) => candidates[index.position()].clone(),
+                    None => item.text,
+                };
+                Ok(items.map(title).collect())
+            }
         }
     }
 
@@ -221,16 +240,6 @@ impl Args {
     }
 }
 
-fn entries(titles: Titles) -> Vec<String> {
-    match titles {
-        Titles::Each(titles) => titles,
-        Titles::Joined(text) => {
-            let entries = list_entries(&text, 0..text.len()).into_iter();
-            entries.map(|entry| entry.text.into_owned()).collect()
-        }
-    }
-}
-
 /// Texts without blanks around them, each once, in the order in which they come first.
 fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -238,16 +247,6 @@ fn distinct(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     trimmed
         .filter(|text| !text.is_empty() && seen.insert(text.clone()))
         .collect()
-}
-
-/// The field of the line that an error is about.
-fn field(error: &AdvantageError) -> &'static str {
-    match error {
-        AdvantageError::ByteLengths { .. } => "token_byte_lens",
-        AdvantageError::NonFiniteReward { .. } => "reward",
-        AdvantageError::Blank { .. } => "ground_truth",
-        _ => "response",
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::{
 
 use clap::Args as ClapArgs;
 use rerec_policy::tune_allocator;
-use rerec_trainer::{Job, Outcome, TrainConfig, accuracy_table};
+use rerec_report::{accuracy_table, write_summary};
+use rerec_trainer::{Job, Outcome, Run, Start, TrainConfig};
 
 use self::progress::Bars;
 use crate::error::Failure;
@@ -40,14 +41,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let config = TrainConfig::from_file(&args.config, &args.overrides)?;
     let folder = config.run_folder();
     let mut bars = Bars::new(stop_on_interrupt()?);
-    let mut job = Job::new(config, &mut bars)?;
+    let start = if args.resume {
+        Start::Resume
+    } else {
+        Start::New
+    };
+    let mut job = Job::new(config, start, &mut bars)?;
     bars.say(&overview(&job));
-    let outcome = job.run(args.resume, &mut bars)?;
+    let outcome = job.run(&mut bars)?;
     bars.finish();
+    write_summary(&Run::open(&folder)?)?;
     match outcome {
         Outcome::Finished(evaluations) => {
             let minutes = begun.elapsed().as_secs_f64() / 60.0;
-            let table = accuracy_table(&evaluations, &job.dataset().splits.test);
+            let table = accuracy_table(&evaluations);
             eprintln!("\nAccuracy on held-out queries, in percent:\n\n{table}");
             eprintln!(
                 "{minutes:.1} minutes. Learning curves, metrics, rollouts, checkpoint: {}",

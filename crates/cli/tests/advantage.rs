@@ -22,7 +22,7 @@ fn a_step_that_names_the_wrong_answer_is_penalised() {
     let (output, messages, status) = run(&["segment"], WRONG);
     let expected = concat!(
         r#"{"id":1,"segments":[{"start":0,"end":12,"kind":"reasoning","penalised":true},"#,
-        r#"{"start":12,"end":24,"kind":"answer","penalised":false}],"token_rewards":[0.35,0.5,0.5]}"#,
+        r#"{"start":12,"end":24,"kind":"answer","penalised":false}],"token_rewards":[0.35,0.5,0.5],"reward":0.5}"#,
         "\n"
     );
     assert_eq!(
@@ -143,6 +143,115 @@ fn outcome_estimators_take_the_sum_of_valid_tokens() {
     assert_eq!(
         output,
         "{\"group\":1,\"advantages\":[[1.0,1.0,0.0],[-1.0]]}\n"
+    );
+}
+
+#[test]
+fn outcomes_are_compared_where_they_are_given() {
+    let line = r#"{"group":1,"token_rewards":[[1,1],[1,1,1,1]],"rewards":[1,1]}"#;
+    for estimator in [
+        "grpo",
+        "dr-grpo",
+        "rloo",
+        "opo",
+        "gpg",
+        "pass-k",
+        "reinforce-pp",
+        "reinforce-pp-baseline",
+    ] {
+        let (output, messages, _) = run(&["advantage", "--estimator", estimator], line);
+        let expected = "{\"group\":1,\"advantages\":[[0.0,0.0],[0.0,0.0,0.0,0.0]]}\n";
+        assert_eq!(
+            (output.as_str(), messages.as_str()),
+            (expected, ""),
+            "{estimator}"
+        );
+    }
+    let line = r#"{"group":1,"token_rewards":[[9,9],[9]],"rewards":[0,1]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "dr-grpo"], line);
+    assert_eq!(output, "{\"group\":1,\"advantages\":[[-0.5,-0.5],[0.5]]}\n");
+    // The outcome comes in at the last token: each of the two has it still to come.
+    let line = line.replace("[0,1]}", "[0,1],\"baselines\":[0.25,0.25]}");
+    let (output, _, _) = run(&["advantage", "--estimator", "remax"], &line);
+    assert_eq!(
+        output,
+        "{\"group\":1,\"advantages\":[[-0.25,-0.25],[0.75]]}\n"
+    );
+}
+
+#[test]
+fn outcomes_alone_are_enough() {
+    let line = r#"{"group":1,"rewards":[0,1],"mask":[[1,1,0],[1]]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "dr-grpo"], line);
+    assert_eq!(
+        output,
+        "{\"group\":1,\"advantages\":[[-0.5,-0.5,0.0],[0.5]]}\n"
+    );
+    let (output, _, _) = run(
+        &["advantage", "--estimator", "dr-grpo"],
+        r#"{"group":1,"rewards":[0,1]}"#,
+    );
+    assert_eq!(output, "{\"group\":1,\"advantages\":[[-0.5],[0.5]]}\n");
+    for (line, message) in [
+        (
+            r#"{"group":1}"#,
+            "line 1: token_rewards: missing: a group has token_rewards, rewards or both",
+        ),
+        (
+            r#"{"group":1,"token_rewards":[[1],[2]],"rewards":[1]}"#,
+            "line 1: rewards: outcomes must have one entry for each of the 2 responses, got 1",
+        ),
+    ] {
+        let (_, messages, status) = run(&["advantage", "--estimator", "grpo"], line);
+        assert_eq!((messages, status), (format!("rerec: {message}\n"), 2));
+    }
+}
+
+/// The group that the recipe of the help makes of segmented responses.
+fn grouped(segmented: &str) -> String {
+    let lines = segmented
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let (mut token_rewards, mut rewards) = (Vec::new(), Vec::new());
+    for line in lines {
+        token_rewards.push(line["token_rewards"].clone());
+        rewards.push(line["reward"].clone());
+    }
+    serde_json::json!({ "group": 1, "token_rewards": token_rewards, "rewards": rewards })
+        .to_string()
+}
+
+const RIGHT: &str = r#"{"id":[1,0],"response":"Up it is.\n\\boxed{Up}","token_byte_lens":[9,1,10],"ground_truth":["Up"],"reward":1.0}
+{"id":[1,1],"response":"Up it is. Yes, yes, yes.\n\\boxed{Up}","token_byte_lens":[9,5,5,5,1,10],"ground_truth":["Up"],"reward":1.0}
+"#;
+
+#[test]
+fn segments_piped_to_an_outcome_estimator_are_compared_by_their_rewards() {
+    let (segmented, _, _) = run(&["segment"], RIGHT);
+    let (output, _, _) = run(&["advantage", "--estimator", "grpo"], &grouped(&segmented));
+    assert_eq!(
+        output,
+        "{\"group\":1,\"advantages\":[[0.0,0.0,0.0],[0.0,0.0,0.0,0.0,0.0,0.0]]}\n"
+    );
+}
+
+#[test]
+fn the_help_says_what_outcome_estimators_take() {
+    let (help, _, _) = run(&["advantage", "--help"], "");
+    assert!(
+        help.contains("given token_rewards alone takes their sum"),
+        "{help}"
+    );
+    assert!(help.contains("rewards: map(.reward)"), "{help}");
+}
+
+#[test]
+fn sums_that_differ_by_rounding_alone_are_equal() {
+    let line = r#"{"group":1,"token_rewards":[[0.1,0.2,0.3],[0.3,0.2,0.1],[0.6]]}"#;
+    let (output, _, _) = run(&["advantage", "--estimator", "grpo", "--eps", "0"], line);
+    assert_eq!(
+        output,
+        "{\"group\":1,\"advantages\":[[0.0,0.0,0.0],[0.0,0.0,0.0],[0.0]]}\n"
     );
 }
 

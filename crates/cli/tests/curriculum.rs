@@ -58,7 +58,7 @@ fn state_carries_over_and_survives_bad_input() {
     let (status, output, log) = curriculum(&args, "{\"query\":5,\"metric\":[1.5]}\n");
     assert_eq!((status, output.as_str()), (2, ""));
     assert!(
-        log.contains("line 1: metric of rollout 0 of query \"5\" must be in [0, 1], got 1.5"),
+        log.contains("line 1: metric of rollout 0 of query \"5\" must be in [0, 1], got 1.5 (--metric-range sets the range)"),
         "{log}"
     );
     assert_eq!(std::fs::read(&state).unwrap(), before);
@@ -134,6 +134,53 @@ fn a_mastered_query_is_due_until_it_is_tried() {
     assert_eq!(order("[]"), "[1]}");
     assert_eq!(order("[]"), "[1]}");
     assert_eq!(order("[1]"), "[]}");
+}
+
+#[test]
+fn the_range_of_the_metric_is_an_option() {
+    let rewards = "{\"query\":1,\"metric\":[1.05,1.07]}\n{\"query\":2,\"metric\":[-0.55,1.05]}\n";
+    let (status, output, log) = curriculum(&["--metric-range", "-0.55:1.07"], rewards);
+    assert_eq!((status, log.as_str()), (0, ""));
+    assert!(
+        output.ends_with("\"dropped\":[1],\"order\":[2]}\n"),
+        "{output}"
+    );
+    // (1.05 - 0.25) / 1.6 = 0.5 on average.
+    let rescaled = [
+        "--metric-range=-0.55:1.05",
+        "--rescale",
+        "--estimator",
+        "beta",
+    ];
+    let (status, output, log) = curriculum(&rescaled, "{\"query\":2,\"metric\":[-0.55,1.05]}\n");
+    assert_eq!((status, log.as_str()), (0, ""));
+    assert!(output.starts_with("{\"difficulty\":[0.5]"), "{output}");
+    for (range, message) in [
+        ("1", "must be LOWEST:HIGHEST, such as -0.55:1.05"),
+        ("0:x", "must be LOWEST:HIGHEST, such as -0.55:1.05"),
+        (
+            "1:0",
+            "metric.highest must be above metric.lowest = 1, got 0",
+        ),
+        (
+            "0:inf",
+            "metric.highest must be in [-1e100, 1e100], got inf",
+        ),
+    ] {
+        let (status, _, log) = curriculum(&["--metric-range", range], rewards);
+        assert_eq!(status, 2);
+        assert!(log.contains(message), "{log}");
+    }
+}
+
+#[test]
+fn a_difficulty_that_equals_tau_is_kept() {
+    let input = "{\"query\":1,\"metric\":[0.9]}\n{\"query\":2,\"metric\":[0.8,1.0]}\n{\"query\":3,\"metric\":[0.7,1,1]}\n";
+    let (_, output, _) = curriculum(&[], input);
+    assert!(
+        output.ends_with("\"dropped\":[],\"order\":[1,2,3]}\n"),
+        "{output}"
+    );
 }
 
 #[test]

@@ -101,10 +101,79 @@ fn faults_exit_with_2_and_say_where() {
     let settings = message(&[&input, "--output", &output, "--dimension", "0"]);
     assert_eq!(settings, "rerec: dimension must be 1 to 65536, got 0\n");
     std::fs::write(&input, "ann\theat\nbob\talien\n").unwrap();
-    let few = message(&[&input, "--output", &output]);
+    let few = message(&[&input, "--output", &output, "--validation", "0.1"]);
     assert_eq!(
         few,
-        "rerec: no user has enough interactions to hold out a fraction of 0.1\n"
+        "rerec: validation_fraction of 0.1 holds out nothing, since no user has more than 1 interactions; set it to 0 to train on all of them, or raise it\n"
     );
     assert!(!std::path::Path::new(&output).exists());
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_found_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let input = path("pairs.tsv");
+    std::fs::write(&input, "ann\theat\nann\tthief\nbob\theat\nbob\talien\n").unwrap();
+    std::fs::create_dir(path("folder.tsv")).unwrap();
+    let good = path("items.tsv");
+    for (output, users, said) in [
+        (path("x.bin"), None, "unknown file ending"),
+        (path("missing/x.tsv"), None, "cannot write"),
+        (path("folder.tsv"), None, "cannot write"),
+        (input.clone(), None, "which the input names already"),
+        (good.clone(), Some(path("us.bin")), "unknown file ending"),
+        (good.clone(), Some(path("missing/us.npy")), "cannot write"),
+        (
+            good.clone(),
+            Some(path("./items.tsv")),
+            "which --output names already",
+        ),
+    ] {
+        let mut args = vec![input.as_str(), "--output", &output];
+        args.extend(users.iter().flat_map(|users| ["--users", users.as_str()]));
+        let assert = lightgcn(&args).code(2);
+        let stderr = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert!(
+            stderr.contains(said) && !stderr.contains("epoch 1:"),
+            "{stderr}"
+        );
+    }
+    assert!(!folder.path().join("items.tsv").exists());
+}
+
+#[test]
+fn few_pairs_train_by_default_and_a_header_is_no_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let input = path("pairs.tsv");
+    std::fs::write(&input, "user_id\titem_id\nu1\ti1\nu1\ti2\nu2\ti1\nu2\ti3\n").unwrap();
+    let output = path("items.tsv");
+    let args = [
+        &input,
+        "--output",
+        &output,
+        "--max-epochs",
+        "2",
+        "--dimension",
+        "4",
+    ];
+    let assert = lightgcn(&args).success();
+    let summary: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(
+        (&summary["users"], &summary["epochs"]),
+        (&2.into(), &2.into())
+    );
+    let stderr = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(
+        stderr.contains("the first line is a header: user_id, item_id"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("no user has ten pairs"), "{stderr}");
+    let asked = lightgcn(&[&args[..], &["--validation", "0.1"]].concat()).code(2);
+    let stderr = String::from_utf8(asked.get_output().stderr.clone()).unwrap();
+    assert!(
+        stderr.contains("validation_fraction of 0.1 holds out nothing"),
+        "{stderr}"
+    );
 }

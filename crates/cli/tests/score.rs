@@ -35,11 +35,11 @@ fn a_line_needs_no_catalogue() {
     ];
     let output = score(&[], &lines).success();
     let expected = [
-        json!({"id": 7, "answer": ["heat"], "format": 0.5, "ndcg": 1.0, "query_alignment": null,
+        json!({"id": 7, "answer": ["heat"], "format": 0.5, "ndcg": 1.0, "ranking": 1.0, "query_alignment": null,
                "preference_alignment": null, "total": 1.05, "flags": []}),
-        json!({"id": ["x"], "answer": null, "format": -0.5, "ndcg": -0.5, "query_alignment": null,
+        json!({"id": ["x"], "answer": null, "format": -0.5, "ndcg": 0.0, "ranking": -0.5, "query_alignment": null,
                "preference_alignment": null, "total": -0.55, "flags": ["no_box"]}),
-        json!({"id": "c", "answer": ["Casino"], "format": 0.5, "ndcg": 0.0, "query_alignment": null,
+        json!({"id": "c", "answer": ["Casino"], "format": 0.5, "ndcg": 0.0, "ranking": 0.0, "query_alignment": null,
                "preference_alignment": null, "total": 0.05, "flags": []}),
     ];
     assert_eq!(answers(&output), expected);
@@ -187,4 +187,51 @@ fn settings_are_checked_before_the_first_line() {
         let report = String::from_utf8(output.get_output().stderr.clone()).unwrap();
         assert!(report.contains(message), "{report}");
     }
+}
+
+/// Scores one answer by a graph alone: its query alignment.
+fn query_alignment(graph: &str, answer: &str, truth: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("graph.gexf");
+    std::fs::write(&path, format!("<gexf><graph>{graph}</graph></gexf>")).unwrap();
+    let line =
+        json!({"id": 1, "response": format!("\\boxed{{{answer}}}"), "ground_truth": [truth]});
+    let output = score(&["--graph", path.to_str().unwrap()], &[line]).success();
+    answers(&output)[0]["query_alignment"].clone()
+}
+
+#[test]
+fn people_of_one_name_are_two_and_keys_of_parallel_edges_are_relations() {
+    let homonyms = "<nodes><node id='m1' label='Heat'/><node id='m2' label='Casino'/>
+        <node id='p1' label='John Smith'/><node id='p2' label='John Smith'/></nodes>
+        <edges><edge source='m1' target='p1'/><edge source='m2' target='p2'/></edges>";
+    assert_eq!(query_alignment(homonyms, "Casino", "Heat"), 0.0);
+    let edge = |target: &str, key: &str| {
+        format!(
+            "<edge source='{target}' target='Mann'><attvalues><attvalue for='0' value='{key}'/></attvalues></edge>"
+        )
+    };
+    let keys = format!(
+        "<attributes class='edge'><attribute id='0' title='networkx_key' type='string'/></attributes>
+        <nodes><node id='Heat'/><node id='Mann'/><node id='Thief'/></nodes><edges>{}{}{}</edges>",
+        edge("Heat", "director"),
+        edge("Heat", "writer"),
+        edge("Thief", "director"),
+    );
+    assert_eq!(query_alignment(&keys, "Thief", "Heat"), 0.5);
+}
+
+#[test]
+fn a_header_row_is_said_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("graph.tsv");
+    std::fs::write(&path, "\u{feff}item\tattribute\nHeat\tCrime\n").unwrap();
+    let line = json!({"id": 1, "response": "\\boxed{item}", "ground_truth": ["Heat"]});
+    let output = score(&["--graph", path.to_str().unwrap()], &[line]).success();
+    assert_eq!(answers(&output)[0]["flags"], json!(["unknown_item"]));
+    let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(
+        said.contains("the first line is a header: item, attribute"),
+        "{said}"
+    );
 }

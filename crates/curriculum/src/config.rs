@@ -4,6 +4,7 @@ mod validate;
 
 use std::collections::BTreeMap;
 
+use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use crate::difficulty::{BetaPosterior, DifficultyEstimator, LastRound, MovingAverage, Spread};
@@ -13,7 +14,8 @@ use crate::order::{Buckets, EasyFirst, Frontier, HardFirst, Mixture, Order, Rand
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CurriculumConfig {
-    /// Queries of a difficulty below this are mastered and leave the pool (paper: tau). Finite; default 0.1.
+    /// Queries of a difficulty below this are mastered and leave the pool (paper: tau); both are compared to 12 decimals. Finite;
+    /// default 0.1.
     pub tau: f64,
     /// Queries in a batch. At least 1; default 512.
     pub batch_size: usize,
@@ -21,7 +23,7 @@ pub struct CurriculumConfig {
     pub metric: MetricConfig,
     /// Difficulty from rounds of rollouts. Default `mean`.
     pub difficulty: DifficultyConfig,
-    /// Order of an epoch. Default `easy-first`.
+    /// Order of an epoch. Default `easy_first`.
     pub order: OrderConfig,
     /// Epochs at the start after which nothing is set aside yet. Default 0: the filter acts after the first epoch.
     pub warmup_epochs: u32,
@@ -64,6 +66,16 @@ impl CurriculumConfig {
 }
 
 /// Range of the recorded metric: values outside are errors.
+///
+/// ```
+/// use rerec_curriculum::{Curriculum, CurriculumConfig, MetricConfig};
+///
+/// // The paper's metric is the reward, which exceeds 1: its bounds are the metric's range.
+/// let metric = MetricConfig::from((-0.56, 1.07));
+/// let curriculum = Curriculum::new(CurriculumConfig { metric, ..CurriculumConfig::default() }, ["q"])?;
+/// curriculum.record("q", &[1.07, 0.05])?;
+/// # Ok::<(), rerec_curriculum::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MetricConfig {
@@ -86,6 +98,17 @@ impl Default for MetricConfig {
     }
 }
 
+/// The range from its lowest to its highest value, not rescaled: the bounds of a reward, for instance.
+impl From<(f64, f64)> for MetricConfig {
+    fn from((lowest, highest): (f64, f64)) -> Self {
+        Self {
+            lowest,
+            highest,
+            ..Self::default()
+        }
+    }
+}
+
 impl MetricConfig {
     pub(crate) fn allows(&self, metric: f64) -> bool {
         (self.lowest..=self.highest).contains(&metric)
@@ -104,9 +127,10 @@ impl MetricConfig {
     }
 }
 
-/// Choice of [`DifficultyEstimator`].
+/// Choice of [`DifficultyEstimator`]: a table with settings in a file, or the name alone, which stands for [`Self::EMA`] and
+/// [`Self::BETA`] where there are settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(remote = "Self", deny_unknown_fields, rename_all = "snake_case")]
 pub enum DifficultyConfig {
     /// Mean over the rollouts of the last round (the paper's).
     #[default]
@@ -131,6 +155,17 @@ pub enum DifficultyConfig {
     /// learning signal (always or never solved) are set aside until their re-check. Needs difficulties in [0, 1].
     Spread,
 }
+
+rerec_text::word_or_table!(
+    DifficultyConfig,
+    "difficulty",
+    r#""mean", "ema", "beta", "spread", or a table such as { ema = { weight = 0.5 } }"#,
+    |word| match word {
+        "ema" => Some(DifficultyConfig::EMA),
+        "beta" => Some(DifficultyConfig::BETA),
+        _ => DifficultyConfig::deserialize(StrDeserializer::<ValueError>::new(word)).ok(),
+    }
+);
 
 impl DifficultyConfig {
     /// The exponential average with weight 0.5.
@@ -163,12 +198,15 @@ impl DifficultyConfig {
 
 /// Choice of [`Order`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(remote = "Self", deny_unknown_fields, rename_all = "snake_case")]
 pub enum OrderConfig {
     /// Ascending difficulty (the paper's).
     #[default]
+    // Saved states up to version 3 spell it with a hyphen.
+    #[serde(alias = "easy-first")]
     EasyFirst,
     /// Descending difficulty.
+    #[serde(alias = "hard-first")]
     HardFirst,
     /// Difficulty closest to 0.5 first.
     Frontier,
@@ -182,6 +220,13 @@ pub enum OrderConfig {
     /// Several orders at once: each query follows one of them, drawn anew in every epoch, and the parts are interleaved evenly.
     Mixture(Vec<MixturePart>),
 }
+
+rerec_text::word_or_table!(
+    OrderConfig,
+    "order",
+    r#""easy_first", "hard_first", "frontier", "random", or a table such as { buckets = { count = 10 } } or { mixture = [{ weight = 1.0, order = "random" }] }"#,
+    |word| OrderConfig::deserialize(StrDeserializer::<ValueError>::new(word)).ok()
+);
 
 /// A part of [`OrderConfig::Mixture`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -213,7 +258,7 @@ impl OrderConfig {
 
 /// When mastered queries are tried again; one that is no longer below tau returns to the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(remote = "Self", deny_unknown_fields, rename_all = "snake_case")]
 pub enum Recheck {
     /// Never.
     Never,
@@ -222,6 +267,13 @@ pub enum Recheck {
     /// In each epoch some, those tried longest ago first: this share of the pool's size, rounded up; in (0, 1].
     Share(f64),
 }
+
+rerec_text::word_or_table!(
+    Recheck,
+    "recheck",
+    r#""never", { every = EPOCHS } or { share = SHARE }"#,
+    |word| (word == "never").then_some(Recheck::Never)
+);
 
 impl Default for Recheck {
     fn default() -> Self {
@@ -232,7 +284,7 @@ impl Default for Recheck {
 /// What to do once the active queries and those due for a re-check make less than one batch (or than the data set, where that is
 /// smaller).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum TooFew {
     /// Serve nothing: [`Curriculum::is_finished`](crate::Curriculum::is_finished).
     Stop,
@@ -245,7 +297,7 @@ pub enum TooFew {
 
 /// What becomes of the last batch of an epoch when it is not full. No choice loses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum PartialBatch {
     /// It is served as it is.
     #[default]

@@ -214,17 +214,17 @@ impl Curriculum {
     /// std::thread::scope(|threads| {
     ///     for (id, metric) in [("b", 0.0), ("a", 1.0), ("b", 1.0)] {
     ///         let curriculum = &curriculum;
-    ///         threads.spawn(move || curriculum.record(&id.into(), &[metric]));
+    ///         threads.spawn(move || curriculum.record(id, &[metric]));
     ///     }
     /// });
     /// curriculum.end_epoch();
-    /// assert_eq!(curriculum.estimate(&"b".into())?.difficulty, 0.5);
+    /// assert_eq!(curriculum.estimate("b")?.difficulty, 0.5);
     /// # Ok::<(), rerec_curriculum::Error>(())
     /// ```
     ///
     /// # Errors
     /// An unknown id, no rollouts, or a metric that is NaN or outside the configured range.
-    pub fn record(&self, query: &QueryId, metrics: &[f64]) -> Result<()> {
+    pub fn record(&self, query: &str, metrics: &[f64]) -> Result<()> {
         let position = self.pool.position(query)?;
         let metric = self.config.metric;
         if let Some((rollout, &got)) = metrics
@@ -234,7 +234,7 @@ impl Curriculum {
         {
             let (lowest, highest) = (metric.lowest, metric.highest);
             return Err(Error::Metric {
-                id: query.clone(),
+                id: query.into(),
                 rollout,
                 got,
                 lowest,
@@ -242,7 +242,7 @@ impl Curriculum {
             });
         }
         let round = Round::new(position, metrics.iter().map(|&m| metric.difficulty(m)));
-        let round = round.ok_or_else(|| Error::NoRollouts { id: query.clone() })?;
+        let round = round.ok_or_else(|| Error::NoRollouts { id: query.into() })?;
         self.progress.records().push(round);
         Ok(())
     }
@@ -261,7 +261,7 @@ impl Curriculum {
     ///
     /// # Errors
     /// An unknown id.
-    pub fn estimate(&self, query: &QueryId) -> Result<Estimate> {
+    pub fn estimate(&self, query: &str) -> Result<Estimate> {
         Ok(self.pool.query(self.pool.position(query)?).estimate)
     }
 
@@ -269,7 +269,7 @@ impl Curriculum {
     ///
     /// # Errors
     /// An unknown id.
-    pub fn is_mastered(&self, query: &QueryId) -> Result<bool> {
+    pub fn is_mastered(&self, query: &str) -> Result<bool> {
         Ok(self.pool.query(self.pool.position(query)?).mastered)
     }
 
@@ -287,7 +287,7 @@ impl Curriculum {
     ///
     /// let mut curriculum = Curriculum::new(CurriculumConfig::default(), ["a", "b"])?;
     /// curriculum.withdraw_upcoming();
-    /// curriculum.record(&"b".into(), &[0.5])?;
+    /// curriculum.record("b", &[0.5])?;
     /// let epoch = curriculum.end_epoch();
     /// assert_eq!((epoch.served, epoch.recorded, epoch.carried_over), (0, 1, 0));
     /// // By ascending difficulty again: 0.5, then 1.

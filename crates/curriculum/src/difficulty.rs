@@ -4,6 +4,14 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
+/// Whether a difficulty is below tau, and not only by rounding: 1 - 0.9 is less than 0.1 in floating point.
+pub(crate) fn is_below(difficulty: f64, tau: f64) -> bool {
+    let to_12_decimals = |number: f64| (number * 1e12).round() / 1e12;
+    // A tau between 0 and the rounding still sets aside what is always solved.
+    let least = if tau > 0.0 { 1e-12 } else { f64::NEG_INFINITY };
+    to_12_decimals(difficulty) < to_12_decimals(tau).max(least)
+}
+
 /// The rollouts of one query in one epoch, summed up as difficulties `1 - metric`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,9 +123,9 @@ pub trait DifficultyEstimator: Debug + Send + Sync {
 /// ```
 /// use rerec_curriculum::{Curriculum, CurriculumConfig};
 /// let mut curriculum = Curriculum::new(CurriculumConfig::default(), ["q"])?;
-/// curriculum.record(&"q".into(), &[1.0, 0.0, 0.0, 1.0, 0.0])?;
+/// curriculum.record("q", &[1.0, 0.0, 0.0, 1.0, 0.0])?;
 /// curriculum.end_epoch();
-/// assert_eq!(curriculum.estimate(&"q".into())?.difficulty, 0.6);
+/// assert_eq!(curriculum.estimate("q")?.difficulty, 0.6);
 /// # Ok::<(), rerec_curriculum::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +219,24 @@ mod tests {
         rounds.iter().fold(Estimate::NEVER_TRIED, |before, r| {
             estimator.update(before, &round(r))
         })
+    }
+
+    #[test]
+    fn what_equals_tau_but_for_rounding_is_not_below_it() {
+        for metrics in [
+            &[0.9][..],
+            &[0.8, 1.0],
+            &[0.7, 1.0, 1.0],
+            &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+        ] {
+            let difficulties: Vec<f64> = metrics.iter().map(|metric| 1.0 - metric).collect();
+            assert!(!is_below(round(&difficulties).mean(), 0.1), "{metrics:?}");
+        }
+        let many = vec![1.0 - 0.9; 100_000];
+        assert!(!is_below(round(&many).mean(), 0.1));
+        assert!(is_below(0.099_999_999, 0.1));
+        assert!(is_below(0.0, f64::MIN_POSITIVE) && is_below(-1.0, 0.0));
+        assert!(!is_below(0.0, 0.0) && !is_below(1.0 - 1.1 + 1.0 - 0.9, 0.0));
     }
 
     #[test]

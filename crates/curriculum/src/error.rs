@@ -10,13 +10,13 @@ use crate::QueryId;
 pub enum Error {
     /// A setting is outside its range.
     #[error("{setting} must be {allowed}, got {got}")]
-    Setting {
+    InvalidSetting {
         /// Path of the setting, such as `difficulty.ema.weight`.
         setting: &'static str,
-        /// The allowed range.
-        allowed: String,
         /// The value found.
         got: String,
+        /// The allowed range.
+        allowed: String,
     },
     /// A quota names a class that no query has.
     #[error("quotas names the class {class:?}, which no query has; the classes are {known:?}")]
@@ -102,15 +102,8 @@ pub enum Error {
         found: String,
     },
     /// A state file cannot be read or written.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
 }
 
 /// Result of this crate.

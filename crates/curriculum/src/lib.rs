@@ -24,7 +24,7 @@ pub use difficulty::{DifficultyEstimator, Estimate, Round};
 pub use error::{Error, Result};
 pub use order::{Candidates, Order};
 pub use query::QuerySpec;
-pub use rerec_text::QueryId;
 pub use reconcile::Reconciliation;
+pub use rerec_text::QueryId;
 pub use state::STATE_VERSION;
 pub use statistics::{ClassStatistics, EpochStatistics, HISTOGRAM_BINS, PoolStatistics};

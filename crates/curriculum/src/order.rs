@@ -33,7 +33,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// A number in [0, 1) that depends on the seed, the purpose, the epoch and the query id alone.
-    pub fn uniform(&self, purpose: &str, id: &QueryId) -> f64 {
+    pub fn uniform(&self, purpose: &str, id: &str) -> f64 {
         uniform(self.seed, purpose, u64::from(self.epoch), id)
     }
 

@@ -112,14 +112,14 @@ impl Pool {
         })
     }
 
-    pub(crate) fn position(&self, id: &QueryId) -> Result<u32> {
+    pub(crate) fn position(&self, id: &str) -> Result<u32> {
         self.find(id)
-            .ok_or_else(|| Error::UnknownQuery { id: id.clone() })
+            .ok_or_else(|| Error::UnknownQuery { id: id.into() })
     }
 
-    pub(crate) fn find(&self, id: &QueryId) -> Option<u32> {
+    pub(crate) fn find(&self, id: &str) -> Option<u32> {
         self.index
-            .find(hash(id), |&p| self.ids[p as usize] == *id)
+            .find(hash(id), |&p| self.ids[p as usize] == id)
             .copied()
     }
 
@@ -173,6 +173,6 @@ impl Pool {
     }
 }
 
-fn hash(id: &QueryId) -> u64 {
+fn hash(id: &str) -> u64 {
     FxBuildHasher.hash_one(id)
 }

@@ -42,7 +42,7 @@ pub trait Schedule {
     ///
     /// # Errors
     /// As [`Curriculum::record`].
-    fn record(&mut self, query: &QueryId, metrics: &[f64]) -> Result<()>;
+    fn record(&mut self, query: &str, metrics: &[f64]) -> Result<()>;
     /// Ends the epoch and plans the next one.
     fn end_epoch(&mut self);
     /// Whether nothing is left to serve.
@@ -54,7 +54,7 @@ impl Schedule for Curriculum {
         self.next_batch()
     }
 
-    fn record(&mut self, query: &QueryId, metrics: &[f64]) -> Result<()> {
+    fn record(&mut self, query: &str, metrics: &[f64]) -> Result<()> {
         // By name: the method of the trait, with `&mut self`, would call itself.
         Curriculum::record(self, query, metrics)
     }

@@ -31,7 +31,7 @@ fn batches(curriculum: &mut Curriculum) -> Vec<String> {
 fn epoch(curriculum: &mut Curriculum, metrics: &[(&str, f64)]) -> EpochStatistics {
     batches(curriculum);
     for (id, metric) in metrics {
-        curriculum.record(&(*id).into(), &[*metric]).unwrap();
+        curriculum.record(id, &[*metric]).unwrap();
     }
     curriculum.end_epoch()
 }
@@ -246,8 +246,8 @@ fn the_partial_batch_is_kept_or_carried_over() {
     assert_eq!((keep.steps_left_in_epoch(), keep.steps_taken()), (0, 2));
     let mut carry = Curriculum::new(with(PartialBatch::Carry), ["a", "b", "c"]).unwrap();
     assert_eq!(batches(&mut carry), ["ab"]);
-    carry.record(&"a".into(), &[0.5]).unwrap();
-    carry.record(&"b".into(), &[0.25]).unwrap();
+    carry.record("a", &[0.5]).unwrap();
+    carry.record("b", &[0.25]).unwrap();
     assert_eq!(carry.end_epoch().carried_over, 1);
     assert_eq!(batches(&mut carry), ["ca"]);
     carry.end_epoch();
@@ -267,7 +267,7 @@ fn the_partial_batch_is_kept_or_carried_over() {
 fn an_epoch_ended_early_leaves_the_rest_to_the_next() {
     let mut curriculum = Curriculum::new(plain(), ["a", "b", "c"]).unwrap();
     curriculum.next_batch();
-    curriculum.record(&"a".into(), &[0.5]).unwrap();
+    curriculum.record("a", &[0.5]).unwrap();
     curriculum.end_epoch();
     assert_eq!(letters(&curriculum), "bca");
 }
@@ -318,8 +318,8 @@ fn statistics_of_an_epoch() {
     )
     .unwrap();
     curriculum.next_batch();
-    curriculum.record(&"a".into(), &[1.0, 1.0]).unwrap();
-    curriculum.record(&"d".into(), &[0.0, 0.5]).unwrap();
+    curriculum.record("a", &[1.0, 1.0]).unwrap();
+    curriculum.record("d", &[0.0, 0.5]).unwrap();
     let statistics = curriculum.end_epoch();
     assert_eq!(
         (
@@ -351,10 +351,10 @@ fn statistics_of_an_epoch() {
 #[test]
 fn records_of_one_query_are_pooled() {
     let mut curriculum = Curriculum::new(plain(), ["a"]).unwrap();
-    curriculum.record(&"a".into(), &[1.0]).unwrap();
-    curriculum.record(&"a".into(), &[0.0, 0.5, 0.5]).unwrap();
+    curriculum.record("a", &[1.0]).unwrap();
+    curriculum.record("a", &[0.0, 0.5, 0.5]).unwrap();
     curriculum.end_epoch();
-    let estimate = curriculum.estimate(&"a".into()).unwrap();
+    let estimate = curriculum.estimate("a").unwrap();
     assert_eq!((estimate.difficulty, estimate.weight), (0.5, 4.0));
 }
 
@@ -366,16 +366,14 @@ fn rewards_of_another_range() {
         rescale: true,
     };
     let mut curriculum = Curriculum::new(CurriculumConfig { metric, ..plain() }, ["a"]).unwrap();
-    curriculum.record(&"a".into(), &[1.0]).unwrap();
-    let error = curriculum
-        .record(&"a".into(), &[0.0, f64::NAN])
-        .unwrap_err();
+    curriculum.record("a", &[1.0]).unwrap();
+    let error = curriculum.record("a", &[0.0, f64::NAN]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "metric of rollout 1 of query \"a\" must be in [-0.5, 1.5], got NaN"
     );
     curriculum.end_epoch();
-    assert_eq!(curriculum.estimate(&"a".into()).unwrap().difficulty, 0.25);
+    assert_eq!(curriculum.estimate("a").unwrap().difficulty, 0.25);
 }
 
 #[test]
@@ -386,7 +384,7 @@ fn beta_masters_after_three_perfect_rounds_and_spread_drops_what_has_no_signal()
     };
     let mut curriculum = Curriculum::new(config, ["a"]).unwrap();
     let rounds_to_mastery = (1..10).find(|_| {
-        curriculum.record(&"a".into(), &[1.0; 5]).unwrap();
+        curriculum.record("a", &[1.0; 5]).unwrap();
         curriculum.end_epoch().pool.mastered == 1
     });
     assert_eq!(rounds_to_mastery, Some(3));
@@ -403,7 +401,7 @@ fn beta_masters_after_three_perfect_rounds_and_spread_drops_what_has_no_signal()
         ("rarely", [0.0, 0.0, 0.0, 1.0]),
         ("half", [1.0, 0.0, 1.0, 0.0]),
     ] {
-        curriculum.record(&id.into(), &metrics).unwrap();
+        curriculum.record(id, &metrics).unwrap();
     }
     batches(&mut curriculum);
     curriculum.end_epoch();
@@ -516,16 +514,16 @@ fn bad_data_sets_and_records() {
     );
     let mut curriculum = Curriculum::new(plain(), ["a"]).unwrap();
     assert!(matches!(
-        curriculum.record(&"b".into(), &[1.0]),
+        curriculum.record("b", &[1.0]),
         Err(Error::UnknownQuery { .. })
     ));
     assert!(matches!(
-        curriculum.record(&"a".into(), &[]),
+        curriculum.record("a", &[]),
         Err(Error::NoRollouts { .. })
     ));
     for metric in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
         assert!(matches!(
-            curriculum.record(&"a".into(), &[0.5, metric]),
+            curriculum.record("a", &[0.5, metric]),
             Err(Error::Metric { rollout: 1, .. })
         ));
     }
@@ -534,6 +532,88 @@ fn bad_data_sets_and_records() {
         0,
         "a refused record leaves no trace"
     );
+}
+
+#[test]
+fn the_range_of_a_reward_comes_with_it() {
+    let refused = Curriculum::new(plain(), ["a"]).unwrap();
+    assert_eq!(
+        refused.record("a", &[1.07]).unwrap_err().to_string(),
+        "metric of rollout 0 of query \"a\" must be in [0, 1], got 1.07"
+    );
+    let metric = MetricConfig::from((-0.56, 1.07));
+    let config = CurriculumConfig { metric, ..plain() };
+    let curriculum = after_one_epoch(config, &[("a", 1.07), ("b", -0.56)]);
+    assert_eq!(letters(&curriculum), "b");
+    assert!((curriculum.estimate("a").unwrap().difficulty + 0.07).abs() < 1e-12);
+}
+
+#[test]
+fn what_equals_tau_but_for_rounding_stays() {
+    let mut curriculum = Curriculum::new(plain(), ["a", "b", "c", "d", "e"]).unwrap();
+    let metrics: [&[f64]; 5] = [
+        &[0.9],
+        &[0.8, 1.0],
+        &[0.7, 1.0, 1.0],
+        &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+        &[0.91],
+    ];
+    for (id, metrics) in ["a", "b", "c", "d", "e"].into_iter().zip(metrics) {
+        curriculum.record(id, metrics).unwrap();
+    }
+    curriculum.withdraw_upcoming();
+    curriculum.end_epoch();
+    let kept = |id: &&str| !curriculum.is_mastered(id).unwrap();
+    assert_eq!(
+        ["a", "b", "c", "d", "e"]
+            .iter()
+            .filter(|id| kept(id))
+            .count(),
+        4
+    );
+    assert!(curriculum.is_mastered("e").unwrap());
+}
+
+#[test]
+fn choices_are_words_or_tables() {
+    let read = |text: &str| toml::from_str::<CurriculumConfig>(text);
+    assert_eq!(
+        read("difficulty = 'ema'").unwrap().difficulty,
+        DifficultyConfig::EMA
+    );
+    assert_eq!(
+        read("difficulty = 'beta'").unwrap().difficulty,
+        DifficultyConfig::BETA
+    );
+    assert_eq!(
+        read("order = 'hard_first'").unwrap().order,
+        OrderConfig::HardFirst
+    );
+    assert_eq!(read("recheck = 'never'").unwrap().recheck, Recheck::Never);
+    for (text, expected) in [
+        (
+            "difficulty = 'hard'",
+            "difficulty must be \"mean\", \"ema\",",
+        ),
+        ("difficulty = 'hard'", "got \"hard\""),
+        ("order = 'buckets'", "{ buckets = { count = 10 } }"),
+        (
+            "order = 3",
+            "invalid type: integer `3`, expected for order: \"easy_first\"",
+        ),
+        (
+            "recheck = 'every'",
+            "recheck must be \"never\", { every = EPOCHS } or { share = SHARE }, got \"every\"",
+        ),
+        ("difficulty = { ema = {} }", "missing field `weight`"),
+        (
+            "difficulty = { max = {} }",
+            "unknown variant `max`, expected one of `mean`, `ema`",
+        ),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
 }
 
 #[test]

@@ -101,15 +101,15 @@ fn reads_version_1() {
     fs::write(&path, V1).unwrap();
     let mut curriculum = Curriculum::load(&path).unwrap();
     assert_eq!((curriculum.epoch(), curriculum.steps_taken()), (2, 3));
-    assert!(curriculum.is_mastered(&"m1".into()).unwrap());
-    assert_eq!(curriculum.estimate(&"b1".into()).unwrap().difficulty, 0.375);
+    assert!(curriculum.is_mastered("m1").unwrap());
+    assert_eq!(curriculum.estimate("b1").unwrap().difficulty, 0.375);
     assert_eq!(
         curriculum.next_batch(),
         Some(vec!["m2".into(), "b2".into()])
     );
     curriculum.end_epoch();
     assert_eq!(
-        curriculum.estimate(&"m3".into()).unwrap().difficulty,
+        curriculum.estimate("m3").unwrap().difficulty,
         0.5,
         "the pending record counts"
     );
@@ -146,7 +146,7 @@ fn reads_version_2() {
             Some(vec!["m2".into(), "b2".into()])
         );
         curriculum.end_epoch();
-        let difficulty = |id: &str| curriculum.estimate(&id.into()).unwrap().difficulty;
+        let difficulty = |id: &str| curriculum.estimate(id).unwrap().difficulty;
         assert_eq!(
             ["m1", "m2", "b1", "b2", "m3"].map(difficulty),
             [0.0, 0.625, 0.375, 1.0, 0.5]
@@ -226,7 +226,10 @@ fn a_state_of_a_later_version_is_refused() {
         "state version 99 is newer than 3, the newest this build reads"
     );
     let missing = Curriculum::load(&folder.path().join("none.json")).unwrap_err();
-    assert!(matches!(missing, Error::Io { action: "read", .. }));
+    assert!(
+        matches!(&missing, Error::File(_)) && missing.to_string().starts_with("cannot read"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -295,9 +298,7 @@ fn what_the_widest_range_records_can_be_loaded() {
         };
         let mut curriculum = Curriculum::new(config, ["a"]).unwrap();
         for _ in 0..2 {
-            curriculum
-                .record(&"a".into(), &[-1e100, 1e100, -1e100])
-                .unwrap();
+            curriculum.record("a", &[-1e100, 1e100, -1e100]).unwrap();
             let json = serde_json::to_string(&curriculum).unwrap();
             curriculum = serde_json::from_str(&json).unwrap();
             curriculum.end_epoch();
@@ -330,13 +331,7 @@ fn a_failed_save_leaves_the_old_state_and_no_debris() {
     let occupied = folder.path().join("occupied");
     fs::create_dir(&occupied).unwrap();
     fs::write(occupied.join("old"), "old").unwrap();
-    assert!(matches!(
-        curriculum.save(&occupied),
-        Err(Error::Io {
-            action: "write",
-            ..
-        })
-    ));
+    assert!(matches!(curriculum.save(&occupied), Err(Error::File(_))));
     assert_eq!(fs::read(occupied.join("old")).unwrap(), b"old");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     assert!(
@@ -361,12 +356,12 @@ fn reconciles_a_changed_data_set_by_id() {
     let mut curriculum = Curriculum::new(config, before).unwrap();
     while curriculum.next_batch().is_some() {}
     for (id, metric) in [("a", 1.0), ("b", 0.5), ("c", 0.25), ("d", 0.0), ("e", 0.75)] {
-        curriculum.record(&id.into(), &[metric]).unwrap();
+        curriculum.record(id, &[metric]).unwrap();
     }
     curriculum.end_epoch();
     assert_eq!(curriculum.next_batch(), Some(vec!["e".into(), "b".into()]));
     for id in ["b", "e", "d"] {
-        curriculum.record(&id.into(), &[1.0]).unwrap();
+        curriculum.record(id, &[1.0]).unwrap();
     }
 
     // c is gone, a and e were edited, b has another class, f is new, and the order is another.
@@ -395,8 +390,8 @@ fn reconciles_a_changed_data_set_by_id() {
         (5, 2),
         "the record of the old e is void"
     );
-    assert_eq!(curriculum.estimate(&"b".into()).unwrap().difficulty, 0.0);
-    assert_eq!(curriculum.estimate(&"e".into()).unwrap().difficulty, 1.0);
+    assert_eq!(curriculum.estimate("b").unwrap().difficulty, 0.0);
+    assert_eq!(curriculum.estimate("e").unwrap().difficulty, 1.0);
 
     let error = curriculum.reconcile(["x", "x"]).unwrap_err();
     assert!(matches!(error, Error::DuplicateQuery { .. }));

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rerec_files::NotText;
 use rerec_rewards::ItemId;
 use rerec_text::QueryId;
 
@@ -35,14 +36,6 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
-    /// A file cannot be read or written.
-    #[error("cannot read or write {}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// A file's ending names no format that is read.
     #[error("{}: the ending must be .jsonl, .csv, .tsv or .parquet", path.display())]
     UnknownFormat {
@@ -50,7 +43,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A Parquet file, and no reader for it.
-    #[error("{}: Parquet is read by the feature `parquet`, which this program was built without", path.display())]
+    #[error("{}: to read Parquet, build with `--features parquet`", path.display())]
     WithoutParquet {
         /// The file.
         path: PathBuf,
@@ -120,29 +113,6 @@ pub enum Error {
         expected: u64,
         /// As many as there are.
         got: u64,
-    },
-    /// A line is not text.
-    #[error("{place} of {}: {fault}", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        place: Place,
-        /// What it is instead.
-        fault: rerec_files::NotText,
-    },
-    /// A field of a line is not text.
-    #[error(
-        "{place} of {}: field {field} is not UTF-8; if the text is in Latin-1, convert it, as by `iconv -f LATIN1 -t UTF-8`",
-        path.display()
-    )]
-    NotUtf8Field {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        place: Place,
-        /// The field, from 1.
-        field: usize,
     },
     /// A line is not a record of the kind that was asked for.
     #[error("{place} of {}: {cause}", path.display())]
@@ -214,7 +184,7 @@ pub enum Error {
         /// How many draws failed for it.
         failed: usize,
     },
-    /// A file cannot be written.
+    /// A file cannot be read or written, or is not text.
     #[error(transparent)]
     File(#[from] rerec_files::Error),
     /// The catalogue refuses its items, or lacks one.
@@ -225,7 +195,27 @@ pub enum Error {
 impl Error {
     pub(crate) fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        |source| Self::Io { path, source }
+        |source| {
+            Self::File(rerec_files::Error::Io {
+                action: "read",
+                path,
+                source,
+            })
+        }
+    }
+
+    /// Bytes of a line that are no text; `fault` counts lines within them.
+    pub(crate) fn not_text(path: &Path, line: u64, fault: NotText) -> Self {
+        let line = line as usize;
+        let source = match fault {
+            NotText::Byte { byte, .. } => NotText::Byte { line, byte },
+            NotText::LoneSurrogate { .. } => NotText::LoneSurrogate { line },
+            other => other,
+        };
+        Self::File(rerec_files::Error::NotText {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 

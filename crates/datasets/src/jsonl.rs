@@ -42,13 +42,14 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// A file that cannot be written.
 pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = T>) -> Result<()> {
     rerec_files::write(path, |file| {
-        for record in records {
-            let line = serde_json::to_vec(&record).map_err(|error| Error::Io {
+        for (line, record) in (1..).zip(records) {
+            let mut text = serde_json::to_vec(&record).map_err(|error| Error::Json {
                 path: path.to_owned(),
-                source: error.into(),
+                place: Place::Line(line),
+                cause: error.to_string(),
             })?;
-            file.put(&line)?;
-            file.put(b"\n")?;
+            text.push(b'\n');
+            file.put(&text)?;
         }
         Ok(())
     })

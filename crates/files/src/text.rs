@@ -19,20 +19,18 @@ pub enum NotText {
         encoding: &'static str,
     },
     /// Half of a UTF-16 pair, written as if it were a character.
-    #[error(
-        "byte {position} begins a lone surrogate: half of a UTF-16 pair, which is no character"
-    )]
+    #[error("line {line} holds a lone surrogate: half of a UTF-16 pair, which is no character")]
     LoneSurrogate {
-        /// The byte, from 0.
-        position: usize,
+        /// The line, from 1.
+        line: usize,
     },
     /// A byte that UTF-8 does not have there, as in Latin-1.
     #[error(
-        "byte {position} (0x{byte:02X}) is not UTF-8; if the text is in Latin-1, convert it, as by `iconv -f LATIN1 -t UTF-8`"
+        "line {line} has byte 0x{byte:02X}, which is not UTF-8 there; if the text is in Latin-1, convert it, as by `iconv -f LATIN1 -t UTF-8`"
     )]
     Byte {
-        /// The byte's position, from 0.
-        position: usize,
+        /// The line, from 1.
+        line: usize,
         /// The byte.
         byte: u8,
     },
@@ -70,7 +68,7 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// let refused = text(b"H\0e\0a\0t\0").unwrap_err().to_string();
 /// assert!(refused.starts_with("the text is in UTF-16LE, need UTF-8"));
 /// let refused = text(b"Am\xE9lie").unwrap_err().to_string();
-/// assert!(refused.starts_with("byte 2 (0xE9) is not UTF-8; if the text is in Latin-1"));
+/// assert!(refused.starts_with("line 1 has byte 0xE9, which is not UTF-8 there; if the text is in Latin-1"));
 /// ```
 ///
 /// # Errors
@@ -81,11 +79,13 @@ pub fn text(bytes: &[u8]) -> Result<&str, NotText> {
         return Err(NotText::Encoding { encoding });
     }
     let text = checked.map_err(|error| {
-        let position = error.valid_up_to();
-        match bytes[position..] {
-            [0xED, 0xA0..=0xBF, ..] => NotText::LoneSurrogate { position },
-            [byte, ..] => NotText::Byte { position, byte },
-            [] => NotText::Byte { position, byte: 0 },
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
+        match *rest {
+            // What CESU-8 and careless encoders make of half a pair.
+            [0xED, 0xA0..=0xBF, ..] => NotText::LoneSurrogate { line },
+            [byte, ..] => NotText::Byte { line, byte },
+            [] => NotText::Byte { line, byte: 0 },
         }
     })?;
     Ok(without_mark(text))
@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn the_first_fault_is_named() {
         assert_eq!(
-            text(b"ok \xED\xA0\xBD!"),
-            Err(NotText::LoneSurrogate { position: 3 })
+            text(b"ok\n\xED\xA0\xBD!"),
+            Err(NotText::LoneSurrogate { line: 2 })
         );
         assert_eq!(
             text(b"caf\xE9"),
             Err(NotText::Byte {
-                position: 3,
+                line: 1,
                 byte: 0xE9
             })
         );

@@ -50,9 +50,9 @@ impl TryFrom<String> for Device {
         match text.as_str() {
             "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda(0)),
-            _ => index().map(Self::Cuda).ok_or(Error::InvalidConfig {
-                name: "device",
-                value: text.clone(),
+            _ => index().map(Self::Cuda).ok_or(Error::InvalidSetting {
+                setting: "device",
+                got: text.clone(),
                 allowed: "cpu, cuda or cuda:N",
             }),
         }

@@ -5,26 +5,52 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rerec_text::QueryId;
+
 /// Anything that can go wrong in a policy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting lies outside its range.
-    #[error("{name} must be {allowed}, got {value}")]
-    InvalidConfig {
+    #[error("{setting} must be {allowed}, got {got}")]
+    InvalidSetting {
         /// The setting.
-        name: &'static str,
+        setting: &'static str,
         /// What it was given.
-        value: String,
+        got: String,
         /// What it may be.
         allowed: &'static str,
     },
-    /// A batch whose parts disagree.
-    #[error("sequence {index}: {what}")]
-    InvalidSequence {
+    /// A query that cannot be sampled or learned from.
+    #[error("query {query}: {what}")]
+    InvalidQuery {
+        /// Its id.
+        query: QueryId,
+        /// What is wrong with its prompt or with what is asked for.
+        what: String,
+    },
+    /// A response that cannot be scored or learned from.
+    #[error("query {query}, sample {sample}: {what}")]
+    InvalidResponse {
+        /// The query it answers.
+        query: QueryId,
+        /// Its index within the group.
+        sample: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A supervised example that cannot be learned from.
+    #[error("example {index}: {what}")]
+    InvalidExample {
         /// Position in the batch.
         index: usize,
         /// What is wrong with it.
+        what: String,
+    },
+    /// Token ids that the model cannot read.
+    #[error("token ids: {what}")]
+    InvalidIds {
+        /// What is wrong with them.
         what: String,
     },
     /// The caller asked to stop.
@@ -170,16 +196,16 @@ pub(crate) fn io_fault(path: &Path) -> impl FnOnce(io::Error) -> Error {
 /// Refuses a setting that fails its check.
 pub(crate) fn check(
     ok: bool,
-    name: &'static str,
-    value: impl std::fmt::Display,
+    setting: &'static str,
+    got: impl std::fmt::Display,
     allowed: &'static str,
 ) -> Result<()> {
     if ok {
         return Ok(());
     }
-    Err(Error::InvalidConfig {
-        name,
-        value: value.to_string(),
+    Err(Error::InvalidSetting {
+        setting,
+        got: got.to_string(),
         allowed,
     })
 }

@@ -30,7 +30,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// variables `HF_HOME` (the cache) and `HF_ENDPOINT` are heeded, and the token that `huggingface-cli login` left.
 ///
 /// # Errors
-/// [`Error::Hub`] and [`Error::NotOnHub`] name the model and the file; [`Error::InvalidConfig`] for a name that no model can have.
+/// [`Error::Hub`] and [`Error::NotOnHub`] name the model and the file; [`Error::InvalidSetting`] for a name that no model can have.
 pub fn download_from_hub(repo: &str, revision: Option<&str>) -> Result<PathBuf> {
     download(ApiBuilder::from_env(), repo, revision.unwrap_or("main"))
 }

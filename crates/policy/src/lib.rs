@@ -1,12 +1,12 @@
 //! Language-model policies for reinforcement fine-tuning.
 //!
-//! A policy samples groups of responses, learns from demonstrations, and takes clipped
-//! policy-gradient steps on token advantages. The [`Policy`] trait says just that, so a training loop
-//! never sees a tensor; with the feature `torch` (default) [`DecoderPolicy`] implements it with
-//! Llama-, Qwen2- and Qwen3-shaped decoders on libtorch, read from Hugging Face folders or GGUF files.
+//! A [`Sampler`] draws groups of responses; a [`Learner`] learns from demonstrations and takes clipped policy-gradient steps on
+//! token advantages. A training loop sees these two traits and never a tensor. With the feature `torch` (default)
+//! [`DecoderPolicy`] is both: Llama-, Qwen2- and Qwen3-shaped decoders on libtorch, read from Hugging Face folders or GGUF files.
+//! [`ScriptedPolicy`] is both without a model, to test a training loop by hand.
 //!
-//! The sampled token ids are the truth: a [`Rollout`] carries them with the byte length of each, and
-//! nothing here ever encodes a response again.
+//! The unit of work is the [`RolloutGroup`], all responses to one query. The sampled token ids are the truth: a [`Response`]
+//! carries them with the byte length of each, and nothing here ever encodes a response again.
 //!
 //! ```
 //! use rerec_policy::{Objective, ObjectiveConfig};
@@ -26,12 +26,16 @@ mod error;
 mod gguf;
 #[cfg(feature = "hub")]
 mod hub;
+mod learner;
 mod model_config;
 mod objective;
-mod policy;
 mod random;
+mod rollout;
 mod safetensors_file;
+mod sampler;
+mod sampling;
 mod schedule;
+mod scripted;
 #[cfg(feature = "torch")]
 mod torch;
 
@@ -42,14 +46,16 @@ pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
+pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
 pub use model_config::{ModelConfig, RopeScaling};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
-pub use policy::{
-    Finish, Message, Policy, Progress, Prompt, PromptGroup, Rollout, Sampling, Sequence,
-    SupervisedExample, SupervisedStats, TokenScores, TrainingSequence, UpdateStats,
-};
 pub use random::random_stream;
+pub use rerec_text::{Message, QueryId};
+pub use rollout::{Finish, Response, RolloutGroup, TrainingGroup, TrainingResponse};
 pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
+pub use sampler::{Progress, Prompt, SampleRequest, Sampler};
+pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
+pub use scripted::{Cue, Lesson, ScriptedPolicy, TaughtGroup, TaughtResponse, TokenSplit};
 #[cfg(feature = "torch")]
 pub use torch::{DecoderPolicy, Tokenizer, ops, set_threads, tune_allocator};

@@ -105,7 +105,7 @@ impl ModelConfig {
     /// Reads `config.json` of a model folder.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::InvalidFile`] or, for a shape that cannot be, [`Error::InvalidConfig`].
+    /// [`Error::Io`], [`Error::InvalidFile`] or, for a shape that cannot be, [`Error::InvalidSetting`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
@@ -155,7 +155,7 @@ impl ModelConfig {
     /// Checks that the numbers fit together.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] names the field, its value and what it may be.
+    /// [`Error::InvalidSetting`] names the field, its value and what it may be.
     pub fn validate(&self) -> Result<()> {
         check(
             matches!(self.model_type.as_str(), "llama" | "qwen2" | "qwen3"),

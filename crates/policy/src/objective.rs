@@ -141,7 +141,7 @@ impl Objective {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) names the setting, its value and its range.
+    /// [`Error::InvalidSetting`](crate::Error::InvalidSetting) names the setting, its value and its range.
     pub fn new(config: ObjectiveConfig) -> Result<Self> {
         let c = &config;
         let (lowest, range) = match c.surrogate {

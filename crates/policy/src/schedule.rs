@@ -78,7 +78,7 @@ impl Schedule {
     /// A schedule that rises over `warmup` steps.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for a peak that is not above 0 and finite, or a final share outside `[0, 1]`.
+    /// [`Error::InvalidSetting`](crate::Error::InvalidSetting) for a peak that is not above 0 and finite, or a final share outside `[0, 1]`.
     pub fn new(peak: f64, warmup: u64, decay: Decay) -> Result<Self> {
         check(
             peak > 0.0 && peak.is_finite(),

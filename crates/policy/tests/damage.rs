@@ -11,7 +11,7 @@ use std::{
 };
 
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Error, Policy, Result};
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Error, Learner, Result};
 
 const FOLDERS: [&str; 4] = ["llama-tied", "llama3-sharded", "qwen2", "qwen3"];
 

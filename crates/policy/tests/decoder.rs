@@ -8,9 +8,9 @@
 use std::ops::ControlFlow;
 
 use rerec_policy::{
-    Aggregation, DecoderPolicy, DecoderPolicyConfig, Error, Finish, ModelConfig, Objective,
-    ObjectiveConfig, Policy, Prompt, PromptGroup, Rollout, Sampling, SupervisedExample, Surrogate,
-    Tokenizer, TokenizerConfig, TrainingSequence,
+    Aggregation, DecoderPolicy, DecoderPolicyConfig, Error, Finish, Learner, ModelConfig,
+    Objective, ObjectiveConfig, Prompt, QueryId, Response, RolloutGroup, SampleRequest, Sampler,
+    Sampling, SupervisedExample, Surrogate, Tokenizer, TokenizerConfig, TrainingGroup,
 };
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
@@ -60,36 +60,52 @@ fn sampling(temperature: f64) -> Sampling {
     }
 }
 
-fn sample(policy: &mut DecoderPolicy, temperature: f64) -> Vec<Rollout> {
-    let groups: Vec<PromptGroup<'_>> = TEXTS
-        .iter()
-        .map(|&prompt| PromptGroup {
-            query: prompt,
-            prompt: prompt.into(),
-            samples: 3,
-        })
-        .collect();
+fn sample(policy: &mut DecoderPolicy, temperature: f64) -> Vec<RolloutGroup> {
+    let queries = TEXTS.map(QueryId::from);
+    let request = |query| SampleRequest {
+        query,
+        prompt: query.as_str().into(),
+        samples: 3,
+    };
     policy
-        .generate(&groups, &sampling(temperature), &mut |_| {
-            ControlFlow::Continue(())
-        })
+        .generate(&queries.each_ref().map(request), &sampling(temperature))
         .unwrap()
 }
 
-fn sequences<'a>(rollouts: &'a [Rollout], advantages: &'a [Vec<f64>]) -> Vec<TrainingSequence<'a>> {
-    let both = rollouts.iter().zip(advantages);
-    both.map(|(rollout, advantages)| rollout.with_advantages(advantages))
-        .collect()
+/// Responses to one query.
+fn ask(
+    policy: &mut DecoderPolicy,
+    query: &str,
+    samples: usize,
+    sampling: &Sampling,
+) -> rerec_policy::Result<Vec<Response>> {
+    let id = QueryId::from(query);
+    let request = SampleRequest {
+        query: &id,
+        prompt: query.into(),
+        samples,
+    };
+    Ok(policy.generate(&[request], sampling)?.remove(0).responses)
+}
+
+fn responses(groups: &[RolloutGroup]) -> impl Iterator<Item = &Response> {
+    groups.iter().flat_map(|group| &group.responses)
+}
+
+fn training<'a>(groups: &'a [RolloutGroup], advantages: &'a [Vec<f64>]) -> Vec<TrainingGroup<'a>> {
+    let mut rows = advantages.iter().map(Vec::as_slice);
+    let groups = groups.iter().map(|group| group.with_advantages(&mut rows));
+    groups.collect()
 }
 
 /// Advantages of either sign that differ from token to token.
-fn some_advantages(rollouts: &[Rollout]) -> Vec<Vec<f64>> {
-    let one = |(i, r): (usize, &Rollout)| {
+fn some_advantages(groups: &[RolloutGroup]) -> Vec<Vec<f64>> {
+    let one = |(i, r): (usize, &Response)| {
         (0..r.token_ids.len())
             .map(|t| ((i * 7 + t * 3) % 5) as f64 - 2.0)
             .collect()
     };
-    rollouts.iter().enumerate().map(one).collect()
+    responses(groups).enumerate().map(one).collect()
 }
 
 fn free_of_kl() -> Objective {
@@ -103,9 +119,13 @@ fn free_of_kl() -> Objective {
 #[test]
 fn rollouts_come_in_order_with_their_bytes() {
     let rollouts = sample(&mut policy(), 1.0);
-    assert_eq!(rollouts.len(), 9);
-    for (i, r) in rollouts.iter().enumerate() {
-        assert_eq!((r.query.as_str(), r.sample), (TEXTS[i / 3], i % 3));
+    assert_eq!(rollouts.len(), 3);
+    for (group, text) in rollouts.iter().zip(TEXTS) {
+        assert_eq!(group.query, text);
+    }
+    assert_eq!(responses(&rollouts).count(), 9);
+    for (i, r) in responses(&rollouts).enumerate() {
+        assert_eq!(r.sample, i % 3);
         assert_eq!(r.token_ids.len(), r.log_probs.len());
         assert_eq!(r.token_byte_lens.iter().sum::<u32>() as usize, r.text.len());
         assert_eq!(
@@ -123,7 +143,7 @@ fn sampling_and_training_see_the_same_log_probs() {
         let rollouts = sample(&mut policy, temperature);
         let advantages = some_advantages(&rollouts);
         let stats = policy
-            .update(&sequences(&rollouts, &advantages), &free_of_kl(), 0.0)
+            .update(&training(&rollouts, &advantages), &free_of_kl(), 0.0)
             .unwrap();
         assert!(
             stats.max_log_ratio < 2e-5,
@@ -154,12 +174,12 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
     };
     let all = with_rows(100);
     assert!(
-        all.iter().any(|r| r.finish == Finish::Stop)
-            && all.iter().any(|r| r.finish == Finish::Length),
+        responses(&all).any(|r| r.finish == Finish::Stop)
+            && responses(&all).any(|r| r.finish == Finish::Length),
         "responses of different lengths"
     );
     for rows in [1, 2, 4, 5] {
-        for (a, b) in with_rows(rows).iter().zip(&all) {
+        for (a, b) in responses(&with_rows(rows)).zip(responses(&all)) {
             assert_eq!(a.token_ids, b.token_ids, "{rows} rows, {}", a.sample);
             for (x, y) in a.log_probs.iter().zip(&b.log_probs) {
                 approx::assert_abs_diff_eq!(x, y, epsilon = 1e-5);
@@ -172,16 +192,8 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
 fn a_sample_depends_on_its_query_not_on_its_batch() {
     let mut policy = policy();
     let all = sample(&mut policy, 1.0);
-    let group = PromptGroup {
-        query: TEXTS[1],
-        prompt: TEXTS[1].into(),
-        samples: 2,
-    };
-    let alone = policy
-        .generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Continue(()))
-        .unwrap();
-    assert_eq!(alone[0].token_ids, all[3].token_ids);
-    assert_eq!(alone[1].token_ids, all[4].token_ids);
+    let alone = ask(&mut policy, TEXTS[1], 2, &sampling(1.0)).unwrap();
+    assert_eq!(alone, all[1].responses[..2]);
     assert_ne!(alone[0].token_ids, alone[1].token_ids);
 }
 
@@ -200,7 +212,7 @@ fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
         policy.supervise(&LESSON, 1e-2).unwrap();
         let objective = Objective::new(config.clone()).unwrap();
         policy
-            .update(&sequences(&rollouts, &advantages), &objective, 1e-3)
+            .update(&training(&rollouts, &advantages), &objective, 1e-3)
             .unwrap()
     };
     for surrogate in [Surrogate::Clipped, Surrogate::Gspo, Surrogate::Cispo] {
@@ -229,12 +241,14 @@ fn sequences_without_advantage_are_skipped_but_counted() {
     let mut advantages = some_advantages(&rollouts);
     advantages[2].fill(0.0);
     let stats = policy
-        .update(&sequences(&rollouts, &advantages), &free_of_kl(), 0.0)
+        .update(&training(&rollouts, &advantages), &free_of_kl(), 0.0)
         .unwrap();
     assert_eq!(stats.skipped, 1);
     assert_eq!(
         stats.tokens,
-        rollouts.iter().map(|r| r.token_ids.len()).sum::<usize>()
+        responses(&rollouts)
+            .map(|r| r.token_ids.len())
+            .sum::<usize>()
     );
 }
 
@@ -242,12 +256,11 @@ fn sequences_without_advantage_are_skipped_but_counted() {
 fn an_update_raises_what_it_favours() {
     let mut policy = policy();
     let rollouts = sample(&mut policy, 1.0);
-    let advantages: Vec<Vec<f64>> = rollouts
-        .iter()
+    let advantages: Vec<Vec<f64>> = responses(&rollouts)
         .enumerate()
         .map(|(i, r)| vec![if i == 0 { 1.0 } else { 0.0 }; r.token_ids.len()])
         .collect();
-    let batch = sequences(&rollouts, &advantages);
+    let batch = training(&rollouts, &advantages);
     let loss = |p: &mut DecoderPolicy, lr| p.update(&batch, &free_of_kl(), lr).unwrap().loss;
     let before = loss(&mut policy, 1e-3);
     assert!(loss(&mut policy, 0.0) < before);
@@ -259,7 +272,7 @@ fn the_kl_term_needs_an_anchor() {
     let rollouts = sample(&mut policy, 1.0);
     let advantages = some_advantages(&rollouts);
     let objective = Objective::new(ObjectiveConfig::default()).unwrap();
-    let batch = sequences(&rollouts, &advantages);
+    let batch = training(&rollouts, &advantages);
     let refused = policy.update(&batch, &objective, 1e-3);
     assert!(matches!(refused, Err(Error::NoReference)), "{refused:?}");
     policy.anchor().unwrap();
@@ -276,16 +289,9 @@ fn a_demonstration_is_learned_by_heart() {
         loss = policy.supervise(&LESSON, 1e-2).unwrap().loss;
     }
     assert!(loss < 0.05, "{loss}");
-    let group = PromptGroup {
-        query: "q",
-        prompt: TEXTS[0].into(),
-        samples: 1,
-    };
     let mut sampling = sampling(0.0);
     sampling.max_new_tokens = 30;
-    let answer = policy
-        .generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))
-        .unwrap();
+    let answer = ask(&mut policy, TEXTS[0], 1, &sampling).unwrap();
     assert_eq!(answer[0].text, TEXTS[1]);
     assert_eq!(answer[0].finish, Finish::Stop);
 }
@@ -298,7 +304,7 @@ fn a_restored_policy_goes_on_bit_for_bit() {
         let rollouts = sample(policy, 1.0);
         let advantages = some_advantages(&rollouts);
         let stats = policy
-            .update(&sequences(&rollouts, &advantages), &objective, 1e-2)
+            .update(&training(&rollouts, &advantages), &objective, 1e-2)
             .unwrap();
         (stats, sample(policy, 1.0))
     };
@@ -355,25 +361,25 @@ fn what_cannot_be_learned_from_is_named_and_changes_nothing() {
     let rollouts = sample(&mut policy, 1.0);
     let mut advantages = some_advantages(&rollouts);
     advantages[0].fill(0.0);
-    let refuse = |policy: &mut DecoderPolicy, batch: &[TrainingSequence<'_>], rate| {
+    let refuse = |policy: &mut DecoderPolicy, batch: &[TrainingGroup<'_>], rate| {
         let refused = policy.update(batch, &free_of_kl(), rate);
         refused.unwrap_err().to_string()
     };
-    let mut batch = sequences(&rollouts, &advantages);
-    let unknown = vec![999; batch[1].token_ids.len()];
-    batch[1].token_ids = &unknown;
+    let mut batch = training(&rollouts, &advantages);
+    let unknown = vec![999; batch[0].responses[1].token_ids.len()];
+    batch[0].responses[1].token_ids = &unknown;
     assert_eq!(
         refuse(&mut policy, &batch, 1e-3),
-        "sequence 1: token id 999 must be below vocab_size 280"
+        "query red apple, sample 1: token id 999 must be below vocab_size 280"
     );
-    let mut batch = sequences(&rollouts, &advantages);
-    let nothing = vec![f32::NAN; batch[2].token_ids.len()];
-    batch[2].old_log_probs = &nothing;
+    let mut batch = training(&rollouts, &advantages);
+    let nothing = vec![f32::NAN; batch[1].responses[2].token_ids.len()];
+    batch[1].responses[2].old_log_probs = &nothing;
     assert_eq!(
         refuse(&mut policy, &batch, 1e-3),
-        "sequence 2: the old log-probability of token 0 is NaN"
+        "query green pear and a plum, sample 2: the old log-probability of token 0 is NaN"
     );
-    let batch = sequences(&rollouts, &advantages);
+    let batch = training(&rollouts, &advantages);
     for rate in [f64::NAN, -1e-3, f64::INFINITY] {
         let refused = refuse(&mut policy, &batch, rate);
         assert!(
@@ -385,21 +391,21 @@ fn what_cannot_be_learned_from_is_named_and_changes_nothing() {
     assert_eq!(sample(&mut policy, 0.0), before);
 }
 
-/// Only neighbours can share a prompt, so those of a shuffled batch are put together again.
+/// The order of groups and that of the responses within them.
 #[test]
 fn the_order_of_a_batch_does_not_matter() {
-    let stats = |order: &[usize]| {
+    let stats = |is_reversed: bool| {
         let mut policy = policy();
         let rollouts = sample(&mut policy, 1.0);
         let advantages = some_advantages(&rollouts);
-        let batch = sequences(&rollouts, &advantages);
-        let batch: Vec<_> = order.iter().map(|&i| batch[i]).collect();
+        let mut batch = training(&rollouts, &advantages);
+        if is_reversed {
+            batch.reverse();
+            batch.iter_mut().for_each(|group| group.responses.reverse());
+        }
         policy.update(&batch, &free_of_kl(), 0.0).unwrap()
     };
-    let (grouped, shuffled) = (
-        stats(&[0, 1, 2, 3, 4, 5, 6, 7, 8]),
-        stats(&[5, 0, 8, 2, 3, 7, 1, 6, 4]),
-    );
+    let (grouped, shuffled) = (stats(false), stats(true));
     approx::assert_relative_eq!(grouped.loss, shuffled.loss, max_relative = 1e-5);
     approx::assert_relative_eq!(grouped.grad_norm, shuffled.grad_norm, max_relative = 1e-5);
 }
@@ -407,29 +413,33 @@ fn the_order_of_a_batch_does_not_matter() {
 #[test]
 fn groups_that_cannot_be_sampled_are_named() {
     let refuse = |prompt: Prompt<'_>, samples, max_new_tokens| {
-        let groups = [TEXTS[0].into(), prompt].map(|prompt| PromptGroup {
-            query: "q",
+        let ids = ["q", "r"].map(QueryId::from);
+        let request = |(query, prompt)| SampleRequest {
+            query,
             prompt,
             samples,
-        });
+        };
+        let requests = [(&ids[0], TEXTS[0].into()), (&ids[1], prompt)].map(request);
         let sampling = Sampling {
             max_new_tokens,
             ..sampling(1.0)
         };
-        let refused = policy().generate(&groups, &sampling, &mut |_| ControlFlow::Continue(()));
-        refused.unwrap_err().to_string()
+        policy()
+            .generate(&requests, &sampling)
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         refuse(Prompt::Ids(&[]), 1, 8),
-        "sequence 1: query q: the prompt has no tokens"
+        "query r: the prompt has no tokens"
     );
     assert_eq!(
         refuse(Prompt::Ids(&[7, 280]), 1, 8),
-        "sequence 1: token id 280 must be below vocab_size 280"
+        "query r: token id 280 must be below vocab_size 280"
     );
     assert_eq!(
         refuse(Prompt::Ids(&[7]), 0, 8),
-        "sequence 0: query q: samples must be at least 1, got 0"
+        "query q: samples must be at least 1, got 0"
     );
     let long = refuse(Prompt::Ids(&[7]), 1, usize::MAX);
     assert!(
@@ -480,14 +490,8 @@ fn a_damaged_checkpoint_is_named_and_changes_nothing() {
 fn a_model_that_has_come_apart_gives_no_responses() {
     let mut policy = policy();
     policy.supervise(&LESSON, 1e38).unwrap();
-    let group = PromptGroup {
-        query: "q",
-        prompt: TEXTS[0].into(),
-        samples: 2,
-    };
     for temperature in [0.0, 1.0] {
-        let go_on = &mut |_| ControlFlow::Continue(());
-        let refused = policy.generate(&[group], &sampling(temperature), go_on);
+        let refused = ask(&mut policy, TEXTS[0], 2, &sampling(temperature));
         assert!(
             matches!(refused, Err(Error::NotFinite { .. })),
             "{refused:?}"
@@ -497,12 +501,14 @@ fn a_model_that_has_come_apart_gives_no_responses() {
 
 #[test]
 fn breaking_off_is_an_error_of_its_own() {
-    let group = PromptGroup {
-        query: "q",
+    let query = QueryId::from("q");
+    let request = SampleRequest {
+        query: &query,
         prompt: "x".into(),
         samples: 2,
     };
-    let refused = policy().generate(&[group], &sampling(1.0), &mut |_| ControlFlow::Break(()));
+    let stop = &mut |_| ControlFlow::Break(());
+    let refused = policy().generate_with(&[request], &sampling(1.0), stop);
     assert!(matches!(refused, Err(Error::Cancelled)));
 }
 
@@ -510,26 +516,21 @@ fn breaking_off_is_an_error_of_its_own() {
 fn a_stop_text_ends_a_response_and_stays_in_it() {
     let mut policy = policy();
     let unstopped = sample(&mut policy, 1.0);
-    let longest = unstopped.iter().max_by_key(|r| r.text.len()).unwrap();
+    let groups = unstopped.iter();
+    let all = groups.flat_map(|g| g.responses.iter().map(move |r| (g.query.as_str(), r)));
+    let (query, longest) = all.max_by_key(|(_, r)| r.text.len()).unwrap();
     let middle = longest.text.len() / 2;
     let (begin, end) = (
         longest.text.floor_char_boundary(middle - 2),
         longest.text.ceil_char_boundary(middle),
     );
     let stop = longest.text[begin..end].to_owned();
-    let group = PromptGroup {
-        query: &longest.query,
-        prompt: (&longest.query).into(),
-        samples: longest.sample + 1,
-    };
     let sampling = Sampling {
         stop: vec![stop.clone()],
         ..sampling(1.0)
     };
-    let stopped = policy
-        .generate(&[group], &sampling, &mut |_| ControlFlow::Continue(()))
-        .unwrap()
-        .remove(longest.sample);
+    let stopped = ask(&mut policy, query, longest.sample + 1, &sampling).unwrap();
+    let stopped = &stopped[longest.sample];
     assert_eq!(stopped.finish, Finish::Stop);
     assert!(stopped.token_ids.len() < longest.token_ids.len());
     assert_eq!(
@@ -549,8 +550,7 @@ fn impossible_sampling_is_named() {
     let refuse = |change: fn(&mut Sampling)| {
         let mut sampling = sampling(1.0);
         change(&mut sampling);
-        let refused = policy().generate(&[], &sampling, &mut |_| ControlFlow::Continue(()));
-        refused.unwrap_err().to_string()
+        policy().generate(&[], &sampling).unwrap_err().to_string()
     };
     assert_eq!(
         refuse(|s| s.temperature = -1.0),

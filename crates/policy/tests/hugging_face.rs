@@ -7,12 +7,12 @@
 
 use std::{
     fs,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Error, Policy, PromptGroup, Sampling, SupervisedExample,
+    DecoderPolicy, DecoderPolicyConfig, Error, Learner, SampleRequest, Sampler, Sampling,
+    SupervisedExample,
 };
 use serde::Deserialize;
 
@@ -70,14 +70,14 @@ fn chat_and_greedy_text_are_those_of_transformers() {
         let (mut policy, expected) = (load(&folder(name)), expected(name));
         let ids = policy.tokenizer().encode_prompt(&expected.chat).unwrap();
         assert_eq!(ids, expected.chat_ids, "{name}");
-        let group = PromptGroup {
-            query: "q",
+        let request = SampleRequest {
+            query: &"q".into(),
             prompt: (&expected.chat).into(),
             samples: 1,
         };
-        let greedy = Sampling::greedy(12);
-        let rollouts = policy.generate(&[group], &greedy, &mut |_| ControlFlow::Continue(()));
-        assert_eq!(rollouts.unwrap()[0].text, expected.greedy_text, "{name}");
+        let groups = policy.generate(&[request], &Sampling::greedy(12)).unwrap();
+        let answer = &groups[0].responses[0];
+        assert_eq!(answer.text, expected.greedy_text, "{name}");
     }
 }
 

@@ -240,7 +240,7 @@ fn gradients_equal_finite_differences() {
 #[test]
 fn impossible_settings_are_named() {
     let refuse = |config: ObjectiveConfig| match Objective::new(config) {
-        Err(Error::InvalidConfig { name, value, .. }) => (name, value),
+        Err(Error::InvalidSetting { setting, got, .. }) => (setting, got),
         other => panic!("expected a refusal, got {other:?}"),
     };
     let base = ObjectiveConfig::default;

@@ -8,11 +8,10 @@
 
 use std::{
     fs,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
-use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
+use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, SampleRequest, Sampler, Sampling};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,16 +52,15 @@ fn logits_and_greedy_tokens_are_those_of_transformers() {
     let (expected, config) = (expected(), DecoderPolicyConfig::default());
     let mut policy = DecoderPolicy::from_gguf(&path, config).unwrap();
     assert_logits(&policy, &expected);
-    let group = PromptGroup {
-        query: "q",
+    let request = SampleRequest {
+        query: &"q".into(),
         prompt: (&expected.chat).into(),
         samples: 1,
     };
     let greedy = Sampling::greedy(expected.greedy_ids.len());
-    let go_on = &mut |_| ControlFlow::Continue(());
-    let rollouts = policy.generate(&[group], &greedy, go_on).unwrap();
-    assert_eq!(rollouts[0].prompt_ids, expected.prompt_ids);
-    assert_eq!(rollouts[0].token_ids, expected.greedy_ids);
+    let group = policy.generate(&[request], &greedy).unwrap().remove(0);
+    assert_eq!(group.prompt_ids, expected.prompt_ids);
+    assert_eq!(group.responses[0].token_ids, expected.greedy_ids);
 }
 
 /// At every position the 64 largest logits and 256 others are within 1e-4, and no other is larger than those 64.

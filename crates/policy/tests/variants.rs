@@ -5,12 +5,12 @@
     reason = "a test fails where an unwrap does; helpers here are part of tests"
 )]
 
-use std::{fs, ops::ControlFlow, path::Path};
+use std::{fs, path::Path};
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Error, LoraConfig, ModelConfig, Objective, ObjectiveConfig,
-    Policy, Precision, Prompt, PromptGroup, Rollout, Sampling, Sequence, SupervisedExample,
-    Tokenizer, TokenizerConfig, UpdateStats,
+    DecoderPolicy, DecoderPolicyConfig, Error, Learner, LoraConfig, ModelConfig, Objective,
+    ObjectiveConfig, Precision, Prompt, QueryId, Response, RolloutGroup, SampleRequest, Sampler,
+    Sampling, SupervisedExample, Tokenizer, TokenizerConfig, UpdateStats,
 };
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
@@ -71,30 +71,34 @@ fn variants() -> Vec<(&'static str, DecoderPolicyConfig)> {
     ]
 }
 
-fn groups() -> Vec<PromptGroup<'static>> {
-    let group = |text| PromptGroup {
-        query: text,
-        prompt: text.into(),
+fn sample_as(policy: &mut DecoderPolicy, sampling: &Sampling) -> Vec<RolloutGroup> {
+    let queries = TEXTS.map(QueryId::from);
+    let request = |query| SampleRequest {
+        query,
+        prompt: query.as_str().into(),
         samples: 3,
     };
-    TEXTS.map(group).to_vec()
+    policy
+        .generate(&queries.each_ref().map(request), sampling)
+        .unwrap()
 }
 
-fn sample(policy: &mut DecoderPolicy) -> Vec<Rollout> {
+fn sample(policy: &mut DecoderPolicy) -> Vec<RolloutGroup> {
     let sampling = Sampling {
         max_new_tokens: 12,
         seed: 5,
         ..Default::default()
     };
-    policy
-        .generate(&groups(), &sampling, &mut |_| ControlFlow::Continue(()))
-        .unwrap()
+    sample_as(policy, &sampling)
+}
+
+fn responses(groups: &[RolloutGroup]) -> impl Iterator<Item = &Response> {
+    groups.iter().flat_map(|group| &group.responses)
 }
 
 /// One update towards advantages of either sign.
-fn update(policy: &mut DecoderPolicy, rollouts: &[Rollout], kl: f64, rate: f64) -> UpdateStats {
-    let advantages: Vec<Vec<f64>> = rollouts
-        .iter()
+fn update(policy: &mut DecoderPolicy, groups: &[RolloutGroup], kl: f64, rate: f64) -> UpdateStats {
+    let advantages: Vec<Vec<f64>> = responses(groups)
         .enumerate()
         .map(|(i, r)| {
             (0..r.token_ids.len())
@@ -102,11 +106,9 @@ fn update(policy: &mut DecoderPolicy, rollouts: &[Rollout], kl: f64, rate: f64) 
                 .collect()
         })
         .collect();
-    let batch: Vec<_> = rollouts
-        .iter()
-        .zip(&advantages)
-        .map(|(rollout, advantages)| rollout.with_advantages(advantages))
-        .collect();
+    let mut rows = advantages.iter().map(Vec::as_slice);
+    let batch = groups.iter().map(|group| group.with_advantages(&mut rows));
+    let batch: Vec<_> = batch.collect();
     let config = ObjectiveConfig {
         kl_coefficient: kl,
         ..Default::default()
@@ -257,22 +259,13 @@ fn the_reference_is_the_model_without_adapters() {
         "the reference has learned it too"
     );
     // What comes after it leaves the reference where it is.
-    let sequences: Vec<Sequence<'_>> = rollouts.iter().map(sequence).collect();
-    let scores = policy.score_by_reference(&sequences).unwrap();
-    for (rollout, score) in rollouts.iter().zip(scores) {
+    let scores = policy.score_by_reference(&rollouts).unwrap();
+    for (rollout, score) in responses(&rollouts).zip(scores.into_iter().flatten()) {
         for (a, b) in rollout.log_probs.iter().zip(score.log_probs) {
             approx::assert_abs_diff_eq!(*a, b, epsilon = 1e-5);
         }
     }
     assert!(update(&mut policy, &rollouts, 0.1, 0.0).kl > 1e-6);
-}
-
-fn sequence(rollout: &Rollout) -> Sequence<'_> {
-    Sequence {
-        prompt_ids: &rollout.prompt_ids,
-        token_ids: &rollout.token_ids,
-        temperature: rollout.temperature,
-    }
 }
 
 #[test]
@@ -433,17 +426,11 @@ fn scores_are_those_of_sampling_and_of_the_whole_distribution() {
         let is_exact = config.precision == Precision::F32;
         let mut policy = policy(config);
         let rollouts = sample(&mut policy);
-        let batch: Vec<Sequence<'_>> = rollouts
-            .iter()
-            .map(|r| Sequence {
-                prompt_ids: &r.prompt_ids,
-                token_ids: &r.token_ids,
-                temperature: 1.0,
-            })
-            .collect();
-        let scores = policy.score(&batch).unwrap();
+        let scores: Vec<_> = policy.score(&rollouts).unwrap().concat();
+        let log_probs = policy.log_probs(&rollouts).unwrap().concat();
         let tolerance = if is_exact { 2e-5 } else { 0.1 };
-        for (score, rollout) in scores.iter().zip(&rollouts) {
+        for ((score, rollout), alone) in scores.iter().zip(responses(&rollouts)).zip(log_probs) {
+            assert_eq!(score.log_probs, alone, "{name}");
             assert_eq!(score.entropies.len(), rollout.token_ids.len());
             for (a, b) in score.log_probs.iter().zip(&rollout.log_probs) {
                 assert!((a - b).abs() < tolerance, "{name}: {a} and {b}");
@@ -480,12 +467,8 @@ fn a_response_is_no_shorter_than_asked() {
             min_new_tokens,
             ..Default::default()
         };
-        let rollouts = policy.generate(&groups(), &sampling, &mut |_| ControlFlow::Continue(()));
-        rollouts
-            .unwrap()
-            .iter()
-            .map(|r| r.token_ids.len())
-            .collect()
+        let groups = sample_as(policy, &sampling);
+        responses(&groups).map(|r| r.token_ids.len()).collect()
     };
     assert!(lens(&mut policy, 0).iter().any(|&len| len < 7));
     assert!(lens(&mut policy, 7).iter().all(|&len| len >= 7));

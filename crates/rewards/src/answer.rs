@@ -3,16 +3,20 @@
 mod boxes;
 mod list;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rerec_text::{layers, unwrapped, without_markup};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{Catalogue, ItemId, ItemIndex, TitleLookup, TitleMatch, TitleMatcher};
 
+use boxes::{answer_box_where, inside, is_placeholder};
+
 pub use boxes::{AnswerChoice, answer_box};
-pub use list::{ListEntry, list_entries};
+pub use list::{ListEntry, list_entries, list_titles};
 
 /// A `\boxed{…}` that is not blank, by bytes of the response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +75,7 @@ pub struct Answer {
 /// One item listed in an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerItem {
-    /// The name as written.
+    /// The name as written, without markup.
     pub text: String,
     /// Where it stands, by bytes of the response.
     pub span: Range<usize>,
@@ -136,9 +140,14 @@ impl AnswerReader {
 
     /// The answer of a response, or nothing where it has no box.
     pub fn read(&self, response: &str, candidates: Option<&[ItemIndex]>) -> Option<Answer> {
-        let AnswerBox { span, content } = answer_box(response, self.choice)?;
+        let is_known = |name: &str| self.matcher.lookup(name, None) != TitleLookup::Unknown;
+        let is_answer = |written: &str, content: &str| match content {
+            "" => layers(written).any(|layer| self.matcher.has_exactly(layer)),
+            content => !is_placeholder(content) || is_known(content),
+        };
+        let AnswerBox { span, content } = answer_box_where(response, self.choice, is_answer)?;
         let mut seen = Seen::default();
-        let mut items = self.items(response, content, candidates);
+        let mut items = self.items(response, inside(&span), content, candidates);
         for item in &mut items {
             let repeated = !seen.insert(item);
             if repeated {
@@ -149,33 +158,95 @@ impl AnswerReader {
     }
 
     /// The items of a list that stands in no box, such as a ground truth of "Heat; Casino".
+    ///
+    /// It is split only where one of its parts is a title: a text of unknown titles is one unknown item.
     pub fn list(&self, text: &str, candidates: Option<&[ItemIndex]>) -> Vec<AnswerItem> {
-        self.items(text, 0..text.len(), candidates)
+        let whole = 0..text.len();
+        let items = self.items(
+            text,
+            whole.clone(),
+            unwrapped(text, whole.clone()),
+            candidates,
+        );
+        if items.len() > 1
+            && items
+                .iter()
+                .all(|item| item.flag == Some(Flag::UnknownItem))
+        {
+            return vec![self.item(text, text.trim().into(), whole, candidates)];
+        }
+        items
     }
 
+    /// The items listed in a part of a text, which is narrowed to its content by the markup around it.
     fn items(
         &self,
-        response: &str,
+        text: &str,
+        written: Range<usize>,
         content: Range<usize>,
         candidates: Option<&[ItemIndex]>,
     ) -> Vec<AnswerItem> {
-        let read = |text: &str, span| self.item(text, span, candidates);
-        let entries = list_entries(response, content.clone());
-        // A title that looks like a list is a title.
+        // A title that looks like markup or like a list is a title.
+        if let Some(title) = layers(&text[written]).find(|layer| self.matcher.has_exactly(layer)) {
+            let start = title.as_ptr() as usize - text.as_ptr() as usize;
+            let span = start..start + title.len();
+            return vec![self.item(title, title.into(), span, candidates)];
+        }
+        let entries = list_entries(text, content.clone());
         if !matches!(&entries[..], [only] if only.span == content) {
-            let whole = read(&response[content.clone()], content);
+            let all = &text[content.clone()];
+            let whole = self.item(all, all.into(), content, candidates);
             if whole.index.is_some() {
                 return vec![whole];
             }
         }
-        entries
-            .into_iter()
-            .map(|entry| read(&entry.text, entry.span))
-            .collect()
+        let mut items = Vec::with_capacity(entries.len());
+        let mut rest = &entries[..];
+        while let [first, ..] = rest {
+            let item = self.item(
+                first.written(text),
+                first.text.clone(),
+                first.span.clone(),
+                candidates,
+            );
+            let joined =
+                (item.flag == Some(Flag::UnknownItem)).then(|| self.joined(text, rest, candidates));
+            let (item, length) = joined.flatten().unwrap_or((item, 1));
+            items.push(item);
+            rest = &rest[length..];
+        }
+        items
     }
 
-    fn item(&self, text: &str, span: Range<usize>, candidates: Option<&[ItemIndex]>) -> AnswerItem {
-        let (index, flag) = match self.matcher.lookup(text, candidates) {
+    /// The title that the first entries of a list make together, and their number: "Steins;Gate".
+    fn joined(
+        &self,
+        text: &str,
+        entries: &[ListEntry<'_>],
+        candidates: Option<&[ItemIndex]>,
+    ) -> Option<(AnswerItem, usize)> {
+        // No title has more semicolons; and so the work is linear.
+        const LONGEST: usize = 4;
+        (2..=entries.len().min(LONGEST)).rev().find_map(|length| {
+            let (first, last) = (entries.first()?, entries.get(length - 1)?);
+            let gaps = entries[..length].windows(2);
+            let mut gaps = gaps.map(|pair| text[pair[0].span.end..pair[1].span.start].trim());
+            let span = first.span.start..last.span.end;
+            let joined = gaps.all(|gap| gap == ";").then(|| &text[span.clone()])?;
+            let item = self.item(joined, joined.into(), span, candidates);
+            item.index.is_some().then_some((item, length))
+        })
+    }
+
+    /// The item that a name means, as it is written and as it is reported.
+    fn item(
+        &self,
+        written: &str,
+        text: Cow<'_, str>,
+        span: Range<usize>,
+        candidates: Option<&[ItemIndex]>,
+    ) -> AnswerItem {
+        let (index, flag) = match self.matcher.lookup(written, candidates) {
             TitleLookup::Found(index)
                 if candidates.is_some_and(|candidates| !candidates.contains(&index)) =>
             {
@@ -186,8 +257,12 @@ impl AnswerReader {
             TitleLookup::Unknown => (None, Some(Flag::UnknownItem)),
         };
         let id = index.map(|index| self.catalogue.get(index).id.clone());
+        let text = match without_markup(&text) {
+            Cow::Owned(plain) if !plain.is_empty() && !self.matcher.has_exactly(&text) => plain,
+            _ => text.into_owned(),
+        };
         AnswerItem {
-            text: text.to_owned(),
+            text,
             span,
             index,
             id,

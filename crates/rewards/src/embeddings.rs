@@ -98,10 +98,11 @@ impl ItemEmbeddings {
                 items: catalogue.len(),
             });
         }
-        if config.similarity == Similarity::CentredCosine {
-            embeddings.centre();
-        }
-        embeddings.normalise()?;
+        let centre = match config.similarity {
+            Similarity::Cosine => vec![0.0; table.dimension()],
+            Similarity::CentredCosine => embeddings.mean(),
+        };
+        embeddings.normalise(&centre)?;
         Ok(embeddings)
     }
 
@@ -160,41 +161,33 @@ impl ItemEmbeddings {
         }
     }
 
-    fn centre(&mut self) {
-        let mut mean = vec![0.0f64; self.dimension()];
-        for row in self.unit.rows() {
-            mean.iter_mut()
-                .zip(row)
-                .for_each(|(sum, &value)| *sum += f64::from(value));
-        }
+    /// The mean of the items' vectors; rows without one are zeros and add nothing.
+    fn mean(&self) -> Vec<f64> {
         let covered = self.covered() as f64;
-        for (mut row, _) in self
-            .unit
-            .rows_mut()
-            .into_iter()
-            .zip(&self.known)
-            .filter(|(_, known)| **known)
-        {
-            row.iter_mut().zip(&mean).for_each(|(value, sum)| {
-                *value = (f64::from(*value) - sum / covered) as f32;
-            });
-        }
+        let columns = self.unit.columns().into_iter();
+        let sum = |column: ArrayView1<'_, f32>| column.iter().copied().map(f64::from).sum::<f64>();
+        columns.map(|column| sum(column) / covered).collect()
     }
 
-    fn normalise(&mut self) -> Result<()> {
-        for (position, mut row) in self.unit.rows_mut().into_iter().enumerate() {
-            let norm = row
+    /// Makes every vector, seen from the centre, one of length 1.
+    fn normalise(&mut self, centre: &[f64]) -> Result<()> {
+        let rows = self.unit.rows_mut().into_iter().enumerate();
+        for (position, mut row) in rows.filter(|(position, _)| self.known[*position]) {
+            // In f64: the difference of two large vectors can be no f32 at all.
+            let difference = row
                 .iter()
-                .map(|&x| f64::from(x).powi(2))
-                .sum::<f64>()
-                .sqrt();
-            if norm > 0.0 {
-                row.mapv_inplace(|x| (f64::from(x) / norm) as f32);
-            } else if self.known[position] {
+                .zip(centre)
+                .map(|(&x, &mean)| f64::from(x) - mean);
+            let difference: Vec<f64> = difference.collect();
+            let norm = difference.iter().map(|x| x * x).sum::<f64>().sqrt();
+            if norm <= 0.0 {
                 return Err(Error::ZeroEmbedding {
                     id: self.ids[position].clone(),
                 });
             }
+            row.iter_mut()
+                .zip(&difference)
+                .for_each(|(value, x)| *value = (x / norm) as f32);
         }
         Ok(())
     }
@@ -256,6 +249,31 @@ mod tests {
         };
         assert!((score(Similarity::Cosine) - 99.0 / 101.0).abs() < 1e-6);
         assert_eq!(score(Similarity::CentredCosine), -1.0);
+    }
+
+    #[test]
+    fn extreme_vectors_have_a_cosine_or_an_error() {
+        let catalogue = catalogue(&["a", "b", "c"]);
+        let [a, b, c] = indices(&catalogue, ["a", "b", "c"]);
+        let centred = SimilarityConfig {
+            similarity: Similarity::CentredCosine,
+            ..Default::default()
+        };
+        for scale in [3e38, f32::MAX, 1.0, f32::MIN_POSITIVE, 1e-45] {
+            let table = table(&["a", "b", "c"], array![[scale], [-scale], [-scale]]);
+            let embeddings = ItemEmbeddings::new(&catalogue, &table, centred).unwrap();
+            let score = |x, y| embeddings.preference_alignment(x, &[y]).unwrap();
+            assert_eq!((score(a, b), score(b, c)), (-1.0, 1.0), "{scale}");
+        }
+        for same in [f32::MAX, 0.1, 1e-45] {
+            let table = table(&["a", "b", "c"], array![[same], [same], [same]]);
+            let error = ItemEmbeddings::new(&catalogue, &table, centred).unwrap_err();
+            assert!(matches!(error, Error::ZeroEmbedding { .. }), "{same}");
+        }
+        // One that is the mean of the others has no direction from there.
+        let table = table(&["a", "b", "c"], array![[-3e38], [0.0], [3e38]]);
+        let error = ItemEmbeddings::new(&catalogue, &table, centred).unwrap_err();
+        assert_eq!(error.to_string(), "the embedding of item `b` has length 0");
     }
 
     #[test]

@@ -60,10 +60,10 @@ pub enum Error {
     },
 
     /// A setting lies outside its range.
-    #[error("{name} must be {allowed}, got {got}")]
+    #[error("{setting} must be {allowed}, got {got}")]
     InvalidSetting {
         /// Name of the setting.
-        name: &'static str,
+        setting: &'static str,
         /// The value given.
         got: String,
         /// What is allowed.
@@ -172,12 +172,12 @@ pub enum Error {
     },
 
     /// One query of an evaluation could not be scored.
-    #[error("query at position {query}: {source}")]
+    #[error("query at position {query}: {cause}")]
     Query {
         /// Position in the batch.
         query: usize,
         /// Why.
-        source: Box<Error>,
+        cause: Box<Error>,
     },
 
     /// A part of a reward was built for another catalogue than the reward.
@@ -204,12 +204,12 @@ pub enum Error {
     },
 
     /// One sample of a batch could not be scored.
-    #[error("query `{query}`: {source}")]
+    #[error("query `{query}`: {cause}")]
     Sample {
         /// The query of the sample.
         query: String,
-        /// Why.
-        source: Box<Error>,
+        /// Why. The message tells it already, so that it is no source, which would be told again.
+        cause: Box<Error>,
     },
 
     /// No interaction to learn from: none given, or none with an item to set against it.
@@ -226,10 +226,16 @@ pub enum Error {
     },
 
     /// No user has enough interactions to hold one out.
-    #[error("no user has enough interactions to hold out a fraction of {fraction}")]
+    #[error(
+        "{setting} of {fraction} holds out nothing, since no user has more than {most} interactions; set it to 0 to train on all of them, or raise it"
+    )]
     NothingHeldOut {
+        /// `validation_fraction` or `test_fraction`.
+        setting: &'static str,
         /// The fraction.
         fraction: f64,
+        /// Interactions of the most active user.
+        most: usize,
     },
 
     /// Interactions that number their users and items differently.
@@ -272,19 +278,16 @@ pub enum Error {
         items: usize,
     },
 
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file cannot be read or written, or is not text.
+    #[cfg(feature = "reward")]
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
 }
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+#[cfg(feature = "reward")]
 impl Error {
     /// Whether the data lack what a score needs, which a [`MissingPolicy`](crate::MissingPolicy)
     /// may answer.

@@ -130,6 +130,14 @@ impl AttributeGraph {
         self.missing.or_score(self.alignment(candidate, targets))
     }
 
+    /// The least and the largest query alignment.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        match self.missing {
+            MissingPolicy::Score(score) => (score.min(0.0), score.max(1.0)),
+            MissingPolicy::Error => (0.0, 1.0),
+        }
+    }
+
     fn alignment(&self, candidate: ItemIndex, targets: &[ItemIndex]) -> Result<f64> {
         let (&first, others) = targets.split_first().ok_or(Error::NoTargets)?;
         self.require_known(candidate)?;

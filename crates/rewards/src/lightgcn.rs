@@ -13,6 +13,7 @@ mod propagation;
 mod sampling;
 mod trainer;
 
+use config::DEFAULT_FRACTION;
 pub use config::LightGcnConfig;
 pub use evaluation::RankingQuality;
 pub use file::InteractionFormat;
@@ -84,8 +85,30 @@ impl LightGcn {
         interactions: &Interactions,
         progress: impl FnMut(&EpochReport),
     ) -> Result<FittedLightGcn> {
-        let split = interactions.split(self.config.validation_fraction, 0.0, self.config.seed)?;
+        let fraction = self.validation_fraction(interactions);
+        let split = interactions.split(fraction, 0.0, self.config.seed)?;
         self.fit_with_validation(&split.train, &split.validation, progress)
+    }
+
+    /// The share that [`fit`](Self::fit) holds out of each user's pairs: the one configured or, where none is, 0.1 if
+    /// that is a pair for some user, else 0.
+    ///
+    /// ```
+    /// # use rerec_rewards::{Interactions, LightGcn, LightGcnConfig};
+    /// let model = LightGcn::new(LightGcnConfig::default())?;
+    /// let of = |pairs: usize| Interactions::from_pairs((0..pairs).map(|item| ("ann", item.to_string())));
+    /// assert_eq!(model.validation_fraction(&of(10)?), 0.1);
+    /// assert_eq!(model.validation_fraction(&of(9)?), 0.0);
+    /// # Ok::<(), rerec_rewards::Error>(())
+    /// ```
+    pub fn validation_fraction(&self, interactions: &Interactions) -> f64 {
+        // A fraction that was asked for is an error where it holds out nothing; the default has to work on any data.
+        self.config
+            .validation_fraction
+            .unwrap_or(match interactions.most_active() {
+                pairs if pairs as f64 * DEFAULT_FRACTION >= 1.0 => DEFAULT_FRACTION,
+                _ => 0.0,
+            })
     }
 
     /// Trains on `train` and keeps the epoch that ranked `validation` best; without a validation pair
@@ -172,7 +195,7 @@ mod tests {
             dimension: 8,
             batch_size: 64,
             max_epochs: 30,
-            validation_fraction: 0.2,
+            validation_fraction: Some(0.2),
             ..Default::default()
         }
     }
@@ -252,7 +275,7 @@ mod tests {
     #[test]
     fn without_validation_the_last_epoch_stays() {
         let config = LightGcnConfig {
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             max_epochs: 3,
             ..small()
         };
@@ -267,6 +290,20 @@ mod tests {
                 .iter()
                 .all(|report| report.validation.is_none())
         );
+    }
+
+    #[test]
+    fn few_interactions_are_all_trained_on_by_default() {
+        let pairs = [("ann", "a"), ("ann", "b"), ("bob", "b"), ("bob", "c")];
+        let config = LightGcnConfig {
+            max_epochs: 2,
+            ..Default::default()
+        };
+        let fitted = LightGcn::new(config)
+            .unwrap()
+            .fit(&Interactions::from_pairs(pairs).unwrap(), |_| ())
+            .unwrap();
+        assert_eq!((fitted.best_epoch(), fitted.history().len()), (2, 2));
     }
 
     #[test]
@@ -288,7 +325,7 @@ mod tests {
         );
         assert_eq!(
             message(LightGcnConfig {
-                validation_fraction: 1.0,
+                validation_fraction: Some(1.0),
                 ..small()
             }),
             "validation_fraction must be in [0, 1), got 1"
@@ -306,9 +343,12 @@ mod tests {
                 .unwrap_err()
         };
         let alone = [("u", "a")];
-        assert!(matches!(fit(small(), &alone), Error::NothingHeldOut { .. }));
+        assert_eq!(
+            fit(small(), &alone).to_string(),
+            "validation_fraction of 0.2 holds out nothing, since no user has more than 1 interactions; set it to 0 to train on all of them, or raise it"
+        );
         let everything = LightGcnConfig {
-            validation_fraction: 0.0,
+            validation_fraction: Some(0.0),
             ..small()
         };
         assert!(matches!(fit(everything, &alone), Error::NoInteractions));

@@ -1,8 +1,10 @@
+use std::borrow::Cow;
+
+use rerec_text::{Title, composed, is_padding, layers, unwrapped, without_article, without_markup};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::title::{Title, is_padding, without_article};
-use crate::{Catalogue, ItemIndex};
+use crate::{Catalogue, Item, ItemIndex};
 
 /// How a written title is compared with the catalogue's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,10 +31,12 @@ pub enum TitleLookup {
 
 /// Finds the item that a written title means.
 ///
-/// A name stands for an item when it equals its title, an alias, or a title in the brackets behind it. A year that is
-/// given must agree; without brackets, as in "Toy Story 1995", it is one only if no title ends in that number and the
-/// item found is of that year. An English article may be lost. A name of several items is reported as ambiguous, never guessed,
-/// unless the candidates leave only one.
+/// The spelling decides, as far as it can: the same characters, then the same but for case, then all that a reader takes for
+/// the same title; and in each with the markup, quotes and closing punctuation around it or without. A name stands for an item
+/// when it equals its title, an alias, or else a title in the brackets behind it. A year that is given must agree; without
+/// brackets, as in "Toy Story 1995", it is one only if no title ends in that number and the item found is of that year. An
+/// English article may be lost. A name that still stands for several items is reported as ambiguous, never guessed, unless
+/// the candidates leave only one.
 ///
 /// ```
 /// # use rerec_rewards::{Catalogue, Item, TitleLookup, TitleMatch, TitleMatcher};
@@ -45,7 +49,7 @@ pub enum TitleLookup {
 /// let [club, old, new] = [0, 1, 2].map(|i| catalogue.iter().nth(i).unwrap().0);
 /// assert_eq!(matcher.lookup("the breakfast club", None), TitleLookup::Found(club));
 /// assert_eq!(matcher.lookup("The Breakfast Club (1999)", None), TitleLookup::Unknown);
-/// assert_eq!(matcher.lookup("Solaris (2002)", None), TitleLookup::Found(new));
+/// assert_eq!(matcher.lookup("Solaris (2002 film)", None), TitleLookup::Found(new));
 /// assert_eq!(matcher.lookup("Solaris", None), TitleLookup::Ambiguous(vec![old, new]));
 /// assert_eq!(matcher.lookup("Solaris", Some(&[club, old])), TitleLookup::Found(old));
 /// # Ok::<(), rerec_rewards::Error>(())
@@ -53,47 +57,167 @@ pub enum TitleLookup {
 #[derive(Clone, Debug)]
 pub struct TitleMatcher {
     mode: TitleMatch,
-    names: Names,
-    /// Names that begin with an article, without it.
-    without_article: Names,
+    /// Titles and aliases, character for character.
+    exact: Names,
+    /// The same in small letters.
+    caseless: Names,
+    titles: Keys,
+    /// What titles are without the brackets behind them, and what these hold.
+    parts: Keys,
     years: Vec<Option<u16>>,
 }
 
-type Names = FxHashMap<String, Vec<ItemIndex>>;
+/// Names by their keys.
+#[derive(Clone, Debug, Default)]
+struct Keys {
+    whole: Names,
+    /// Names that begin with an article, without it.
+    without_article: Names,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Names(FxHashMap<Box<str>, Hits>);
+
+/// The items of a name, in catalogue order; nearly always one.
+#[derive(Clone, Debug)]
+enum Hits {
+    One(ItemIndex),
+    Several(Vec<ItemIndex>),
+}
+
+impl Names {
+    fn insert(&mut self, name: &str, item: ItemIndex) {
+        match self.0.get_mut(name) {
+            None => {
+                self.0.insert(name.into(), Hits::One(item));
+            }
+            Some(Hits::Several(items)) if items.last() != Some(&item) => items.push(item),
+            Some(hits) => {
+                if let Hits::One(first) = *hits
+                    && first != item
+                {
+                    *hits = Hits::Several(vec![first, item]);
+                }
+            }
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&[ItemIndex]> {
+        self.0.get(name).map(|hits| match hits {
+            Hits::One(item) => std::slice::from_ref(item),
+            Hits::Several(items) => items,
+        })
+    }
+}
+
+impl Keys {
+    fn insert(&mut self, key: &str, item: ItemIndex) {
+        self.whole.insert(key, item);
+        if let Some(rest) = without_article(key) {
+            self.without_article.insert(rest, item);
+        }
+    }
+
+    /// The items of a key that has lost its article, or has one too many.
+    fn but_for_article(&self, key: &str) -> impl Iterator<Item = &[ItemIndex]> {
+        let lost = self.without_article.get(key);
+        let extra = without_article(key).and_then(|rest| self.whole.get(rest));
+        lost.into_iter().chain(extra)
+    }
+}
 
 impl TitleMatcher {
     /// Indexes the names of a catalogue.
     pub fn new(catalogue: &Catalogue, mode: TitleMatch) -> Self {
-        let (names, without_article) = (Names::default(), Names::default());
         let mut matcher = Self {
             mode,
-            names,
-            without_article,
+            exact: Names::default(),
+            caseless: Names::default(),
+            titles: Keys::default(),
+            parts: Keys::default(),
             years: Vec::with_capacity(catalogue.len()),
         };
         for (index, item) in catalogue.iter() {
-            let titles = std::iter::once(&item.title).chain(&item.aliases);
-            match mode {
-                TitleMatch::Exact => {
-                    titles.for_each(|title| insert(&mut matcher.names, trim(title), index))
-                }
-                TitleMatch::Title => matcher.insert_titles(titles, item.year, index),
-            }
+            matcher.insert(item, index);
         }
         matcher
     }
 
+    fn insert(&mut self, item: &Item, index: ItemIndex) {
+        let mut year = item.year;
+        for title in std::iter::once(&item.title).chain(&item.aliases) {
+            let title = trim(title);
+            self.exact.insert(&composed(title), index);
+            if self.mode == TitleMatch::Title {
+                self.caseless.insert(&caseless(title), index);
+                let found = self.insert_title(title, index);
+                year = year.or(found);
+            }
+        }
+        self.years.push(year);
+    }
+
+    fn insert_title(&mut self, title: &str, index: ItemIndex) -> Option<u16> {
+        let read = Title::read(title);
+        read.names
+            .iter()
+            .for_each(|key| self.titles.insert(key, index));
+        let parts = read.bare.iter().chain(&read.alternatives);
+        parts.for_each(|key| self.parts.insert(key, index));
+        // "Tom &amp; Jerry", as catalogues from web pages have it.
+        if let Cow::Owned(plain) = without_markup(title) {
+            let plain = Title::read(&plain);
+            let keys = plain.names.iter().chain(&plain.bare);
+            keys.for_each(|key| self.parts.insert(key, index));
+        }
+        read.year
+    }
+
     /// The item that a name stands for; `candidates` narrow the choice where they hold one of several.
     pub fn lookup(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
-        match self.mode {
-            TitleMatch::Exact => self
-                .names
-                .get(trim(name))
-                .map_or(TitleLookup::Unknown, |hits| choose(hits, candidates)),
-            TitleMatch::Title => match self.lookup_title(&Title::read(name), candidates) {
-                TitleLookup::Unknown => self.lookup_bare_year(name, candidates),
+        if let Some(hits) = self.exact(name) {
+            return choose(hits, candidates);
+        }
+        let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
+        if self.mode == TitleMatch::Exact {
+            let mut forms = [&name[unwrapped(name, 0..name.len())], &plain].into_iter();
+            let hits = forms.find_map(|form| self.exact(form));
+            return hits.map_or(TitleLookup::Unknown, |hits| choose(hits, candidates));
+        }
+        let forms = || layers(name).chain(layers(&plain));
+        if let Some(hits) = forms().find_map(|form| self.exact(form)) {
+            return choose(hits, candidates);
+        }
+        let read = self.lookup_read(&plain, candidates);
+        if matches!(read, TitleLookup::Found(_)) {
+            return read;
+        }
+        if let Some(hits) = forms().find_map(|form| self.caseless.get(&caseless(form))) {
+            return choose(hits, candidates);
+        }
+        match plain {
+            // What looks like markup may be the title's own: "Ca$h Mon$y".
+            Cow::Owned(_) => match self.lookup_read(name, candidates) {
+                TitleLookup::Unknown => read,
                 found => found,
             },
+            Cow::Borrowed(_) => read,
+        }
+    }
+
+    /// Whether a title or an alias is this very name.
+    pub(crate) fn has_exactly(&self, name: &str) -> bool {
+        self.exact(name).is_some()
+    }
+
+    fn exact(&self, name: &str) -> Option<&[ItemIndex]> {
+        self.exact.get(&composed(trim(name)))
+    }
+
+    fn lookup_read(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
+        match self.lookup_title(&Title::read(name), candidates) {
+            TitleLookup::Unknown => self.lookup_bare_year(name, candidates),
+            found => found,
         }
     }
 
@@ -112,38 +236,15 @@ impl TitleMatcher {
         }
     }
 
-    fn insert_titles<'a>(
-        &mut self,
-        titles: impl Iterator<Item = &'a String>,
-        year: Option<u16>,
-        index: ItemIndex,
-    ) {
-        let mut found = None;
-        for title in titles.map(|title| Title::read(title)) {
-            found = found.or(title.year);
-            for name in title.names.iter().chain(&title.alternatives) {
-                insert(&mut self.names, name, index);
-                if let Some(rest) = without_article(name) {
-                    insert(&mut self.without_article, rest, index);
-                }
-            }
-        }
-        self.years.push(year.or(found));
-    }
-
+    /// The title itself goes before what is written behind it or inside it, and its own article before none.
     fn lookup_title(&self, title: &Title, candidates: Option<&[ItemIndex]>) -> TitleLookup {
-        let whole = title.names.iter().filter_map(|name| self.names.get(name));
-        let lost_article = title
-            .names
-            .iter()
-            .filter_map(|name| self.without_article.get(name));
-        let extra_article = title
-            .names
-            .iter()
-            .filter_map(|name| self.names.get(without_article(name)?));
+        let keys = || title.names.iter().chain(&title.bare).map(String::as_str);
+        let tiers = || [&self.titles, &self.parts].into_iter();
+        let whole = keys().flat_map(|key| tiers().filter_map(|tier| tier.whole.get(key)));
+        let but_for_article =
+            tiers().flat_map(|tier| keys().flat_map(|key| tier.but_for_article(key)));
         whole
-            .chain(lost_article)
-            .chain(extra_article)
+            .chain(but_for_article)
             .map(|hits| self.of_year(hits, title.year))
             .find(|hits| !hits.is_empty())
             .map_or(TitleLookup::Unknown, |hits| choose(&hits, candidates))
@@ -166,15 +267,12 @@ impl TitleMatcher {
     }
 }
 
-fn trim(name: &str) -> &str {
-    name.trim_matches(is_padding)
+fn caseless(name: &str) -> String {
+    composed(name).to_lowercase()
 }
 
-fn insert(names: &mut Names, name: &str, index: ItemIndex) {
-    let items = names.entry(name.to_owned()).or_default();
-    if items.last() != Some(&index) {
-        items.push(index);
-    }
+fn trim(name: &str) -> &str {
+    name.trim_matches(is_padding)
 }
 
 fn choose(hits: &[ItemIndex], candidates: Option<&[ItemIndex]>) -> TitleLookup {
@@ -200,7 +298,6 @@ fn choose(hits: &[ItemIndex], candidates: Option<&[ItemIndex]>) -> TitleLookup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Item;
 
     fn matcher(titles: &[&str], mode: TitleMatch) -> (Vec<ItemIndex>, TitleMatcher) {
         let items = titles

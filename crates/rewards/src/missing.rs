@@ -28,7 +28,7 @@ impl MissingPolicy {
     pub(crate) fn validated(self) -> Result<Self> {
         match self {
             Self::Score(score) if !(-1.0..=1.0).contains(&score) => Err(Error::InvalidSetting {
-                name: "missing score",
+                setting: "missing score",
                 got: score.to_string(),
                 allowed: "[-1, 1]",
             }),

@@ -13,7 +13,9 @@ mod metric;
 pub use conventions::{
     Conventions, Gain, NegativeGrades, NoRelevant, Pool, PrecisionDenominator, PrecisionNorm,
 };
-pub(crate) use discount::{discount, ndcg_of_hits};
+pub(crate) use discount::discount;
+#[cfg(feature = "reward")]
+pub(crate) use discount::ndcg_of_hits;
 pub use evaluation::{Evaluation, QueryOutcome};
 pub use evaluator::{Evaluator, RankedQuery, Relevance};
 pub use exposure::{EntropyForm, Exposure, Popularity, intra_list_diversity};

@@ -13,7 +13,7 @@ use crate::{Answer, Flag, ItemIndex, Result};
 
 pub use config::{DualGraphConfig, ListAlignment, RewardWeights};
 pub use dual_graph::DualGraphReward;
-pub use mixed::{MixedReward, RewardTerm, per_sample};
+pub use mixed::{MixedReward, RewardTerm, ScoredSample, per_sample};
 pub use summary::RewardSummary;
 
 /// One response to score, with what its query asks for.
@@ -36,6 +36,9 @@ pub struct Sample<'a> {
 pub trait Reward: Send + Sync {
     /// Scores every sample of the batch.
     fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<RewardBreakdown>>;
+
+    /// The least and the largest total, finite.
+    fn bounds(&self) -> (f64, f64);
 }
 
 /// A reward with all its parts.
@@ -45,8 +48,10 @@ pub struct RewardBreakdown {
     pub query: String,
     /// +0.5 with an answer, -0.5 without.
     pub format: f64,
-    /// The ranking term: NDCG@K of the answer, or the value set for a response without one.
+    /// NDCG@K of the answer, in [0, 1]; 0 without one.
     pub ndcg: f64,
+    /// What stands in the reward: NDCG@K or, without an answer, the value set for that, -0.5 by default.
+    pub ranking: f64,
     /// Query alignment score of the answer; none where no graph was given.
     pub query_alignment: Option<f64>,
     /// Preference alignment score of the answer; none where no embeddings were given.

@@ -8,8 +8,8 @@ use ndarray::array;
 use rerec_rewards::{
     Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Error,
     Flag, Item, ItemEmbeddings, ItemIndex, ListAlignment, MissingPolicy, MixedReward, Reward,
-    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, SimilarityConfig,
-    per_sample,
+    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample,
+    SimilarityConfig, per_sample,
 };
 
 /// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.
@@ -176,8 +176,9 @@ fn faults_of_the_data_are_errors_whatever_the_model_wrote() {
 #[test]
 fn a_failed_sample_is_counted_and_left_out() {
     let scorer = Scorer::new(DualGraphConfig::paper());
-    let brittle = per_sample("brittle", |sample| {
-        Ok(if sample.query == "bad" { f64::NAN } else { 2.0 })
+    let brittle = per_sample("brittle", (0.0, 2.0), |scored| {
+        let is_bad = scored.sample.query == "bad";
+        Ok(if is_bad { f64::NAN } else { 2.0 })
     });
     let reward = MixedReward::new(scorer.reward)
         .with_term(0.5, brittle)
@@ -197,7 +198,7 @@ fn a_failed_sample_is_counted_and_left_out() {
     let scored = reward.score(&batch);
     assert_eq!(
         scored[1].as_ref().unwrap_err().to_string(),
-        "query `bad`: reward term `brittle`: gave NaN, must be finite"
+        "query `bad`: reward term `brittle`: gave NaN, outside of its range [0, 2]"
     );
     let summary = RewardSummary::of(&scored);
     assert_eq!((summary.scored, summary.failed, summary.hits), (2, 1, 1));
@@ -207,8 +208,88 @@ fn a_failed_sample_is_counted_and_left_out() {
 }
 
 #[test]
+fn a_term_sees_the_answer_and_no_sample_that_the_base_refused() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let items = per_sample("items", (0.0, 5.0), |scored| {
+        let answer = scored.breakdown.answer.as_ref();
+        Ok(answer.map_or(0.0, |answer| answer.items.len() as f64))
+    });
+    let reward = MixedReward::new(scorer.reward)
+        .with_term(0.1, items)
+        .unwrap();
+    let sample = |response, targets| Sample {
+        query: "q",
+        response,
+        targets,
+        candidates: None,
+    };
+    let targets = &scorer.items[..1];
+    let scored = reward.score(&[
+        sample(r"\boxed{Heat; Thief}", &[]),
+        sample(r"\boxed{Heat; Thief}", targets),
+        sample("none", targets),
+    ]);
+    assert!(scored[0].is_err());
+    let items = |at: usize| scored[at].as_ref().unwrap().terms["items"];
+    assert_eq!((items(1), items(2)), (2.0, 0.0));
+}
+
+#[test]
+fn rewards_lie_in_their_bounds_and_reach_them() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let targets = &scorer.items[..1];
+    let sample = |response| Sample {
+        query: "q",
+        response,
+        targets,
+        candidates: None,
+    };
+    let (lowest, highest) = scorer.reward.bounds();
+    let batch = ["none", r"\boxed{Heat}", r"\boxed{Thief}", r"\boxed{Nosuch}"].map(sample);
+    let totals = |reward: &dyn Reward| -> Vec<f64> {
+        let scored = reward.score(&batch).into_iter();
+        scored.map(|scored| scored.unwrap().total).collect()
+    };
+    let got = totals(&scorer.reward);
+    assert!(got.iter().all(|total| (lowest..=highest).contains(total)));
+    assert_close(got[0], lowest);
+    // A weight below 0 turns the ends of a term round.
+    let flag = per_sample("flag", (0.0, 3.0), |scored| {
+        Ok(3.0 * f64::from(u8::from(scored.breakdown.hit)))
+    });
+    let mixed = MixedReward::new(scorer.reward)
+        .with_term(-1.0, flag)
+        .unwrap();
+    assert_eq!(mixed.bounds(), (lowest - 3.0, highest));
+    let (lowest, highest) = mixed.bounds();
+    assert!(
+        totals(&mixed)
+            .iter()
+            .all(|total| (lowest..=highest).contains(total))
+    );
+}
+
+#[test]
+fn ndcg_lies_between_0_and_1_and_the_ranking_term_has_its_own_name() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let [none, right] = ["", "Heat"].map(|answer| scorer.score(answer, &[0], None).unwrap());
+    assert_eq!((none.ndcg, none.ranking), (0.0, -0.5));
+    assert_eq!((right.ndcg, right.ranking), (1.0, 1.0));
+    let summary = RewardSummary::of(&[Ok(none), Ok(right)]);
+    assert_eq!((summary.ndcg, summary.ranking), (Some(0.5), Some(0.25)));
+}
+
+#[test]
+fn an_error_of_a_sample_tells_its_cause_once() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let error = scorer.score("Heat", &[], None).unwrap_err();
+    assert_eq!(error.to_string().matches("no target given").count(), 1);
+    assert!(std::error::Error::source(&error).is_none());
+}
+
+#[test]
 fn samples_of_a_term_are_scored_by_the_thread_pool() {
-    let pooled = per_sample("pooled", |_| {
+    let pooled = per_sample("pooled", (0.0, 1.0), |_| {
         Ok(f64::from(u8::from(rayon::current_thread_index().is_some())))
     });
     let sample = Sample {
@@ -217,7 +298,9 @@ fn samples_of_a_term_are_scored_by_the_thread_pool() {
         targets: &[],
         candidates: None,
     };
-    assert_eq!(pooled.score(&[sample; 3])[2].as_ref().unwrap(), &1.0);
+    let breakdown = &RewardBreakdown::default();
+    let scored = ScoredSample { sample, breakdown };
+    assert_eq!(pooled.score(&[scored; 3])[2].as_ref().unwrap(), &1.0);
 }
 
 #[test]
@@ -225,14 +308,14 @@ fn terms_are_computed_beside_each_other() {
     let (send, receive) = std::sync::mpsc::channel();
     let receive = std::sync::Mutex::new(receive);
     // The first term waits for what only the second one sends.
-    let waits = per_sample("waits", move |_| {
+    let waits = per_sample("waits", (0.0, 1.0), move |_| {
         let waited = receive
             .lock()
             .unwrap()
             .recv_timeout(Duration::from_secs(20));
         Ok(f64::from(u8::from(waited.is_ok())))
     });
-    let sends = per_sample("sends", move |_| {
+    let sends = per_sample("sends", (0.0, 1.0), move |_| {
         send.send(()).unwrap();
         Ok(1.0)
     });
@@ -257,13 +340,18 @@ fn terms_are_computed_beside_each_other() {
 
 #[test]
 fn a_term_needs_a_finite_weight_and_a_name_of_its_own() {
-    let words = || per_sample("words", |_| Ok(1.0));
+    let words = || per_sample("words", (0.0, 1.0), |_| Ok(1.0));
     let mixed = || MixedReward::new(Scorer::new(DualGraphConfig::paper()).reward);
     let refused = |mixed: Result<MixedReward, Error>| mixed.unwrap_err().to_string();
     assert_eq!(
         refused(mixed().with_term(f64::NAN, words())),
         "reward term `words`: weight must be finite, got NaN"
     );
+    for range in [(0.0, f64::INFINITY), (1.0, 0.0), (f64::NAN, 1.0)] {
+        let boundless = per_sample("words", range, |_| Ok(0.5));
+        let refused = refused(mixed().with_term(1.0, boundless));
+        assert!(refused.starts_with("reward term `words`: range must be finite and ascending"));
+    }
     assert_eq!(
         refused(
             mixed()

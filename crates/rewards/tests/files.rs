@@ -97,7 +97,7 @@ fn files_that_cannot_be_read_or_written_say_so() {
         message("items.csv"),
         "items.csv: unknown file ending, need .safetensors, .npy or .tsv"
     );
-    assert!(message("absent/items.tsv").starts_with("absent/items.tsv: "));
+    assert!(message("absent/items.tsv").starts_with("cannot read absent/items.tsv"));
     let error = GraphFile::read(Path::new("graph")).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -156,6 +156,118 @@ fn a_cut_file_is_never_taken_for_a_whole_one() {
             "cut at {length}"
         );
     }
+}
+
+#[test]
+fn nodes_join_by_their_ids_and_titles_that_several_have_by_ids_too() {
+    let nodes = |titles: [&str; 2]| {
+        let [first, second] = titles;
+        format!(
+            "<gexf><nodes><node id='g1' label='Crime'/><node id='g2' label='War'/>
+             <node id='tt1' label='{first}'/><node id='tt2' label='{second}'/></nodes>
+             <edges><edge source='g1' target='tt1'/><edge source='tt2' target='g2'/></edges></gexf>"
+        )
+    };
+    let facts = |titles, ids: [&str; 2], by| {
+        let path = Path::new("graph.gexf");
+        let file = GraphFile::parse(nodes(titles).as_bytes(), GraphFormat::Gexf, path).unwrap();
+        let items = ids.map(|id| Item::new(id, format!("Title of {id}")));
+        let catalogue = Catalogue::new(items.into()).unwrap();
+        AttributeGraph::join(&file, &catalogue, by).map(|joined| {
+            let indices = catalogue.iter().map(|(index, _)| index);
+            let values = |index| {
+                joined
+                    .graph
+                    .attributes(index)
+                    .map(|a| a.value.clone())
+                    .collect()
+            };
+            (
+                indices.map(values).collect::<Vec<Vec<String>>>(),
+                joined.report,
+            )
+        })
+    };
+    let both = [vec!["Crime".to_owned()], vec!["War".to_owned()]];
+    let by_id = facts(["Heat", "Casino"], ["tt1", "tt2"], JoinBy::Id).unwrap();
+    assert_eq!(by_id.0, both);
+    assert!(facts(["Heat", "Casino"], ["tt1", "tt2"], JoinBy::Title).is_err());
+    assert!(facts(["tt1", "tt2"], ["Heat", "Casino"], JoinBy::Id).is_err());
+    for by in [JoinBy::Title, JoinBy::Id] {
+        assert_eq!(facts(["Heat", "Heat"], ["tt1", "tt2"], by).unwrap().0, both);
+    }
+    // Where the ids are of elsewhere, a title that two nodes have is guessed for neither.
+    let catalogue = Catalogue::new(vec![Item::new("1", "Heat"), Item::new("2", "Ran")]).unwrap();
+    let text = nodes(["Heat", "Heat"])
+        .replace("</nodes>", "<node id='r' label='Ran'/></nodes>")
+        .replace("</edges>", "<edge source='g2' target='r'/></edges>");
+    let file = GraphFile::parse(text.as_bytes(), GraphFormat::Gexf, Path::new("g")).unwrap();
+    let report = AttributeGraph::join(&file, &catalogue, JoinBy::Title)
+        .unwrap()
+        .report;
+    assert_eq!((report.joined, report.ambiguous, report.items), (1, 2, 1));
+    assert_eq!(report.left_out, ["tt1", "tt2"]);
+}
+
+#[test]
+fn spellings_of_an_attribute_are_one() {
+    let alike = |a: &str, b: &str| {
+        let facts = format!("A\tgenre\t{a}\nB\tGenre\t{b}\n");
+        let file = GraphFile::parse(facts.as_bytes(), GraphFormat::Tsv, Path::new("g")).unwrap();
+        let items = rerec_rewards::Triple::items(&file.triples(|_| false).unwrap());
+        let graph = AttributeGraph::from_catalogue(&Catalogue::new(items).unwrap()).unwrap();
+        graph.statistics().attributes == 1
+    };
+    for (a, b) in [
+        ("Sci-Fi", "sci-fi"),
+        ("SCI-FI", "Sci-Fi"),
+        ("Agn\u{e8}s Varda", "Agne\u{300}s Varda"),
+        ("AGN\u{c8}S VARDA", "agne\u{300}s  varda"),
+        ("Stra\u{df}e", "STRASSE"),
+        ("\u{3a3}\u{391}\u{3a3}", "\u{3c3}\u{3b1}\u{3c2}"),
+        ("New\u{a0}Wave", "New Wave"),
+    ] {
+        assert!(alike(a, b), "{a} {b}");
+    }
+    for (a, b) in [
+        ("Sci-Fi", "SciFi"),
+        ("Agn\u{e8}s", "Agnes"),
+        ("1990", "1991"),
+    ] {
+        assert!(!alike(a, b), "{a} {b}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped_and_other_encodings_are_named() {
+    let files = FORMATS.map(|(format, text)| (format, text.to_owned()));
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    for (format, text) in files {
+        let marked = format!("\u{feff}{text}");
+        let plain = parse_graph(format, text.as_bytes()).unwrap();
+        assert_eq!(parse_graph(format, marked.as_bytes()).unwrap(), plain);
+        for bytes in [utf16(&text), utf16(&marked)] {
+            let error = parse_graph(format, &bytes).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("UTF-16LE"), "{cause}");
+        }
+    }
+    for (format, text) in INTERACTIONS {
+        let parse = |text: &str| Interactions::parse(text.as_bytes(), format, Path::new("x"));
+        let plain = parse(text).unwrap();
+        assert_eq!(parse(&format!("\u{feff}{text}")).unwrap(), plain);
+    }
+    let marked = parse_embeddings("tsv", "\u{feff}a\t1\n".as_bytes()).unwrap();
+    assert_eq!(marked.ids(), ["a"]);
+    let cut = r#"{"item":"Heat \ud83d","attribute":"x"}"#;
+    let error = parse_graph(GraphFormat::Jsonl, cut.as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("line 1 of input: lone surrogate"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 /// Defines a type of ids: a text of its own type, so that a query is never taken for an item.
 ///
 /// Ids of up to 24 bytes are held inline. An id stands for its text in comparisons and in maps: a map with ids as keys is asked
-/// with a `&str`. The crate that uses this needs `serde`.
+/// with a `&str`, and `&id` goes where a `&str` is wanted. The crate that uses this needs `serde`.
 ///
 /// ```
 /// rerec_text::text_id! {
@@ -24,6 +24,14 @@ macro_rules! text_id {
         impl $name {
             /// The id as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::std::ops::Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
                 &self.0
             }
         }

@@ -1,23 +1,33 @@
 //! The crate's error type.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rerec_rewards::ItemId;
+use rerec_text::QueryId;
 
 /// Anything that can stop a training run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting lies outside its range.
-    #[error("{name} must be {allowed}, got {value}")]
-    InvalidConfig {
+    #[error("{setting} must be {allowed}, got {got}")]
+    InvalidSetting {
         /// The setting.
-        name: String,
-        /// What it was given.
-        value: String,
+        setting: String,
         /// What it may be.
         allowed: String,
+        /// What it was given.
+        got: String,
+    },
+    /// Settings, or settings and data, that contradict each other.
+    #[error("{what}")]
+    Contradiction {
+        /// Which, and what would do.
+        what: String,
     },
     /// A configuration that cannot be read; the cause names key and line.
-    #[error("cannot read the settings in {path}")]
+    #[error("cannot read the settings in {}", path.display())]
     ConfigFile {
         /// The file.
         path: PathBuf,
@@ -33,15 +43,18 @@ pub enum Error {
         what: String,
     },
     /// A file could not be read or written.
-    #[error("cannot access {path}")]
+    #[error("cannot access {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// A file could not be read or written whole.
+    #[error(transparent)]
+    Files(#[from] rerec_files::Error),
     /// A file of a run folder that does not hold what it should.
-    #[error("{path}: {what}")]
+    #[error("{}: {what}", path.display())]
     InvalidFile {
         /// The file.
         path: PathBuf,
@@ -49,23 +62,26 @@ pub enum Error {
         what: String,
     },
     /// A run folder that already holds a run.
-    #[error("{path} already holds a run: resume it, or give this one another name")]
+    #[error("{} already holds a run: resume it, or give this one another name", path.display())]
     RunExists {
         /// The folder.
         path: PathBuf,
     },
-    /// Nothing to resume from.
-    #[error("{path} holds no whole checkpoint to resume from")]
-    NoCheckpoint {
+    /// No run to read or to resume.
+    #[error("{} holds no run", path.display())]
+    NoRun {
         /// The folder.
         path: PathBuf,
     },
-    /// A run resumed under other settings than it began with.
-    #[error("{path} was made with other settings; resume with the same ones. What differs: {what}")]
+    /// A run resumed with settings that may not change.
+    #[error(
+        "{} was begun with other settings: {what}. Only the length of a run, its threads, checkpoints and evaluations may change",
+        path.display()
+    )]
     OtherSettings {
         /// The folder.
         path: PathBuf,
-        /// The first key that differs.
+        /// Every key that differs.
         what: String,
     },
     /// A query is not one message.
@@ -78,43 +94,32 @@ pub enum Error {
     #[error("query {query}: item {item} is not in the catalogue")]
     UnknownItem {
         /// The query.
-        query: String,
+        query: QueryId,
         /// The item.
-        item: String,
+        item: ItemId,
     },
-    /// The curriculum asks for a part that the reward does not have.
-    #[error("curriculum_metric asks for {name}, which the reward of query {query} does not have")]
-    NoMetric {
+    /// A checkpoint names a query that the data do not have.
+    #[error("query {query} of the checkpoint is not in the data")]
+    UnknownQuery {
         /// The query.
-        query: String,
-        /// The part.
-        name: String,
+        query: QueryId,
     },
-    /// No response of a step could be scored.
-    #[error("step {step}: no response could be scored; the first failure: {first}")]
+    /// No response of a step or an evaluation could be scored.
+    #[error("no response could be scored; the first failure")]
     NothingScored {
-        /// The step.
-        step: u64,
         /// The first failure.
-        first: String,
-    },
-    /// A picture could not be drawn.
-    #[error("{path}: {what}")]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        what: String,
+        #[source]
+        first: rerec_rewards::Error,
     },
     /// The policy failed.
     #[error(transparent)]
     Policy(#[from] rerec_policy::Error),
-    /// The reward failed.
+    /// The reward or the item embeddings failed.
     #[error(transparent)]
     Reward(#[from] rerec_rewards::Error),
-    /// The advantages failed.
+    /// The assessment of responses failed.
     #[error(transparent)]
-    Advantage(#[from] rerec_advantage::AdvantageError),
+    Assessment(#[from] rerec::Error),
     /// The curriculum failed.
     #[error(transparent)]
     Curriculum(#[from] rerec_curriculum::Error),
@@ -126,19 +131,30 @@ pub enum Error {
 /// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn contradiction(what: impl Into<String>) -> Self {
+        Self::Contradiction { what: what.into() }
+    }
+}
+
 /// Refuses a setting that fails its check.
 pub(crate) fn check(
     ok: bool,
-    name: &str,
-    value: impl std::fmt::Display,
+    setting: &str,
+    got: impl std::fmt::Display,
     allowed: &str,
 ) -> Result<()> {
     if ok {
         return Ok(());
     }
-    Err(Error::InvalidConfig {
-        name: name.to_owned(),
-        value: value.to_string(),
+    Err(Error::InvalidSetting {
+        setting: setting.to_owned(),
         allowed: allowed.to_owned(),
+        got: got.to_string(),
     })
 }

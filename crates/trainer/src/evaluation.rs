@@ -1,4 +1,4 @@
-//! Accuracy on held-out queries.
+//! How well held-out queries are answered.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Before any training.
+    /// On test queries, before any training.
     Untrained,
-    /// After the supervised warm start.
+    /// On test queries, after the supervised warm start.
     WarmStart,
-    /// During reinforcement, on validation queries.
+    /// On validation queries, while reinforcement goes on.
     Reinforcement,
-    /// After reinforcement.
+    /// On test queries, after reinforcement.
     Final,
 }
 
@@ -36,7 +36,7 @@ impl Phase {
 pub struct Accuracy {
     /// Queries answered rightly.
     pub right: usize,
-    /// Queries asked.
+    /// Queries asked that could be scored.
     pub asked: usize,
 }
 
@@ -52,8 +52,9 @@ impl Accuracy {
     }
 }
 
-/// Accuracy overall and by class.
+/// The outcome of asking queries: a line of `evaluations.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// When.
     pub phase: Phase,
@@ -63,6 +64,14 @@ pub struct Evaluation {
     pub overall: Accuracy,
     /// Each class.
     pub classes: BTreeMap<QueryClass, Accuracy>,
+    /// Mean NDCG at the reward's cut-off, in [0, 1]; 0 for a response without an answer.
+    pub ndcg: f64,
+    /// What a guess among the candidates gets right on average, in [0, 1].
+    pub guess: f64,
+    /// Queries without candidates: they choose from the whole catalogue.
+    pub open: usize,
+    /// Queries that could not be scored because of a fault in their data. They are in no other number.
+    pub unscored: usize,
     /// Responses without an answer.
     pub without_answer: usize,
     /// Mean length of the responses, in tokens.

@@ -1,37 +1,39 @@
-//! The ReRec training loop: rollouts, reward, advantages, update, curriculum.
-//!
-//! A thin crate: each part lives in a crate of its own, and the policy is known by its trait alone.
-//! [`Trainer`] runs a supervised warm start, then reinforcement, and leaves a run folder behind with
-//! metrics, rollouts, learning curves and a checkpoint it can go on from. With the feature `torch`,
-//! [`Job`] builds all parts from one configuration file.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod chart;
 mod checkpoint;
 mod config;
-mod credit;
-mod curves;
+mod engine;
 mod error;
 mod evaluation;
+mod evaluator;
 #[cfg(feature = "torch")]
 mod job;
+mod ledger;
 mod observer;
+mod query_table;
 mod record;
-mod run_folder;
+mod resume;
+mod reward_source;
+mod run;
 mod state;
-mod table;
 mod trainer;
 mod warm_start;
 
 pub use config::{
-    AdvantageConfig, CurriculumMetric, EvaluationConfig, ModelShape, ReinforcementConfig,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ModelShape, ReinforcementConfig,
     TrainConfig, WarmStartConfig,
 };
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evaluation::{Accuracy, Evaluation, Phase};
+pub use evaluator::Evaluator;
 #[cfg(feature = "torch")]
-pub use job::Job;
-pub use observer::{Event, Observer, Silent};
-pub use record::{EpochRecord, MetricsRecord, RolloutRecord, SegmentRecord};
-pub use table::accuracy_table;
+pub use job::{Job, Start};
+pub use observer::{Event, Observer, Silent, Verdict};
+pub use record::{
+    EpochRecord, GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord,
+};
+pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
+pub use run::{Records, Run};
 pub use trainer::{Outcome, Task, Trainer};

@@ -1,7 +1,5 @@
 //! What a run tells while it goes on.
 
-use std::ops::ControlFlow;
-
 use rerec_curriculum::EpochStatistics;
 use rerec_policy::Progress;
 
@@ -28,7 +26,7 @@ pub enum Event<'a> {
         step: u64,
         /// Steps in all.
         total: u64,
-        /// Mean negative log-likelihood of the step, in nats a token.
+        /// Mean negative log-likelihood of the step, in nats per token.
         loss: f64,
     },
     /// Responses are being sampled for a step of reinforcement.
@@ -50,10 +48,23 @@ pub enum Event<'a> {
     Checkpoint,
 }
 
+/// What an observer wants of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use]
+pub enum Verdict {
+    /// Go on.
+    #[default]
+    Continue,
+    /// End reinforcement after the step under way, evaluate, and come to the run's end.
+    Finish,
+    /// End as soon as possible with a checkpoint to resume from.
+    Stop,
+}
+
 /// Watches a run and may end it.
 pub trait Observer {
-    /// Called for every event; `Break` ends the run with a checkpoint, as soon as that is possible.
-    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()>;
+    /// Called for every event.
+    fn event(&mut self, event: &Event<'_>) -> Verdict;
 }
 
 /// Watches nothing and never ends a run.
@@ -61,7 +72,7 @@ pub trait Observer {
 pub struct Silent;
 
 impl Observer for Silent {
-    fn event(&mut self, _event: &Event<'_>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
+    fn event(&mut self, _event: &Event<'_>) -> Verdict {
+        Verdict::Continue
     }
 }

@@ -1,51 +1,69 @@
-//! One record of each rollout and of each step: what the metrics, the dump and the curves are made from.
+//! The records of a run: what its files hold, its metrics are computed from, and a report reads.
 
-use std::{collections::BTreeMap, ops::Range};
-
+use rerec::Step;
 use rerec_curriculum::EpochStatistics;
-use rerec_policy::Finish;
+use rerec_datasets::QueryClass;
+use rerec_policy::{Finish, UpdateStats};
 use rerec_rewards::{RewardBreakdown, RewardSummary};
+use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
-/// One response with all that was made of it; a line of `rollouts.jsonl`.
+use crate::evaluator::mean;
+
+/// All responses to one query in one step; a line of `rollouts.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RolloutRecord {
+#[serde(deny_unknown_fields)]
+pub struct GroupRecord {
     /// Step of reinforcement, from 1.
     pub step: u64,
     /// Epoch of the curriculum, from 1.
     pub epoch: u32,
-    /// Id of the query.
-    pub query: String,
+    /// The query.
+    pub query: QueryId,
+    /// Its class.
+    pub class: QueryClass,
+    /// What the group can teach from.
+    pub kind: GroupKind,
+    /// The reward of the greedy response, where the estimator compares with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<f64>,
+    /// The sampled responses.
+    pub responses: Vec<ResponseRecord>,
+}
+
+/// Groups by what tells their responses apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// At least one response is right; the spread is that of right and wrong.
+    WithHit,
+    /// All are wrong, but shaping and penalties differ: normalised, these are all that is seen.
+    ShapedOnly,
+    /// All advantages are 0: it teaches nothing.
+    WithoutSignal,
+}
+
+/// One response with all that was made of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseRecord {
     /// Index within the group.
     pub sample: usize,
     /// What the model wrote.
-    pub response: String,
-    /// Tokens of the response, the end token included.
+    pub text: String,
+    /// Tokens, the end token included.
     pub tokens: usize,
     /// Why it ended.
     pub finish: Finish,
+    /// Log-probability of the whole response at sampling time, in nats.
+    pub log_prob: f64,
     /// The reward with its parts; none where it could not be scored.
     pub reward: Option<RewardBreakdown>,
     /// Why it could not be scored.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The reasoning steps.
-    pub segments: Vec<SegmentRecord>,
-}
-
-/// One segment of a response.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SegmentRecord {
-    /// Its bytes in the response.
-    pub span: Range<usize>,
-    /// Whether it belongs to the answer.
-    pub answer: bool,
-    /// Whether it was penalised.
-    pub penalised: bool,
-    /// What its tokens' reward was multiplied with.
-    pub ratio: f64,
-    /// Mean advantage of its tokens; none for a segment without a token.
-    pub advantage: Option<f64>,
+    /// The reasoning steps that are not blank, in order.
+    pub steps: Vec<Step>,
 }
 
 /// The pool of queries at the end of an epoch; a line of `epochs.jsonl`.
@@ -58,8 +76,8 @@ pub struct EpochRecord {
     pub statistics: EpochStatistics,
 }
 
-/// One step of reinforcement; a line of `metrics.jsonl`. Holds no timings, so that two runs from one seed
-/// can be compared line by line.
+/// One step of reinforcement; a line of `metrics.jsonl`. It holds no timings, so that two runs from one seed can be compared line
+/// by line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricsRecord {
     /// The step, from 1.
@@ -74,31 +92,82 @@ pub struct MetricsRecord {
     pub reward: RewardSummary,
     /// Share of scored responses that were right.
     pub accuracy: f64,
-    /// Groups with at least one right answer, whose spread is that of right and wrong.
+    /// Groups with at least one right answer.
     pub groups_with_hit: usize,
-    /// Groups where all are wrong but shaping and penalties differ: normalised, these are all that is seen.
+    /// Groups in which all are wrong, but shaping and penalties differ.
     pub groups_shaped_only: usize,
-    /// Groups whose token rewards are all equal: they teach nothing.
+    /// Groups that teach nothing.
     pub groups_without_signal: usize,
-    /// Segments that were penalised.
-    pub segments_penalised: usize,
+    /// Steps of responses that were penalised.
+    pub steps_penalised: usize,
     /// Mean length of the responses, in tokens.
     pub mean_tokens: f64,
     /// Share of responses cut off by the token limit.
     pub truncated: f64,
     /// Mean of minus the log-probability of the sampled tokens: an estimate of the policy's entropy, in nats.
     pub entropy: f64,
-    /// Mean over the step's updates of the objective.
+    /// The step's updates.
+    #[serde(flatten)]
+    pub update: UpdateRecord,
+}
+
+/// Means over the updates of a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpdateRecord {
+    /// The objective.
     pub loss: f64,
-    /// Mean KL estimate against the warm start, in nats a token.
+    /// KL estimate against the warm start, in nats per token.
     pub kl: f64,
     /// Share of tokens whose ratio was clipped.
     pub clip_fraction: f64,
-    /// Largest |log-ratio| of any token.
+    /// Largest |log-ratio| of any token, over all updates.
     pub max_log_ratio: f64,
-    /// Mean gradient norm before clipping.
+    /// Gradient norm before clipping.
     pub grad_norm: f64,
-    /// Accuracy on validation queries, where this step was evaluated, overall and by class.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub validation: BTreeMap<String, f64>,
+}
+
+impl UpdateRecord {
+    /// Means over the updates of a step; of the log-ratio the largest.
+    pub(crate) fn of(updates: &[UpdateStats]) -> Self {
+        let mean_of = |part: fn(&UpdateStats) -> f64| mean(updates.iter().map(part));
+        Self {
+            loss: mean_of(|update| update.loss),
+            kl: mean_of(|update| update.kl),
+            clip_fraction: mean_of(|update| update.clip_fraction),
+            max_log_ratio: updates.iter().map(|u| u.max_log_ratio).fold(0.0, f64::max),
+            grad_norm: mean_of(|update| update.grad_norm),
+        }
+    }
+}
+
+impl MetricsRecord {
+    /// What a step's groups come to.
+    pub(crate) fn of(groups: &[GroupRecord], update: UpdateRecord, learning_rate: f64) -> Self {
+        let responses = || groups.iter().flat_map(|group| &group.responses);
+        // The sampler's figures count responses with a reward; the others take no part in training.
+        let scored = || responses().filter(|one| one.reward.is_some());
+        let rewards: Vec<&RewardBreakdown> =
+            scored().filter_map(|one| one.reward.as_ref()).collect();
+        let reward = RewardSummary::of_scored(&rewards, responses().count() - rewards.len());
+        let tokens = scored().map(|one| one.tokens).sum::<usize>();
+        let log_prob = scored().map(|one| one.log_prob).sum::<f64>();
+        let of_kind = |kind| groups.iter().filter(|group| group.kind == kind).count();
+        let steps = scored().flat_map(|one| &one.steps);
+        Self {
+            step: groups.first().map_or(0, |group| group.step),
+            epoch: groups.first().map_or(0, |group| group.epoch),
+            queries: groups.len(),
+            learning_rate,
+            accuracy: reward.hits as f64 / reward.scored.max(1) as f64,
+            reward,
+            groups_with_hit: of_kind(GroupKind::WithHit),
+            groups_shaped_only: of_kind(GroupKind::ShapedOnly),
+            groups_without_signal: of_kind(GroupKind::WithoutSignal),
+            steps_penalised: steps.filter(|step| step.penalised).count(),
+            mean_tokens: tokens as f64 / scored().count().max(1) as f64,
+            truncated: mean(scored().map(|one| f64::from(u8::from(one.finish == Finish::Length)))),
+            entropy: -log_prob / tokens.max(1) as f64,
+            update,
+        }
+    }
 }

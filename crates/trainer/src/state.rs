@@ -1,13 +1,13 @@
 //! Where a run stands.
 
-use std::collections::BTreeMap;
-
+use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
 use crate::Evaluation;
+use crate::ledger::Lengths;
 
 /// Version of [`State`]'s format.
-pub(crate) const STATE_VERSION: u32 = 1;
+pub(crate) const STATE_VERSION: u32 = 2;
 
 /// What a checkpoint says beside policy and curriculum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,15 +21,25 @@ pub(crate) struct State {
     /// Steps of reinforcement that are done.
     pub(crate) steps: u64,
     /// Queries served by the curriculum whose step is not done.
-    pub(crate) pending: Vec<String>,
-    /// Accuracy on validation queries after the warm start, by class: where the curves begin.
-    pub(crate) warm_validation: BTreeMap<String, f64>,
+    pub(crate) pending: Vec<QueryId>,
     /// Evaluations on test queries.
     pub(crate) evaluations: Vec<Evaluation>,
-    /// Bytes of `metrics.jsonl`, `rollouts.jsonl` and `epochs.jsonl` that belong to finished steps.
-    pub(crate) metrics_len: u64,
-    pub(crate) rollouts_len: u64,
-    pub(crate) epochs_len: u64,
+    /// The checkpoint that was best on validation queries, where the run keeps it.
+    pub(crate) best: Option<Best>,
+    /// Bytes of the run's files that belong to what is done.
+    pub(crate) lengths: Lengths,
+}
+
+/// A checkpoint and how good it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Best {
+    /// Steps of reinforcement before it.
+    pub(crate) step: u64,
+    /// The metric on validation queries.
+    pub(crate) value: f64,
+    /// Its number; 0 while it is not written.
+    pub(crate) checkpoint: u64,
 }
 
 impl Default for State {
@@ -40,11 +50,9 @@ impl Default for State {
             anchored: false,
             steps: 0,
             pending: Vec::new(),
-            warm_validation: BTreeMap::new(),
             evaluations: Vec::new(),
-            metrics_len: 0,
-            rollouts_len: 0,
-            epochs_len: 0,
+            best: None,
+            lengths: Lengths::default(),
         }
     }
 }

@@ -1,48 +1,44 @@
 //! The run: warm start, reinforcement, evaluation, checkpoints.
 
-mod evaluate;
-mod persist;
 mod step;
 
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
-use rerec_curriculum::{Curriculum, QuerySpec};
+use rerec::Assessor;
+use rerec_curriculum::{Curriculum, CurriculumConfig, MetricConfig, QuerySpec};
 use rerec_datasets::{Dataset, Query};
-use rerec_policy::{Objective, Policy, Schedule, SupervisedStats};
-use rerec_rewards::{ItemIndex, Reward};
+use rerec_policy::{Objective, Schedule, SupervisedStats};
+use rerec_text::QueryId;
 
-use self::evaluate::by_class;
-use crate::{
-    EpochRecord, Evaluation, Phase, TrainConfig,
-    credit::Crediter,
-    curves::Curves,
-    error::{Error, Result},
-    observer::{Event, Observer},
-    run_folder::{JsonLines, RunFolder},
-    state::State,
-    warm_start::WarmStart,
-};
+use crate::checkpoint;
+use crate::config::{BestBy, TrainConfig};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::evaluator::Evaluator;
+use crate::ledger::{self, Ledger};
+use crate::observer::{Event, Observer, Verdict};
+use crate::query_table::QueryTable;
+use crate::resume::same_run;
+use crate::run::Run;
+use crate::state::{Best, State};
+use crate::warm_start::WarmStart;
+use crate::{EpochRecord, Evaluation, Phase};
 
-/// What a run is about: the data, the reward, and the policy to train.
+/// What a run is about: the data, what assesses responses, and the model to train.
+#[derive(Debug)]
 pub struct Task<'a> {
     /// Catalogue, queries and demonstrations.
     pub dataset: &'a Dataset,
-    /// Scores responses over the data's catalogue.
-    pub reward: &'a dyn Reward,
-    /// Learns.
-    pub policy: &'a mut dyn Policy,
-}
-
-impl std::fmt::Debug for Task<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Task").finish_non_exhaustive()
-    }
+    /// Rewards, step credits and advantages over the data's catalogue.
+    pub assessor: &'a Assessor,
+    /// Samples and learns.
+    pub engine: Engine<'a>,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It came to its end; accuracy on test queries before, between and after.
+    /// It came to its end; evaluations on test queries before, between and after.
     Finished(Vec<Evaluation>),
     /// The observer ended it; a checkpoint was written, and the run can be resumed.
     Stopped,
@@ -50,37 +46,20 @@ pub enum Outcome {
 
 /// A run in its folder.
 ///
-/// Everything it depends on is the configuration, the task, and the state in the last checkpoint, so a
-/// resumed run gives the numbers the uninterrupted one would have given.
+/// Everything it depends on is the configuration, the task, and the state in the last checkpoint, so a resumed run gives the
+/// numbers that the uninterrupted one would have given.
+#[derive(Debug)]
 pub struct Trainer<'a> {
     config: &'a TrainConfig,
     task: Task<'a>,
-    folder: RunFolder,
+    ledger: Ledger,
     state: State,
     curriculum: Curriculum,
-    crediter: Crediter,
     objective: Objective,
     schedule: Schedule,
-    queries: HashMap<&'a str, PreparedQuery<'a>>,
-    metrics: JsonLines,
-    rollouts: JsonLines,
-    epochs: JsonLines,
-    curves: Curves,
-}
-
-impl std::fmt::Debug for Trainer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trainer")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A query with its items as positions in the catalogue.
-struct PreparedQuery<'a> {
-    query: &'a Query,
-    targets: Arc<[ItemIndex]>,
-    candidates: Option<Arc<[ItemIndex]>>,
+    queries: QueryTable<'a>,
+    /// An observer asked to end reinforcement after the step under way.
+    finishing: bool,
 }
 
 /// Ends the run where it stands.
@@ -98,39 +77,69 @@ impl<E: Into<Error>> From<E> for Halt {
     }
 }
 
-type Step<T> = std::result::Result<T, Halt>;
-
-fn go_on(flow: ControlFlow<()>) -> Step<()> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Halt::Stopped),
-    }
-}
+type Halting<T> = std::result::Result<T, Halt>;
 
 impl<'a> Trainer<'a> {
     /// Begins a run in a folder of its own.
     ///
     /// # Errors
-    /// [`Error::RunExists`], a setting out of range, or a query that the catalogue does not cover.
+    /// [`Error::RunExists`]; a setting out of range; settings that contradict each other or the data; a query that the catalogue
+    /// does not cover. Nothing is written then.
     pub fn new(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
-        let curriculum = new_curriculum(config, task.dataset)?;
-        let trainer_parts = Parts::new(config, &task)?;
-        let folder = RunFolder::create(config.run_folder())?;
-        folder.write("config.toml", &persist::config_text(config, folder.path())?)?;
-        trainer_parts.assemble(config, task, folder, State::default(), curriculum)
+        config.validate()?;
+        config.check_against(task.dataset)?;
+        new_curriculum(config, &task)?;
+        QueryTable::new(task.dataset)?;
+        ledger::create(config)?;
+        Self::begin(config, task)
     }
 
-    /// Goes on from the newest checkpoint of a run.
+    /// Begins a run whose folder is there.
+    pub(crate) fn begin(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
+        let curriculum = new_curriculum(config, &task)?;
+        Self::assemble(config, task, State::default(), curriculum)
+    }
+
+    /// Goes on from the newest checkpoint of a run, or from its beginning where it has none yet.
     ///
     /// # Errors
-    /// [`Error::NoCheckpoint`], [`Error::OtherSettings`], or a checkpoint that is damaged.
-    pub fn resume(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
-        let folder = RunFolder::open(config.run_folder());
-        let (state, curriculum) = persist::restore(config, task.policy, &folder)?;
-        Parts::new(config, &task)?.assemble(config, task, folder, state, curriculum)
+    /// [`Error::NoRun`], [`Error::OtherSettings`], or a checkpoint that is damaged.
+    pub fn resume(config: &'a TrainConfig, mut task: Task<'a>) -> Result<Self> {
+        config.validate()?;
+        config.check_against(task.dataset)?;
+        let folder = config.run_folder();
+        same_run(&folder, Run::open(&folder)?.config(), config)?;
+        let Some((state, curriculum, policy)) = checkpoint::newest(&folder)? else {
+            return Self::begin(config, task);
+        };
+        task.engine.learner().restore(&policy)?;
+        task.engine.synchronise()?;
+        // A run that was prolonged stays so when it is resumed again.
+        ledger::write_config(config)?;
+        Self::assemble(config, task, state, curriculum)
     }
 
-    /// Runs to the end, or until the observer breaks.
+    fn assemble(
+        config: &'a TrainConfig,
+        task: Task<'a>,
+        state: State,
+        curriculum: Curriculum,
+    ) -> Result<Self> {
+        let rl = &config.reinforcement;
+        Ok(Self {
+            ledger: Ledger::open(&config.run_folder(), state.lengths)?,
+            objective: Objective::new(config.objective.clone())?,
+            schedule: Schedule::new(rl.learning_rate, rl.warmup, rl.schedule)?,
+            queries: QueryTable::new(task.dataset)?,
+            config,
+            task,
+            state,
+            curriculum,
+            finishing: false,
+        })
+    }
+
+    /// Runs to the end, or until the observer stops it.
     ///
     /// # Errors
     /// Whatever a part reports; the last checkpoint is still there then.
@@ -145,7 +154,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn phases(&mut self, observer: &mut dyn Observer) -> Step<()> {
+    fn phases(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         self.report(Phase::Untrained, observer)?;
         self.warm_start(observer)?;
         self.report(Phase::WarmStart, observer)?;
@@ -154,36 +163,31 @@ impl<'a> Trainer<'a> {
             self.step(&batch, observer)?;
         }
         self.report(Phase::Final, observer)?;
-        self.curves.draw(&self.folder)?;
-        self.checkpoint(observer)?;
-        Ok(())
+        Ok(self.checkpoint(observer)?)
     }
 
-    fn warm_start(&mut self, observer: &mut dyn Observer) -> Step<()> {
+    fn warm_start(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let lessons = WarmStart::new(&self.config.warm_start, self.task.dataset, self.config.seed)?;
         let total = self.config.warm_start.steps;
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
-            let SupervisedStats { loss, .. } = self
-                .task
-                .policy
-                .supervise(&lessons.batch(step), lessons.learning_rate(step))?;
+            let (batch, rate) = (lessons.batch(step), lessons.learning_rate(step));
+            let SupervisedStats { loss, .. } =
+                self.task.engine.learner().supervise(&batch, rate)?;
             self.state.warm_steps += 1;
-            go_on(observer.event(&Event::WarmStart {
-                step: step + 1,
-                total,
-                loss,
-            }))?;
+            let step = step + 1;
+            let verdict = observer.event(&Event::WarmStart { step, total, loss });
+            self.heed(verdict)?;
         }
         Ok(())
     }
 
-    /// Makes the warm start's weights the reference, once, and begins the curves.
-    fn anchor(&mut self, observer: &mut dyn Observer) -> Step<()> {
+    /// Makes the warm start's weights the reference, once.
+    fn anchor(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         if !self.state.anchored {
-            self.state.warm_validation = by_class(&self.validate(observer)?);
-            self.curves.validated(0, &self.state.warm_validation);
-            self.task.policy.anchor()?;
+            self.validate(observer)?;
+            self.task.engine.learner().anchor()?;
+            self.task.engine.synchronise()?;
             self.state.anchored = true;
             self.checkpoint(observer)?;
         }
@@ -191,12 +195,12 @@ impl<'a> Trainer<'a> {
     }
 
     /// The next queries to train on; none when reinforcement is over.
-    fn next_batch(&mut self, observer: &mut dyn Observer) -> Step<Option<Vec<String>>> {
+    fn next_batch(&mut self, observer: &mut dyn Observer) -> Halting<Option<Vec<QueryId>>> {
         let limits = &self.config.reinforcement;
-        if limits
+        let is_over = limits
             .max_steps
-            .is_some_and(|most| self.state.steps >= most)
-        {
+            .is_some_and(|most| self.state.steps >= most);
+        if is_over || self.finishing {
             return Ok(None);
         }
         while self.state.pending.is_empty() {
@@ -205,137 +209,144 @@ impl<'a> Trainer<'a> {
             }
             match self.curriculum.next_batch() {
                 // Remembered until its step is done: a checkpoint in between serves it again.
-                Some(ids) => {
-                    self.state.pending = ids.iter().map(|id| id.as_str().to_owned()).collect()
-                }
-                None => {
-                    let ended = EpochRecord {
-                        step: self.state.steps,
-                        statistics: self.curriculum.end_epoch(),
-                    };
-                    self.epochs.push(&ended)?;
-                    self.curves.epoch(&ended);
-                    go_on(observer.event(&Event::Epoch(&ended.statistics)))?;
-                }
+                Some(ids) => self.state.pending = ids,
+                None => self.end_epoch(observer)?,
             }
         }
         Ok(Some(self.state.pending.clone()))
     }
-}
 
-/// What is built alike for a new run and a resumed one.
-struct Parts<'a> {
-    crediter: Crediter,
-    objective: Objective,
-    schedule: Schedule,
-    queries: HashMap<&'a str, PreparedQuery<'a>>,
-}
-
-impl<'a> Parts<'a> {
-    fn new(config: &TrainConfig, task: &Task<'a>) -> Result<Self> {
-        let splits = &task.dataset.splits;
-        let all = splits
-            .train
-            .iter()
-            .chain(&splits.validation)
-            .chain(&splits.test);
-        let queries = all
-            .map(|query| Ok((query.id.as_str(), PreparedQuery::new(query, task.dataset)?)))
-            .collect::<Result<_>>()?;
-        let rl = &config.reinforcement;
-        Ok(Self {
-            crediter: Crediter::new(&config.advantage, &task.dataset.catalogue)?,
-            objective: Objective::new(config.objective.clone())?,
-            schedule: Schedule::new(rl.learning_rate, rl.warmup, rl.schedule)?,
-            queries,
-        })
+    fn end_epoch(&mut self, observer: &mut dyn Observer) -> Halting<()> {
+        let ended = EpochRecord {
+            step: self.state.steps,
+            statistics: self.curriculum.end_epoch(),
+        };
+        self.ledger.epoch(&ended)?;
+        let verdict = observer.event(&Event::Epoch(&ended.statistics));
+        self.heed(verdict)
     }
 
-    fn assemble(
-        self,
-        config: &'a TrainConfig,
-        task: Task<'a>,
-        folder: RunFolder,
-        state: State,
-        curriculum: Curriculum,
-    ) -> Result<Trainer<'a>> {
-        let metrics = folder.lines("metrics.jsonl", state.metrics_len)?;
-        let rollouts = folder.lines("rollouts.jsonl", state.rollouts_len)?;
-        let epochs = folder.lines("epochs.jsonl", state.epochs_len)?;
-        let mut curves = Curves::of_pool(curriculum.queries().len());
-        curves.validated(0, &state.warm_validation);
-        curves.read(&folder)?;
-        let Self {
-            crediter,
-            objective,
-            schedule,
-            queries,
-        } = self;
-        Ok(Trainer {
-            config,
-            task,
-            folder,
-            state,
-            curriculum,
-            crediter,
-            objective,
-            schedule,
-            queries,
-            metrics,
-            rollouts,
-            epochs,
-            curves,
-        })
+    /// Evaluates on the test queries, once for each phase. After reinforcement that means once for each length of the run: one
+    /// that was prolonged is evaluated anew.
+    fn report(&mut self, phase: Phase, observer: &mut dyn Observer) -> Halting<()> {
+        let step = self.state.steps;
+        let is_same =
+            |e: &Evaluation| e.phase == phase && (phase != Phase::Final || e.step == step);
+        let queries = &self.task.dataset.splits.test;
+        if queries.is_empty() || self.state.evaluations.iter().any(is_same) {
+            return Ok(());
+        }
+        let evaluation = self.evaluate(phase, queries, observer)?;
+        self.state.evaluations.retain(|e| e.phase != phase);
+        self.state.evaluations.push(evaluation);
+        Ok(())
     }
-}
 
-impl<'a> PreparedQuery<'a> {
-    fn new(query: &'a Query, dataset: &Dataset) -> Result<Self> {
-        if query.conversation.len() != 1 {
-            return Err(Error::Conversation {
-                query: query.id.to_string(),
+    /// Evaluates on validation queries, and notes whether no earlier evaluation was better.
+    fn validate(&mut self, observer: &mut dyn Observer) -> Halting<()> {
+        let queries = &self.task.dataset.splits.validation;
+        let asked = queries.len().min(self.config.evaluation.validation_queries);
+        if asked == 0 {
+            return Ok(());
+        }
+        let evaluation = self.evaluate(Phase::Reinforcement, &queries[..asked], observer)?;
+        let Some(by) = self.config.checkpoints.best else {
+            return Ok(());
+        };
+        let value = match by {
+            BestBy::Accuracy => evaluation.overall.share(),
+            BestBy::Ndcg => evaluation.ndcg,
+        };
+        if self.state.best.is_none_or(|best| value > best.value) {
+            let (step, checkpoint) = (self.state.steps, 0);
+            self.state.best = Some(Best {
+                step,
+                value,
+                checkpoint,
             });
         }
-        let index = |ids: &[rerec_rewards::ItemId]| -> Result<Vec<ItemIndex>> {
-            let one = |id: &rerec_rewards::ItemId| {
-                dataset
-                    .catalogue
-                    .index_of(id)
-                    .ok_or_else(|| Error::UnknownItem {
-                        query: query.id.to_string(),
-                        item: id.to_string(),
-                    })
-            };
-            ids.iter().map(one).collect()
+        Ok(())
+    }
+
+    fn evaluate(
+        &mut self,
+        phase: Phase,
+        queries: &[Query],
+        observer: &mut dyn Observer,
+    ) -> Halting<Evaluation> {
+        let evaluator = Evaluator {
+            reward: self.task.assessor.reward(),
+            catalogue: &self.task.dataset.catalogue,
+            max_new_tokens: self.config.reinforcement.max_new_tokens,
+            seed: self.config.seed,
         };
-        let targets = index(&query.targets)?.into();
-        Ok(Self {
-            query,
-            targets,
-            candidates: query
-                .candidates
-                .as_deref()
-                .map(index)
-                .transpose()?
-                .map(Into::into),
-        })
+        let mut verdicts = Verdicts::default();
+        let watch =
+            &mut |progress| verdicts.hear(observer.event(&Event::Evaluating(phase, progress)));
+        let at = (phase, self.state.steps);
+        let evaluated = evaluator.evaluate(self.task.engine.sampler(), queries, at, watch);
+        self.finishing |= verdicts.finish;
+        let evaluation = evaluated?;
+        self.ledger.evaluation(&evaluation)?;
+        let verdict = observer.event(&Event::Evaluated(&evaluation));
+        // A request to stop is heard at the next event: the evaluation that was paid for is kept.
+        self.finishing |= verdict == Verdict::Finish;
+        Ok(evaluation)
+    }
+
+    fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        self.state.lengths = self.ledger.lengths()?;
+        let learner = self.task.engine.learned();
+        checkpoint::save(
+            self.ledger.folder(),
+            &mut self.state,
+            &self.curriculum,
+            learner,
+        )?;
+        self.finishing |= observer.event(&Event::Checkpoint) == Verdict::Finish;
+        Ok(())
+    }
+
+    fn heed(&mut self, verdict: Verdict) -> Halting<()> {
+        self.finishing |= verdict == Verdict::Finish;
+        match verdict {
+            Verdict::Stop => Err(Halt::Stopped),
+            Verdict::Continue | Verdict::Finish => Ok(()),
+        }
     }
 }
 
-fn new_curriculum(config: &TrainConfig, dataset: &Dataset) -> Result<Curriculum> {
-    let most = config.reinforcement.queries.unwrap_or(usize::MAX);
-    let queries = dataset.splits.train.iter().take(most);
-    let specs = queries.map(|q| QuerySpec::from((q.id.as_str(), q.class.label())));
-    Ok(Curriculum::new(config.curriculum.clone(), specs)?)
+/// What an observer says while responses are sampled: to stop breaks off, to finish is remembered.
+#[derive(Default)]
+struct Verdicts {
+    finish: bool,
 }
 
-/// The least and the largest reward that the weights allow: alignment scores lie in [-1, 1] and [0, 1].
-fn reward_bounds(config: &TrainConfig) -> (f64, f64) {
-    let reward = &config.reward;
-    let weights = &reward.weights;
-    let swing = 0.5 * weights.format.abs();
-    let query = (weights.query.min(0.0), weights.query.max(0.0));
-    let preference = weights.preference.abs();
-    let lowest = reward.without_answer.min(0.0) - swing + query.0 - preference;
-    (lowest, 1.0 + swing + query.1 + preference)
+impl Verdicts {
+    fn hear(&mut self, verdict: Verdict) -> ControlFlow<()> {
+        self.finish |= verdict == Verdict::Finish;
+        match verdict {
+            Verdict::Stop => ControlFlow::Break(()),
+            Verdict::Continue | Verdict::Finish => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// The curriculum over the train queries. It is told the range of what it will be given, so that difficulties lie in [0, 1]
+/// whatever the reward's weights.
+fn new_curriculum(config: &TrainConfig, task: &Task<'_>) -> Result<Curriculum> {
+    let most = config.reinforcement.queries.unwrap_or(usize::MAX);
+    let queries = task.dataset.splits.train.iter().take(most);
+    let specs = queries.map(|query| QuerySpec::from((query.id.clone(), query.class.label())));
+    let (lowest, highest) = task.assessor.metric_range();
+    let metric = MetricConfig {
+        lowest,
+        highest,
+        rescale: true,
+    };
+    let config = CurriculumConfig {
+        metric,
+        ..config.curriculum.clone()
+    };
+    Ok(Curriculum::new(config, specs)?)
 }

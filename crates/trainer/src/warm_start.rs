@@ -4,7 +4,8 @@ use rand::seq::SliceRandom;
 use rerec_datasets::Dataset;
 use rerec_policy::{Schedule, SupervisedExample, random_stream};
 
-use crate::{WarmStartConfig, error::Result};
+use crate::config::WarmStartConfig;
+use crate::error::Result;
 
 /// Demonstrations and drills in seeded order. A step's batch depends on its number alone, so that a resumed
 /// run sees what it would have seen.

@@ -1,18 +1,17 @@
 //! Segments, mentions and rules put together.
 
+use rerec_text::{ItemNames, TokenSpans};
 use serde::{Deserialize, Serialize};
 
 use super::decrease::{Decrease, DecreaseConfig};
 use super::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
 use super::step_penalty::{RatioConfig, StepPenalty};
-use super::{Annotated, CreditRule, ItemTable, Ratios, Rollout};
-use crate::error::{AdvantageError, Result};
+use super::{Annotated, CreditRule, ItemTable, JudgedResponse, Ratios};
+use crate::error::{Error, Result};
 use crate::mention::MentionMode;
 use crate::mention::lexicon::Lexicon;
-use crate::mention::names::ItemNames;
 use crate::segment::nested::{Nested, Split};
-use crate::segment::{Segmenter, check_tiling, cut_answer};
-use crate::token::TokenSpans;
+use crate::segment::{Segment, Segmenter, check_tiling, cut_answer};
 
 /// Settings of a [`CreditAssigner`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +37,7 @@ impl Default for CreditConfig {
 
 /// A rule with its settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "kebab-case")]
+#[serde(remote = "Self", tag = "rule", rename_all = "snake_case")]
 pub enum RuleConfig {
     /// [`StepPenalty`].
     StepPenalty(RatioConfig),
@@ -49,6 +48,17 @@ pub enum RuleConfig {
     /// [`RejectedTarget`].
     RejectedTarget(RejectionConfig),
 }
+
+rerec_text::word_or_table!(
+    RuleConfig,
+    "rule",
+    r#""step_penalty", "decrease", or a table such as { rule = "rejected_candidate", ratio = 1.1 } (or "rejected_target")"#,
+    |word| match word {
+        "step_penalty" => Some(RuleConfig::StepPenalty(RatioConfig::default())),
+        "decrease" => Some(RuleConfig::Decrease(DecreaseConfig::default())),
+        _ => None,
+    }
+);
 
 impl RuleConfig {
     fn build(self) -> Result<Box<dyn CreditRule>> {
@@ -64,23 +74,23 @@ impl RuleConfig {
 /// Gives each token of a response the part of the reward that its step earned.
 ///
 /// ```
-/// use rerec_advantage::{Answer, CreditAssigner, CreditConfig, ItemNames, Rollout};
+/// use rerec_advantage::{JudgedAnswer, CreditAssigner, CreditConfig, ItemNames, JudgedResponse};
 ///
 /// let assigner = CreditAssigner::new(CreditConfig::default())?;
 /// let items = ["Toy Story (1995)", "Jumanji (1995)"].map(ItemNames::from_title);
 /// let lexicon = assigner.lexicon(items)?;
-/// let rollout = Rollout {
+/// let judged = JudgedResponse {
 ///     response: "Toys come alive.\nJumanji has animals.\n\\boxed{Jumanji}",
 ///     token_byte_lens: &[4, 12, 1, 7, 13, 1, 15, 0],
-///     answer: Some(Answer { span: 38..53, items: &["Jumanji (1995)"], is_right: false }),
+///     answer: Some(JudgedAnswer { span: 38..53, items: &["Jumanji (1995)"], is_right: false }),
 ///     targets: &["Toy Story (1995)"],
 ///     reward: 0.5,
 /// };
-/// let credit = assigner.assign(&rollout, &lexicon)?;
+/// let credit = assigner.assign(&judged, &lexicon)?;
 /// // The second line names the wrong answer: 0.7 of 0.5. The box and the line ends keep 0.5.
 /// assert_eq!(credit.token_rewards, [0.5, 0.5, 0.5, 0.35, 0.35, 0.5, 0.5, 0.5]);
 /// assert!(credit.steps[1].penalised);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct CreditAssigner {
@@ -94,7 +104,7 @@ pub struct CreditAssigner {
 pub struct Credit<'a> {
     /// The response in steps, with the items they name.
     pub annotated: Annotated<'a>,
-    /// One entry a segment of [`Annotated::segments`].
+    /// One entry per segment of [`Annotated::segments`].
     pub steps: Vec<StepCredit>,
     /// The reward of each token.
     pub token_rewards: Vec<f64>,
@@ -155,13 +165,17 @@ impl CreditAssigner {
     /// # Errors
     /// A reward that is not finite, token lengths that do not add up, an answer outside the
     /// response, a blank name, or a splitter or rule that breaks its contract.
-    pub fn assign<'a>(&self, rollout: &'a Rollout<'a>, lexicon: &'a Lexicon) -> Result<Credit<'a>> {
-        if !rollout.reward.is_finite() {
-            return Err(AdvantageError::NonFiniteReward {
-                value: rollout.reward,
+    pub fn assign<'a>(
+        &self,
+        judged: &'a JudgedResponse<'a>,
+        lexicon: &'a Lexicon,
+    ) -> Result<Credit<'a>> {
+        if !judged.reward.is_finite() {
+            return Err(Error::NonFiniteReward {
+                value: judged.reward,
             });
         }
-        let annotated = self.annotate(rollout, lexicon)?;
+        let annotated = self.annotate(judged, lexicon)?;
         let mut steps = vec![
             StepCredit {
                 ratio: 1.0,
@@ -176,7 +190,7 @@ impl CreditAssigner {
             apply(ratios, &annotated, &mut steps, &mut tokens);
         }
         // r + (q - 1) |r|, in the form that rounds once.
-        let reward = rollout.reward;
+        let reward = judged.reward;
         let scale = |q: f64| if reward < 0.0 { 2.0 - q } else { q };
         let token_rewards = tokens.iter().map(|&ratio| reward * scale(ratio)).collect();
         Ok(Credit {
@@ -188,17 +202,17 @@ impl CreditAssigner {
 
     fn annotate<'a>(
         &self,
-        rollout: &'a Rollout<'a>,
+        judged: &'a JudgedResponse<'a>,
         lexicon: &'a Lexicon,
     ) -> Result<Annotated<'a>> {
-        let text = rollout.response;
-        let tokens = TokenSpans::new(text, rollout.token_byte_lens)?;
+        let text = judged.response;
+        let tokens = TokenSpans::new(text, judged.token_byte_lens)?;
         let mut segments = self.segmenter.segment(text);
         check_tiling(text, &segments)?;
-        if let Some(answer) = &rollout.answer {
+        if let Some(answer) = &judged.answer {
             segments = cut_answer(text, segments, answer.span.clone())?;
         }
-        let ItemTable { items, unknown } = ItemTable::new(rollout, lexicon);
+        let ItemTable { items, unknown } = ItemTable::new(judged, lexicon);
         let mentions = if unknown.is_empty() {
             lexicon.find(text)
         } else {
@@ -206,7 +220,7 @@ impl CreditAssigner {
             lexicon.find_with(&Lexicon::new(names, lexicon.mode())?, text)
         };
         Ok(Annotated {
-            rollout,
+            judged,
             segments,
             items,
             mentions,
@@ -225,7 +239,7 @@ fn check_ratios(rule: &dyn CreditRule, ratios: &Ratios, response: &Annotated<'_>
     };
     let rule = rule.name();
     if all.len() != expected {
-        return Err(AdvantageError::RatioCount {
+        return Err(Error::RatioCount {
             rule,
             expected,
             got: all.len(),
@@ -233,7 +247,7 @@ fn check_ratios(rule: &dyn CreditRule, ratios: &Ratios, response: &Annotated<'_>
     }
     let mut every = all.iter().copied().chain([elsewhere]);
     match every.find(|ratio| !ratio.is_finite() || *ratio < 0.0) {
-        Some(value) => Err(AdvantageError::Ratio { rule, value }),
+        Some(value) => Err(Error::Ratio { rule, value }),
         None => Ok(()),
     }
 }
@@ -250,9 +264,7 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
                 step.ratio *= ratio;
                 step.penalised |= *ratio < elsewhere;
             }
-            let lowest = response
-                .tokens
-                .lowest(&response.segments, &ratios, elsewhere);
+            let lowest = lowest(&response.tokens, &response.segments, &ratios, elsewhere);
             tokens
                 .iter_mut()
                 .zip(lowest)
@@ -273,10 +285,33 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
     }
 }
 
+/// For each token, the lowest of the ratios of the segments whose content it holds at least one byte of, and `elsewhere` for a
+/// token that holds none.
+fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: f64) -> Vec<f64> {
+    let mut first = 0;
+    tokens
+        .iter()
+        .map(|token| {
+            first += segments[first..]
+                .iter()
+                .take_while(|segment| segment.content.end <= token.start)
+                .count();
+            let held = segments[first..]
+                .iter()
+                .zip(&ratios[first..])
+                .take_while(|(segment, _)| segment.content.start < token.end)
+                .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
+            held.map(|(_, ratio)| *ratio)
+                .reduce(f64::min)
+                .unwrap_or(elsewhere)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Paragraphs, Segment, SegmentKind};
+    use crate::{JudgedAnswer, Paragraphs, Segment, SegmentKind};
 
     #[derive(Debug)]
     struct Fixed(Ratios);
@@ -300,11 +335,11 @@ mod tests {
         }
     }
 
-    fn rollout<'a>() -> Rollout<'a> {
-        Rollout {
+    fn judged<'a>() -> JudgedResponse<'a> {
+        JudgedResponse {
             response: "Up.\nI\\boxed{Up}",
             token_byte_lens: &[4, 11],
-            answer: Some(Answer {
+            answer: Some(JudgedAnswer {
                 span: 5..15,
                 items: &["Up"],
                 is_right: false,
@@ -317,7 +352,7 @@ mod tests {
     fn assign(segmenter: Box<dyn Segmenter>, rules: Vec<Box<dyn CreditRule>>) -> Result<Vec<f64>> {
         let assigner = CreditAssigner::from_parts(segmenter, MentionMode::Title, rules);
         let lexicon = assigner.lexicon([])?;
-        Ok(assigner.assign(&rollout(), &lexicon)?.token_rewards)
+        Ok(assigner.assign(&judged(), &lexicon)?.token_rewards)
     }
 
     #[test]
@@ -358,12 +393,12 @@ mod tests {
     fn configurations_are_checked() {
         let text = "split = ['think', 'sentence']\nmentions = 'substring'\n\
             [[rules]]\nrule = 'decrease'\ndecay = { exponential = 0.03 }\nratios = { min_ratio = 0.5 }\n\
-            [[rules]]\nrule = 'rejected-target'\nratio = 0.8";
+            [[rules]]\nrule = 'rejected_target'\nratio = 0.8";
         let config: CreditConfig = toml::from_str(text).unwrap();
         assert_eq!(config.rules.len(), 2);
         assert!(CreditAssigner::new(config).is_ok());
         assert!(
-            toml::from_str::<CreditConfig>("[[rules]]\nrule = 'step-penalty'\nratio = 1").is_err()
+            toml::from_str::<CreditConfig>("[[rules]]\nrule = 'step_penalty'\nratio = 1").is_err()
         );
         let none = CreditConfig {
             split: vec![],
@@ -372,7 +407,7 @@ mod tests {
         let error = CreditAssigner::new(none).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "split must name at least 1 splitter, got none"
+            "split must be a list of at least 1 splitter, got an empty list"
         );
         let ratios = RatioConfig {
             min_ratio: -0.1,
@@ -388,5 +423,17 @@ mod tests {
             error.to_string(),
             "min_ratio must be finite and at least 0, got -0.1"
         );
+    }
+
+    #[test]
+    fn a_token_takes_the_lowest_ratio_it_touches() {
+        let text = "ab\ncd\n\nef";
+        let segments = crate::Paragraphs.segment(text);
+        // ab | \nc | d | \n | \n | <special> | ef
+        let spans = TokenSpans::new(text, &[2, 2, 1, 1, 1, 0, 2]).unwrap();
+        let ratios = lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9);
+        assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
+        let spans = TokenSpans::new(text, &[4, 5]).unwrap();
+        assert_eq!(lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step_penalty::RatioConfig;
 use super::{Annotated, CreditRule, Ratios};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Result, check_at_least_0};
 
 /// Settings of [`Decrease`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -18,15 +18,26 @@ pub struct DecreaseConfig {
 
 /// How credit falls with the distance `d` in tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(remote = "Self", rename_all = "snake_case")]
 pub enum Decay {
     /// `max - d / max(d) * (max - min)`.
     #[default]
     Linear,
     /// `min + (max - min) * exp(-rate * d)`; the released code's rate, which it never uses, is 0.03
-    /// a token.
+    /// per token, and the bare word `exponential` stands for it.
     Exponential(f64),
 }
+
+rerec_text::word_or_table!(
+    Decay,
+    "decay",
+    r#""linear", "exponential" or { exponential = RATE }"#,
+    |word| match word {
+        "linear" => Some(Decay::Linear),
+        "exponential" => Some(Decay::Exponential(0.03)),
+        _ => None,
+    }
+);
 
 /// The decrease mode of the authors' released code: a token keeps the less of the reward, the more
 /// tokens lie between it and the nearest mention of a target. A response that names no target keeps
@@ -34,14 +45,14 @@ pub enum Decay {
 ///
 /// ```
 /// use rerec_advantage::{
-///     CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, RatioConfig, Rollout, RuleConfig,
+///     CreditAssigner, CreditConfig, DecreaseConfig, ItemNames, RatioConfig, JudgedResponse, RuleConfig,
 /// };
 ///
 /// let ratios = RatioConfig { min_ratio: 0.5, max_ratio: 1.0 };
 /// let rules = vec![RuleConfig::Decrease(DecreaseConfig { ratios, ..Default::default() })];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
 /// let lexicon = assigner.lexicon([ItemNames::from_title("Heat (1995)")])?;
-/// let rollout = Rollout {
+/// let judged = JudgedResponse {
 ///     response: "Heat is it",
 ///     token_byte_lens: &[4, 3, 3],
 ///     answer: None,
@@ -49,8 +60,8 @@ pub enum Decay {
 ///     reward: 1.0,
 /// };
 /// // Distances 0, 1 and 2 of at most 2: 1, 1 - 1/2 * 0.5 and 1 - 2/2 * 0.5.
-/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [1.0, 0.75, 0.5]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// assert_eq!(assigner.assign(&judged, &lexicon)?.token_rewards, [1.0, 0.75, 0.5]);
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Decrease {
@@ -64,17 +75,10 @@ impl Decrease {
     /// A ratio or a rate that is negative or not finite.
     pub fn new(config: DecreaseConfig) -> Result<Self> {
         config.ratios.check()?;
-        match config.decay {
-            Decay::Exponential(value) if !value.is_finite() || value < 0.0 => {
-                let range = "finite and at least 0";
-                Err(AdvantageError::Config {
-                    field: "rate of exponential decay",
-                    value,
-                    range,
-                })
-            }
-            _ => Ok(Self { config }),
+        if let Decay::Exponential(rate) = config.decay {
+            check_at_least_0("decay.exponential", rate)?;
         }
+        Ok(Self { config })
     }
 
     fn ratio(&self, distance: usize, farthest: usize) -> f64 {

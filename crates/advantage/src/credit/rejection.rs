@@ -6,9 +6,8 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use serde::{Deserialize, Serialize};
 
-use super::step_penalty::check_ratio;
-use super::{Annotated, CreditRule, Item, Ratios};
-use crate::error::{AdvantageError, Result};
+use super::{Annotated, CreditRule, MentionedItem, Ratios};
+use crate::error::{Error, Result, check_at_least_0};
 use crate::segment::SegmentKind;
 
 /// Settings of [`RejectedCandidate`] and [`RejectedTarget`].
@@ -78,13 +77,13 @@ const CLAUSE_ENDS: [&str; 14] = [
 ///
 /// ```
 /// use rerec_advantage::{
-///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout, RuleConfig,
+///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, JudgedResponse, RuleConfig,
 /// };
 ///
 /// let rules = vec![RuleConfig::RejectedCandidate(RejectionConfig::english(1.1))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
 /// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
-/// let rollout = Rollout {
+/// let judged = JudgedResponse {
 ///     response: "Up is not a thriller.\nHeat is.",
 ///     token_byte_lens: &[22, 8],
 ///     answer: None,
@@ -92,8 +91,8 @@ const CLAUSE_ENDS: [&str; 14] = [
 ///     reward: 0.5,
 /// };
 /// // The first step excludes a wrong candidate: 1.1 of 0.5.
-/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [0.55, 0.5]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// assert_eq!(assigner.assign(&judged, &lexicon)?.token_rewards, [0.55, 0.5]);
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct RejectedCandidate {
@@ -107,13 +106,13 @@ pub struct RejectedCandidate {
 ///
 /// ```
 /// use rerec_advantage::{
-///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout, RuleConfig,
+///     CreditAssigner, CreditConfig, ItemNames, RejectionConfig, JudgedResponse, RuleConfig,
 /// };
 ///
 /// let rules = vec![RuleConfig::RejectedTarget(RejectionConfig::english(0.8))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
 /// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
-/// let rollout = Rollout {
+/// let judged = JudgedResponse {
 ///     response: "Heat is not a comedy.\nUp is.",
 ///     token_byte_lens: &[22, 6],
 ///     answer: None,
@@ -121,8 +120,8 @@ pub struct RejectedCandidate {
 ///     reward: 0.5,
 /// };
 /// // The first step argues the target away: 0.8 of 0.5.
-/// assert_eq!(assigner.assign(&rollout, &lexicon)?.token_rewards, [0.4, 0.5]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// assert_eq!(assigner.assign(&judged, &lexicon)?.token_rewards, [0.4, 0.5]);
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct RejectedTarget {
@@ -159,7 +158,7 @@ impl CreditRule for RejectedCandidate {
     }
 
     fn ratios(&self, response: &Annotated<'_>) -> Ratios {
-        let has_targets = !response.rollout.targets.is_empty();
+        let has_targets = !response.judged.targets.is_empty();
         self.detector
             .ratios(response, |item| has_targets && !item.is_target)
     }
@@ -185,10 +184,10 @@ struct Detector {
 
 impl Detector {
     fn new(config: RejectionConfig) -> Result<Self> {
-        check_ratio("ratio", config.ratio)?;
+        check_at_least_0("ratio", config.ratio)?;
         if let Some(index) = config.cues.iter().position(|cue| cue.trim().is_empty()) {
             let value = config.cues[index].clone();
-            return Err(AdvantageError::Blank {
+            return Err(Error::Blank {
                 what: "cue",
                 index,
                 value,
@@ -198,7 +197,7 @@ impl Detector {
             let built = AhoCorasick::builder()
                 .ascii_case_insensitive(true)
                 .build(words.iter().map(|word| straight(word).into_owned()));
-            built.map_err(|source| AdvantageError::TooManyNames {
+            built.map_err(|source| Error::TooManyNames {
                 items: words.len(),
                 source,
             })
@@ -210,8 +209,12 @@ impl Detector {
         })
     }
 
-    fn ratios(&self, response: &Annotated<'_>, is_meant: impl Fn(&Item<'_>) -> bool) -> Ratios {
-        let text = response.rollout.response;
+    fn ratios(
+        &self,
+        response: &Annotated<'_>,
+        is_meant: impl Fn(&MentionedItem<'_>) -> bool,
+    ) -> Ratios {
+        let text = response.judged.response;
         let rejects = |index: usize, span: &Range<usize>| {
             let named = response.mentions_in(index).iter();
             let mut meant = named
@@ -302,8 +305,7 @@ fn straight(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        AdvantageError, CreditAssigner, CreditConfig, ItemNames, RejectionConfig, Rollout,
-        RuleConfig,
+        CreditAssigner, CreditConfig, Error, ItemNames, JudgedResponse, RejectionConfig, RuleConfig,
     };
 
     /// The ratios of the steps of a response to which Heat is the right answer.
@@ -315,7 +317,7 @@ mod tests {
         let assigner = CreditAssigner::new(config).unwrap();
         let items = ["Heat (1995)", "Mr. Right (2015)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
-        let rollout = Rollout {
+        let judged = JudgedResponse {
             response,
             token_byte_lens: &[response.len() as u32],
             answer: None,
@@ -323,7 +325,7 @@ mod tests {
             reward: 1.0,
         };
         assigner
-            .assign(&rollout, &lexicon)
+            .assign(&judged, &lexicon)
             .unwrap()
             .steps
             .iter()
@@ -381,7 +383,10 @@ mod tests {
         assert_eq!(error.to_string(), "cue 1 must not be blank, got \" \"");
         assert!(matches!(
             rule(f64::NAN, "no").unwrap_err(),
-            AdvantageError::Config { field: "ratio", .. }
+            Error::InvalidSetting {
+                setting: "ratio",
+                ..
+            }
         ));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Annotated, CreditRule, Ratios};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Result, check_at_least_0};
 use crate::segment::SegmentKind;
 
 /// Settings of [`StepPenalty`] and [`Decrease`](crate::Decrease).
@@ -27,20 +27,8 @@ impl Default for RatioConfig {
 
 impl RatioConfig {
     pub(super) fn check(&self) -> Result<()> {
-        check_ratio("min_ratio", self.min_ratio)?;
-        check_ratio("max_ratio", self.max_ratio)
-    }
-}
-
-pub(super) fn check_ratio(field: &'static str, value: f64) -> Result<()> {
-    if value.is_finite() && value >= 0.0 {
-        Ok(())
-    } else {
-        Err(AdvantageError::Config {
-            field,
-            value,
-            range: "finite and at least 0",
-        })
+        check_at_least_0("min_ratio", self.min_ratio)?;
+        check_at_least_0("max_ratio", self.max_ratio)
     }
 }
 
@@ -76,8 +64,8 @@ impl CreditRule for StepPenalty {
             min_ratio,
             max_ratio,
         } = self.config;
-        let is_right = match &response.rollout.answer {
-            Some(answer) if !response.rollout.targets.is_empty() => answer.is_right,
+        let is_right = match &response.judged.answer {
+            Some(answer) if !response.judged.targets.is_empty() => answer.is_right,
             _ => return Ratios::Uniform(1.0),
         };
         if is_right {

@@ -1,8 +1,8 @@
 //! Estimators by name, and the conventions of other systems.
 
+use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::{Deserialize, Serialize};
 
-use super::AdvantageEstimator;
 use super::gae::{Gae, GaeConfig};
 use super::group_relative::{Baseline, BaselineConfig, GroupBaseline, Grpo, GrpoConfig, Singleton};
 use super::pass_at_k::PassAtK;
@@ -13,20 +13,32 @@ use super::reinforce_pp::{
 use super::remax::Remax;
 use super::statistics::Std;
 use super::whitening::{VarianceGuard, WhiteningConfig};
+use super::{AdvantageEstimator, Needs};
 use crate::error::Result;
 
-/// An estimator with all its settings, as a configuration file names it.
+/// An estimator with all its settings, as a configuration file names it: a table, or its name alone for the defaults.
+///
+/// Names are `raae`, `grpo`, `dr_grpo`, `rloo`, `opo`, `gpg`, `pass_k`, `reinforce_pp`, `reinforce_pp_baseline`, `remax` and
+/// `gae`.
 ///
 /// ```
 /// use rerec_advantage::EstimatorConfig;
 ///
 /// let config: EstimatorConfig = toml::from_str("estimator = 'grpo'\neps = 1e-4").unwrap();
 /// assert_eq!(config.build()?.name(), "grpo");
+/// // What a training loop has to provide is known before anything is built.
+/// let remax: EstimatorConfig = serde_json::from_str(r#""remax""#).unwrap();
+/// assert!(remax.needs().baselines);
 /// assert!(toml::from_str::<EstimatorConfig>("estimator = 'rloo'\neps = 1e-4").is_err());
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "estimator", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(
+    remote = "Self",
+    tag = "estimator",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
 pub enum EstimatorConfig {
     /// [`Raae`].
     Raae(SpreadConfig),
@@ -51,6 +63,16 @@ pub enum EstimatorConfig {
     /// [`Gae`].
     Gae(GaeConfig),
 }
+
+rerec_text::word_or_table!(
+    EstimatorConfig,
+    "estimator",
+    r#"one of "raae", "grpo", "dr_grpo", "rloo", "opo", "gpg", "pass_k", "reinforce_pp", "reinforce_pp_baseline", "remax", "gae", or a table such as { estimator = "grpo", eps = 1e-4 }"#,
+    |name| {
+        let table = [("estimator", name)].into_iter();
+        EstimatorConfig::deserialize(MapDeserializer::<_, ValueError>::new(table)).ok()
+    }
+);
 
 impl Default for EstimatorConfig {
     fn default() -> Self {
@@ -77,6 +99,16 @@ impl EstimatorConfig {
             Self::Remax {} => Box::new(Remax),
             Self::Gae(config) => Box::new(Gae::new(config)?),
         })
+    }
+
+    /// What the estimator reads of a batch; a training loop asks before it starts.
+    pub fn needs(&self) -> Needs {
+        match self {
+            Self::Raae(_) => Needs::TOKEN_REWARDS,
+            Self::Remax {} => Remax.needs(),
+            Self::Gae(_) => Gae::NEEDS,
+            _ => Needs::OUTCOMES,
+        }
     }
 
     /// The same estimator by the conventions of another system; what is no convention, such as
@@ -177,22 +209,178 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AdvantageValues, Groups, RolloutBatch};
+    use crate::{AdvantageValues, Groups, RolloutBatch, TokenRewards};
 
     #[test]
     fn verl_is_the_default() {
         for name in [
             "raae",
             "grpo",
+            "dr_grpo",
             "rloo",
-            "pass-k",
-            "reinforce-pp",
-            "reinforce-pp-baseline",
+            "opo",
+            "gpg",
+            "pass_k",
+            "reinforce_pp",
+            "reinforce_pp_baseline",
+            "remax",
             "gae",
         ] {
             let config: EstimatorConfig = toml::from_str(&format!("estimator = '{name}'")).unwrap();
             assert_eq!(config.with_preset(Preset::Verl), config);
-            assert_eq!(config.build().unwrap().name(), name);
+            let estimator = config.build().unwrap();
+            assert_eq!(estimator.name(), name);
+            assert_eq!(estimator.needs(), config.needs(), "{name}");
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Advantage {
+        estimator: EstimatorConfig,
+    }
+
+    #[test]
+    fn a_bare_name_stands_for_the_defaults() {
+        let read = |text: &str| toml::from_str::<Advantage>(text).map(|read| read.estimator);
+        let grpo = read("estimator = 'grpo'").unwrap();
+        assert_eq!(grpo, EstimatorConfig::Grpo(GrpoConfig::default()));
+        assert_eq!(read("[estimator]\nestimator = 'grpo'").unwrap(), grpo);
+        let written = serde_json::to_value(grpo).unwrap();
+        assert_eq!(written["estimator"], "grpo");
+        assert_eq!(
+            serde_json::from_value::<EstimatorConfig>(written).unwrap(),
+            grpo
+        );
+        for (text, expected) in [
+            (
+                "estimator = 'ppo'",
+                "estimator must be one of \"raae\", \"grpo\",",
+            ),
+            ("estimator = 'ppo'", "got \"ppo\""),
+            (
+                "estimator = 3",
+                "invalid type: integer `3`, expected for estimator: one of \"raae\",",
+            ),
+            (
+                "[estimator]\nestimator = 'ppo'",
+                "unknown variant `ppo`, expected one of `raae`",
+            ),
+            ("[estimator]\neps = 1.0", "missing field `estimator`"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_an_estimator_needs_is_known_from_its_settings() {
+        let needs = |name: &str| {
+            let config: EstimatorConfig = toml::from_str(&format!("estimator = '{name}'")).unwrap();
+            config.needs()
+        };
+        assert_eq!(needs("raae"), Needs::TOKEN_REWARDS);
+        assert_eq!(needs("reinforce_pp"), Needs::OUTCOMES);
+        assert_eq!(
+            (needs("remax").baselines, needs("remax").values),
+            (true, false)
+        );
+        assert_eq!((needs("gae").baselines, needs("gae").values), (false, true));
+    }
+
+    /// Two answers of the same reward, of 3 and of 6 tokens, each token of which was given the reward.
+    fn of_equal_outcomes(rewards: [f64; 2]) -> (Groups, TokenRewards) {
+        let rows = [vec![rewards[0]; 3], vec![rewards[1]; 6]];
+        (
+            Groups::from_sizes(&[2]).unwrap(),
+            TokenRewards::from_rows(rows),
+        )
+    }
+
+    #[test]
+    fn the_length_of_a_response_is_no_reward() {
+        for rewards in [[1.0, 1.0], [0.1 + 0.2, 0.3]] {
+            let (groups, token_rewards) = of_equal_outcomes(rewards);
+            let values = TokenRewards::from_rows([vec![0.5; 3], vec![0.5; 6]]);
+            for name in [
+                "raae",
+                "grpo",
+                "dr_grpo",
+                "rloo",
+                "opo",
+                "gpg",
+                "pass_k",
+                "reinforce_pp",
+                "reinforce_pp_baseline",
+                "remax",
+                "gae",
+            ] {
+                for preset in [Preset::Verl, Preset::Trl, Preset::OpenRlhf] {
+                    let config: EstimatorConfig =
+                        toml::from_str(&format!("estimator = '{name}'")).unwrap();
+                    let batch = RolloutBatch::new(&groups, &token_rewards).unwrap();
+                    let batch = batch.with_outcomes(&rewards).unwrap();
+                    let batch = batch
+                        .with_baselines(&[0.3; 2])
+                        .unwrap()
+                        .with_values(&values)
+                        .unwrap();
+                    let estimated = config
+                        .with_preset(preset)
+                        .build()
+                        .unwrap()
+                        .estimate(&batch)
+                        .unwrap();
+                    let first = estimated.into_tokens(&batch);
+                    let expected = if name == "remax" {
+                        rewards[0] - 0.3
+                    } else {
+                        0.0
+                    };
+                    for &advantage in first.values() {
+                        assert!(
+                            name == "remax" && (advantage - expected).abs() < 1e-12
+                                || advantage == 0.0,
+                            "{name}: {advantage}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rewards_that_differ_by_rounding_alone_get_0_at_every_eps() {
+        let groups = Groups::from_sizes(&[3]).unwrap();
+        // Sums of the same rewards in another order, and 0.6 in one piece.
+        let token_rewards =
+            TokenRewards::from_rows([vec![0.1, 0.2, 0.3], vec![0.3, 0.2, 0.1], vec![0.6]]);
+        for eps in [0.0, 1e-300, 1e-9] {
+            let spread = SpreadConfig {
+                eps,
+                ..Default::default()
+            };
+            let grpo = GrpoConfig {
+                eps,
+                ..Default::default()
+            };
+            let baseline = BaselineConfig::default();
+            for config in [
+                EstimatorConfig::Grpo(grpo),
+                EstimatorConfig::PassK(spread),
+                EstimatorConfig::DrGrpo(baseline),
+                EstimatorConfig::Rloo(baseline),
+                EstimatorConfig::Opo(baseline),
+                EstimatorConfig::Gpg(baseline),
+                EstimatorConfig::ReinforcePpBaseline(Default::default()),
+            ] {
+                let batch = RolloutBatch::new(&groups, &token_rewards).unwrap();
+                let estimated = config.build().unwrap().estimate(&batch).unwrap();
+                assert!(!estimated.has_signal(0), "{config:?}: {estimated:?}");
+            }
+            let token_rewards = TokenRewards::from_rows([vec![0.1 + 0.2], vec![0.3], vec![0.3]]);
+            let batch = RolloutBatch::new(&groups, &token_rewards).unwrap();
+            let estimated = Raae::new(spread).unwrap().estimate(&batch).unwrap();
+            assert!(!estimated.has_signal(0), "{estimated:?}");
         }
     }
 
@@ -208,7 +396,7 @@ mod tests {
         let batch = RolloutBatch::from_outcomes(&groups, rewards, lengths).unwrap();
         match estimator.estimate(&batch).unwrap().values() {
             AdvantageValues::PerResponse(values) => values.clone(),
-            AdvantageValues::PerToken(_) => panic!("one number a response expected"),
+            AdvantageValues::PerToken(_) => panic!("one number per response expected"),
         }
     }
 

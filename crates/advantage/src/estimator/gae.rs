@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AdvantageEstimator;
 use super::reinforce_pp::check_discount;
 use super::whitening::WhiteningConfig;
+use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
-use crate::batch::{Placement, RolloutBatch};
-use crate::error::{AdvantageError, Result};
+use crate::batch::RolloutBatch;
+use crate::error::{Error, Result};
 
 /// Settings of [`Gae`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GaeConfig {
-    /// Discount a token, gamma, in 0..=1. Default 1.
+    /// Discount per token, gamma, in 0..=1. Default 1.
     pub gamma: f64,
     /// Weight of later temporal differences, lambda, in 0..=1. Default 1.
     pub lambda: f64,
@@ -44,7 +44,7 @@ impl Default for GaeConfig {
 /// let advantages = Gae::new(GaeConfig::default())?.estimate(&batch)?;
 /// // A[1] = 1 - 0.5 and A[0] = 0 + 0.5 - 0.25 + A[1] = 0.75: both expect the reward 1.
 /// assert_eq!(advantages.returns().unwrap().values(), [1.0, 1.0]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Gae {
@@ -52,6 +52,11 @@ pub struct Gae {
 }
 
 impl Gae {
+    pub(super) const NEEDS: Needs = Needs {
+        values: true,
+        ..Needs::OUTCOMES
+    };
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -85,14 +90,18 @@ impl AdvantageEstimator for Gae {
         "gae"
     }
 
+    fn needs(&self) -> Needs {
+        Self::NEEDS
+    }
+
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
-        let missing = AdvantageError::MissingInput {
+        let missing = Error::MissingInput {
             estimator: self.name(),
             what: "values",
         };
         let values = batch.values().ok_or(missing)?;
         batch.check_rewards()?;
-        let mut advantages = batch.token_rewards(Placement::Last).into_owned();
+        let mut advantages = batch.rewards_over_time().into_owned();
         let mut returns = advantages.clone();
         for (response, values) in values.rows().enumerate() {
             let row = advantages.row_mut(response).unwrap_or_default();

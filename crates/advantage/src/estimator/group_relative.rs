@@ -1,17 +1,16 @@
-//! Estimators that compare each response's reward with those of its group: one number a response.
+//! Estimators that compare each response's reward with those of its group: one number per response.
 
 use serde::{Deserialize, Serialize};
 
-use super::AdvantageEstimator;
-use super::raae::check_eps;
 use super::statistics::{Moments, Std};
+use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
 use crate::batch::RolloutBatch;
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result, check_at_least_0};
 
 /// What a group of one response gets, which has nothing to be compared with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Singleton {
     /// Its reward: mean 0 and std 1 stand in for the group's (verl).
     #[default]
@@ -77,7 +76,7 @@ pub struct BaselineConfig {
 /// let batch = RolloutBatch::from_outcomes(&groups, &[0.0, 1.0, 2.0], &[700, 768, 512])?;
 /// let advantages = Grpo::new(GrpoConfig { eps: 0.0, ..Default::default() })?.estimate(&batch)?;
 /// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![-1.0, 0.0, 1.0]));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Grpo {
@@ -90,7 +89,7 @@ impl Grpo {
     /// # Errors
     /// An `eps` that is negative or not finite.
     pub fn new(config: GrpoConfig) -> Result<Self> {
-        check_eps(config.eps)?;
+        check_at_least_0("eps", config.eps)?;
         Ok(Self { config })
     }
 }
@@ -98,6 +97,10 @@ impl Grpo {
 impl AdvantageEstimator for Grpo {
     fn name(&self) -> &'static str {
         "grpo"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OUTCOMES
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
@@ -144,7 +147,7 @@ impl AdvantageEstimator for Grpo {
 /// let batch = RolloutBatch::from_outcomes(&groups, &[3.0, 0.0], &[1, 2])?;
 /// let advantages = opo.estimate(&batch)?;
 /// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![2.0, -1.0]));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct GroupBaseline {
@@ -162,11 +165,15 @@ impl GroupBaseline {
 impl AdvantageEstimator for GroupBaseline {
     fn name(&self) -> &'static str {
         match self.baseline {
-            Baseline::Mean => "dr-grpo",
+            Baseline::Mean => "dr_grpo",
             Baseline::LeaveOneOut => "rloo",
             Baseline::LengthWeighted => "opo",
             Baseline::ScaledMean => "gpg",
         }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OUTCOMES
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
@@ -224,35 +231,33 @@ pub(super) fn compare(
     alone: f64,
     deviation: impl Fn(&Compared<'_>) -> Deviation,
 ) -> Result<Vec<f64>> {
-    let (outcomes, lengths) = (batch.outcomes(), batch.valid_lengths());
-    let mut advantages = vec![0.0; outcomes.len()];
+    let (outcomes, lengths) = (batch.outcomes_with_parts(), batch.valid_lengths());
+    let mut advantages = vec![0.0; outcomes.rewards.len()];
     let (mut rewards, mut tokens) = (Vec::new(), Vec::new());
     for (group, members) in batch.groups().iter().enumerate() {
         rewards.clear();
-        rewards.extend(members.iter().map(|&response| outcomes[response]));
+        rewards.extend(members.iter().map(|&response| outcomes.rewards[response]));
         tokens.clear();
         tokens.extend(members.iter().map(|&response| lengths[response]));
         let moments = Moments::of([rewards.as_slice()].into_iter());
         if !moments.is_finite() {
-            return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
+            return Err(batch.not_finite(Error::GroupOverflow { group }));
         }
         let by = match (members.len(), singleton) {
             (1, Singleton::Raw) => Deviation {
                 from: 0.0,
                 scale: alone,
             },
-            (1, Singleton::Zero) => Deviation {
-                from: moments.mean,
-                scale: 0.0,
-            },
+            (1, Singleton::Zero) => continue,
             (1, Singleton::Reject) => {
-                return Err(AdvantageError::GroupSize {
+                return Err(Error::GroupSize {
                     estimator,
                     group,
                     got: 1,
                     min: 2,
                 });
             }
+            _ if outcomes.are_equal(members) => continue,
             _ => deviation(&Compared {
                 rewards: &rewards,
                 lengths: &tokens,
@@ -262,7 +267,7 @@ pub(super) fn compare(
         for (&response, reward) in members.iter().zip(&rewards) {
             let advantage = (reward - by.from) * by.scale;
             if !advantage.is_finite() {
-                return Err(AdvantageError::GroupOverflow { group });
+                return Err(Error::GroupOverflow { group });
             }
             advantages[response] = advantage;
         }

@@ -1,11 +1,11 @@
 //! The advantage of the best response alone.
 
-use super::AdvantageEstimator;
-use super::raae::{SpreadConfig, check_eps};
-use super::statistics::Moments;
+use super::raae::SpreadConfig;
+use super::statistics::{Moments, difference};
+use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
 use crate::batch::RolloutBatch;
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result, check_at_least_0};
 
 /// Pass@k: a group's best response gets `(best - second) / (std + eps)`, all others 0
 /// (arXiv 2503.19595). Of equal best responses the first takes it, and its advantage is 0.
@@ -20,7 +20,7 @@ use crate::error::{AdvantageError, Result};
 /// let pass_at_k = PassAtK::new(SpreadConfig { std: Std::None, ..Default::default() })?;
 /// let advantages = pass_at_k.estimate(&batch)?;
 /// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![0.0, 0.5, 0.0]));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct PassAtK {
@@ -33,36 +33,43 @@ impl PassAtK {
     /// # Errors
     /// An `eps` that is negative or not finite.
     pub fn new(config: SpreadConfig) -> Result<Self> {
-        check_eps(config.eps)?;
+        check_at_least_0("eps", config.eps)?;
         Ok(Self { config })
     }
 }
 
 impl AdvantageEstimator for PassAtK {
     fn name(&self) -> &'static str {
-        "pass-k"
+        "pass_k"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OUTCOMES
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
-        let outcomes = batch.outcomes();
-        let mut advantages = vec![0.0; outcomes.len()];
+        let outcomes = batch.outcomes_with_parts();
+        let mut advantages = vec![0.0; outcomes.rewards.len()];
         let mut rewards = Vec::new();
         for (group, members) in batch.groups().iter().enumerate() {
             rewards.clear();
-            rewards.extend(members.iter().map(|&response| outcomes[response]));
+            rewards.extend(members.iter().map(|&response| outcomes.rewards[response]));
             let moments = Moments::of([rewards.as_slice()].into_iter());
             if !moments.is_finite() {
-                return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
+                return Err(batch.not_finite(Error::GroupOverflow { group }));
             }
             let Some((best, lead)) = lead(&rewards) else {
                 let (estimator, got) = (self.name(), members.len());
-                return Err(AdvantageError::GroupSize {
+                return Err(Error::GroupSize {
                     estimator,
                     group,
                     got,
                     min: 2,
                 });
             };
+            if outcomes.are_equal(members) {
+                continue;
+            }
             advantages[members[best]] = lead * moments.scale(self.config.std, self.config.eps);
         }
         Advantages::per_response(advantages, batch.groups())
@@ -81,7 +88,7 @@ fn lead(rewards: &[f64]) -> Option<(usize, f64)> {
             second = second.max(reward);
         }
     }
-    (!rest.is_empty()).then_some((best, top - second))
+    (!rest.is_empty()).then_some((best, difference(top, second)))
 }
 
 #[cfg(test)]

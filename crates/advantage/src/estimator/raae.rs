@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AdvantageEstimator;
 use super::statistics::{Moments, Std};
+use super::{AdvantageEstimator, Needs};
 use crate::advantages::{AdvantageValues, Advantages};
-use crate::batch::{Placement, RolloutBatch};
-use crate::error::{AdvantageError, Result};
+use crate::batch::RolloutBatch;
+use crate::error::{Error, Result, check_at_least_0};
 use crate::ragged::Ragged;
 
 /// Settings of [`Raae`] and [`PassAtK`](crate::PassAtK).
@@ -44,11 +44,11 @@ impl Default for SpreadConfig {
 /// // Mean (1 + 2 + 3) / 3 = 2, unbiased std 1.
 /// let rewards = TokenRewards::from_rows([vec![1.0, 2.0], vec![3.0]]);
 /// let groups = Groups::from_sizes(&[2])?;
-/// let batch = RolloutBatch::from_tokens(&groups, &rewards)?;
+/// let batch = RolloutBatch::new(&groups, &rewards)?;
 /// let raae = Raae::new(SpreadConfig { eps: 0.0, ..Default::default() })?;
 /// let advantages = raae.estimate(&batch)?.into_tokens(&batch);
 /// assert_eq!(advantages.values(), [-1.0, 0.0, 1.0]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Raae {
@@ -61,20 +61,8 @@ impl Raae {
     /// # Errors
     /// An `eps` that is negative or not finite.
     pub fn new(config: SpreadConfig) -> Result<Self> {
-        check_eps(config.eps)?;
+        check_at_least_0("eps", config.eps)?;
         Ok(Self { config })
-    }
-}
-
-pub(super) fn check_eps(eps: f64) -> Result<()> {
-    if eps.is_finite() && eps >= 0.0 {
-        Ok(())
-    } else {
-        Err(AdvantageError::Config {
-            field: "eps",
-            value: eps,
-            range: "finite and at least 0",
-        })
     }
 }
 
@@ -83,8 +71,12 @@ impl AdvantageEstimator for Raae {
         "raae"
     }
 
+    fn needs(&self) -> Needs {
+        Needs::TOKEN_REWARDS
+    }
+
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
-        let rewards = batch.token_rewards(Placement::Every);
+        let rewards = batch.rewards_of_tokens();
         let mut advantages = Ragged::filled_like(&rewards, 0.0);
         let mut signal = Vec::with_capacity(batch.groups().len());
         for (group, members) in batch.groups().iter().enumerate() {
@@ -94,7 +86,11 @@ impl AdvantageEstimator for Raae {
                 Some(_) => Moments::of([&*batch.valid_values(&rewards, members)].into_iter()),
             };
             if !moments.is_finite() {
-                return Err(batch.not_finite(AdvantageError::GroupOverflow { group }));
+                return Err(batch.not_finite(Error::GroupOverflow { group }));
+            }
+            signal.push(moments.is_spread());
+            if !moments.is_spread() {
+                continue;
             }
             let scale = moments.scale(self.config.std, self.config.eps);
             for (&response, row) in members.iter().zip(rows()) {
@@ -104,7 +100,6 @@ impl AdvantageEstimator for Raae {
                 }
                 batch.clear_masked(response, out);
             }
-            signal.push(moments.is_spread());
         }
         Ok(Advantages::with_signal(
             AdvantageValues::PerToken(advantages),

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AdvantageEstimator;
 use super::group_relative::{Singleton, centred};
 use super::whitening::WhiteningConfig;
+use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
-use crate::batch::{Placement, RolloutBatch};
-use crate::error::{AdvantageError, Result};
+use crate::batch::RolloutBatch;
+use crate::error::{Error, Result};
 use crate::ragged::Ragged;
 
 /// What happens to the return at a token outside the mask, between two valid ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum MaskedGap {
     /// It is carried over the gap without discount (verl since 2025).
     #[default]
@@ -25,7 +25,7 @@ pub enum MaskedGap {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReinforcePpConfig {
-    /// Discount a token, gamma, in 0..=1. Default 1.
+    /// Discount per token, gamma, in 0..=1. Default 1.
     pub gamma: f64,
     /// What happens at tokens outside the mask. Default `carry`.
     pub gap: MaskedGap,
@@ -46,7 +46,7 @@ impl Default for ReinforcePpConfig {
 /// REINFORCE++ (arXiv 2501.03262): the discounted sum of the rewards to come at each token,
 /// whitened over all valid tokens of the batch.
 ///
-/// A reward that is given for the whole response is placed on its last valid token.
+/// A response's outcome is placed on its last valid token; without outcomes the token rewards are taken as they come.
 ///
 /// ```
 /// use rerec_advantage::{
@@ -60,7 +60,7 @@ impl Default for ReinforcePpConfig {
 /// let batch = RolloutBatch::from_outcomes(&groups, &[1.0, 3.0], &[2, 1])?;
 /// let advantages = ReinforcePp::new(config)?.estimate(&batch)?.into_tokens(&batch);
 /// assert_eq!(advantages.values(), [-1.0, -0.5, 1.5]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReinforcePp {
@@ -79,21 +79,24 @@ impl ReinforcePp {
     }
 }
 
-pub(super) fn check_discount(field: &'static str, value: f64) -> Result<()> {
+pub(super) fn check_discount(setting: &'static str, value: f64) -> Result<()> {
     if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(AdvantageError::Config {
-            field,
-            value,
-            range: "between 0 and 1",
-        })
+        return Ok(());
     }
+    Err(Error::InvalidSetting {
+        setting,
+        got: value.to_string(),
+        allowed: "between 0 and 1",
+    })
 }
 
 impl AdvantageEstimator for ReinforcePp {
     fn name(&self) -> &'static str {
-        "reinforce-pp"
+        "reinforce_pp"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OUTCOMES
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
@@ -110,7 +113,7 @@ pub(super) fn rewards_to_go(
     gap: MaskedGap,
 ) -> Result<Ragged<f64>> {
     batch.check_rewards()?;
-    let mut returns = batch.token_rewards(Placement::Last).into_owned();
+    let mut returns = batch.rewards_over_time().into_owned();
     for response in 0..returns.len() {
         let mask = batch.mask_row(response);
         let mut to_go = 0.0;
@@ -153,7 +156,7 @@ pub struct ReinforcePpBaselineConfig {
 /// let batch = RolloutBatch::from_outcomes(&groups, &[1.0, 3.0], &[3, 1])?;
 /// let advantages = ReinforcePpBaseline::new(config)?.estimate(&batch)?;
 /// assert_eq!(*advantages.values(), AdvantageValues::PerResponse(vec![-0.5, 1.5]));
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReinforcePpBaseline {
@@ -173,7 +176,11 @@ impl ReinforcePpBaseline {
 
 impl AdvantageEstimator for ReinforcePpBaseline {
     fn name(&self) -> &'static str {
-        "reinforce-pp-baseline"
+        "reinforce_pp_baseline"
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::OUTCOMES
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {

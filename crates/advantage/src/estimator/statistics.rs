@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// By what a deviation from the mean is divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Std {
     /// Square root of the sum of squared deviations over n - 1 (verl, TRL, OpenRLHF).
     #[default]
@@ -13,6 +13,47 @@ pub enum Std {
     Population,
     /// Deviations are not divided at all.
     None,
+}
+
+/// How far two numbers may lie apart that would be equal, had what they are made of not been rounded; `parts` is the sum of the
+/// absolute values of that.
+pub(crate) fn rounding_of(parts: f64) -> f64 {
+    // Half a unit in the last place for each part as it was written down, and as much again for the sum and for the product that
+    // each part may be: four units in all. A sum of parts that overflows must not make everything equal.
+    4.0 * f64::EPSILON * parts.min(f64::MAX)
+}
+
+/// The sum of some numbers, and that of their absolute values; exactly 0 where nothing but rounding is left of the numbers.
+pub(crate) fn sum(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    // Neumaier's sum: the error does not grow with the number of tokens, so that the same rewards in another order add up to the
+    // same.
+    let (mut sum, mut lost, mut parts) = (0.0_f64, 0.0, 0.0);
+    for value in values {
+        let next = sum + value;
+        lost += if sum.abs() >= value.abs() {
+            (sum - next) + value
+        } else {
+            (value - next) + sum
+        };
+        sum = next;
+        parts += value.abs();
+    }
+    let total = sum + lost;
+    if total.abs() <= rounding_of(parts) {
+        (0.0, parts)
+    } else {
+        (total, parts)
+    }
+}
+
+/// The difference of two numbers; exactly 0 where it is their rounding.
+pub(super) fn difference(a: f64, b: f64) -> f64 {
+    let difference = a - b;
+    if difference.abs() <= rounding_of(a.abs().max(b.abs())) {
+        0.0
+    } else {
+        difference
+    }
 }
 
 /// Count, mean and spread of some numbers.
@@ -49,10 +90,21 @@ impl Moments {
             let (s, q) = deviations(slice, mean);
             (sum + s, squares + q)
         });
+        Self::corrected(count, mean, sum, squares)
+    }
+
+    /// The moments from the deviations from a mean that may itself be off by rounding.
+    fn corrected(count: usize, mean: f64, sum: f64, squares: f64) -> Self {
+        let n = count as f64;
+        let mean = mean + sum / n;
+        let squares = (squares - sum * sum / n).max(0.0);
+        // Numbers that differ by their rounding alone, such as 0.3 and 0.1 + 0.2, are equal: without this, an eps of 0 would blow
+        // the difference up to unit variance.
+        let is_noise = squares <= n * rounding_of(mean.abs()).powi(2);
         Self {
             count,
-            mean: mean + sum / n,
-            squares: (squares - sum * sum / n).max(0.0),
+            mean,
+            squares: if is_noise { 0.0 } else { squares },
         }
     }
 
@@ -74,11 +126,7 @@ impl Moments {
         let squares: f64 = pairs()
             .map(|(x, &w)| (x - mean) * (x - mean) * w as f64)
             .sum();
-        Self {
-            count,
-            mean: mean + sum / n,
-            squares: (squares - sum * sum / n).max(0.0),
-        }
+        Self::corrected(count, mean, sum, squares)
     }
 
     /// The variance; that of fewer than two numbers is 0, and 1 stands for none.
@@ -156,6 +204,32 @@ mod tests {
         for std in [Std::Unbiased, Std::Population, Std::None] {
             assert_eq!((moments.is_spread(), moments.scale(std, 0.0)), (false, 0.0));
         }
+    }
+
+    #[test]
+    fn what_differs_by_rounding_alone_is_equal() {
+        let moments = Moments::of([[0.1 + 0.2, 0.3, 0.1 + 0.2].as_slice()].into_iter());
+        assert_eq!(moments.squares, 0.0);
+        let weighted = Moments::weighted(&[0.1 + 0.2, 0.3], &[2, 5]);
+        assert_eq!(weighted.squares, 0.0);
+        assert_eq!(difference(0.1 + 0.2, 0.3), 0.0);
+        assert_eq!(sum([0.1, 0.2, -0.3].into_iter()), (0.0, 0.6000000000000001));
+        // What differs by more than rounding stays different.
+        assert!(Moments::of([[0.3, 0.3 + 1e-14].as_slice()].into_iter()).is_spread());
+        assert!(difference(0.3 + 1e-14, 0.3) > 0.0);
+    }
+
+    #[test]
+    fn a_sum_does_not_depend_on_the_order() {
+        let mut rewards: Vec<f64> = (0..5000)
+            .map(|token| if token % 7 == 0 { 0.07 } else { 0.1 })
+            .collect();
+        let forward = sum(rewards.iter().copied()).0;
+        rewards.sort_by(f64::total_cmp);
+        assert_eq!(sum(rewards.iter().copied()).0, forward);
+        assert_eq!(sum([1e16, 1.0, -1e16].into_iter()).0, 0.0);
+        assert_eq!(sum([1e15, 1.0, -1e15].into_iter()).0, 0.0);
+        assert_eq!(sum([1e14, 1.0, -1e14].into_iter()).0, 1.0);
     }
 
     #[test]

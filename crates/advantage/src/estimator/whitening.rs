@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::raae::check_eps;
 use super::statistics::{Moments, Std};
 use crate::batch::RolloutBatch;
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result, check_at_least_0};
 use crate::ragged::Ragged;
 
 /// How [`ReinforcePp`](crate::ReinforcePp), its baseline form and [`Gae`](crate::Gae) are brought to
@@ -28,7 +27,7 @@ pub struct WhiteningConfig {
 
 /// How a small variance is kept from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum VarianceGuard {
     /// `sqrt(variance + eps)` (verl).
     #[default]
@@ -50,28 +49,20 @@ impl Default for WhiteningConfig {
 
 impl WhiteningConfig {
     pub(super) fn check(&self) -> Result<()> {
-        check_eps(self.eps)?;
-        if self.count_eps.is_finite() && self.count_eps >= 0.0 {
-            return Ok(());
-        }
-        let range = "finite and at least 0";
-        Err(AdvantageError::Config {
-            field: "count_eps",
-            value: self.count_eps,
-            range,
-        })
+        check_at_least_0("whitening.eps", self.eps)?;
+        check_at_least_0("whitening.count_eps", self.count_eps)
     }
 
-    /// Whitens one value a response, each counted once for every valid token.
+    /// Whitens one value per response, each counted once for every valid token.
     pub(super) fn per_response(&self, values: &mut [f64], batch: &RolloutBatch<'_>) -> Result<()> {
         let (mean, scale) = self.line(Moments::weighted(values, &batch.valid_lengths()))?;
         values
             .iter_mut()
-            .for_each(|value| *value = (*value - mean) * scale);
+            .for_each(|value| *value = (*value - mean) * scale + 0.0);
         Ok(())
     }
 
-    /// Whitens one value a token; tokens outside the mask become 0.
+    /// Whitens one value per token; tokens outside the mask become 0.
     pub(super) fn per_token(
         &self,
         values: &mut Ragged<f64>,
@@ -83,16 +74,16 @@ impl WhiteningConfig {
         for response in 0..values.len() {
             let row = values.row_mut(response).unwrap_or_default();
             row.iter_mut()
-                .for_each(|value| *value = (*value - mean) * scale);
+                .for_each(|value| *value = (*value - mean) * scale + 0.0);
             batch.clear_masked(response, row);
         }
         Ok(())
     }
 
-    /// What is subtracted from a value, and by what the rest is multiplied.
+    /// What is subtracted from a value, and by what the rest is multiplied; callers add 0, which makes 0 of a negative 0.
     fn line(&self, moments: Moments) -> Result<(f64, f64)> {
         if !moments.is_finite() {
-            return Err(AdvantageError::BatchOverflow);
+            return Err(Error::BatchOverflow);
         }
         if !moments.is_spread() {
             return Ok((moments.mean, 0.0));

@@ -5,11 +5,10 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::boundary::is_boundary;
-use super::fold::{Fold, Folded};
-use super::names::{ItemNames, leading_year, small_words, split_year};
+use rerec_text::{Fold, Folded, ItemNames, is_boundary, leading_year, small_words, year_of};
+
 use super::{Mention, MentionMode};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// The items that the responses to a query may name; built once a query, searched once a response.
 ///
@@ -20,7 +19,7 @@ use crate::error::{AdvantageError, Result};
 /// let lexicon = Lexicon::new(items, MentionMode::Title)?;
 /// let mentions = lexicon.find("Good, but Toy Story 2 beats Toy Story (1995).");
 /// assert_eq!(mentions, [Mention { span: 10..21, item: 2 }, Mention { span: 28..44, item: 1 }]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Lexicon {
@@ -42,7 +41,7 @@ struct Pattern {
 #[derive(Debug, Clone)]
 struct Yearless {
     /// The year of the item, if it has one.
-    year: Option<String>,
+    year: Option<u16>,
     /// How many of its words begin with a small letter.
     small_words: usize,
 }
@@ -70,7 +69,7 @@ impl Lexicon {
                 });
             }
         }
-        let searcher = build(&names).map_err(|source| AdvantageError::TooManyNames {
+        let searcher = build(&names).map_err(|source| Error::TooManyNames {
             items: items.len(),
             source,
         })?;
@@ -209,16 +208,15 @@ impl Pattern {
 impl Yearless {
     fn allows(&self, name: &str, after: &str) -> bool {
         match (&self.year, leading_year(after)) {
-            (Some(own), Some(year)) => own == year,
+            (Some(own), Some(year)) => *own == year,
             _ => small_words(name) <= self.small_words,
         }
     }
 }
 
 fn yearless(name: &str, title: &str) -> Option<Yearless> {
-    let year = split_year(title).map(|(_, year)| year.to_owned());
-    split_year(name).is_none().then(|| Yearless {
-        year,
+    year_of(name).is_none().then(|| Yearless {
+        year: year_of(title),
         small_words: small_words(name),
     })
 }
@@ -230,7 +228,7 @@ fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
     for (place, item) in items.into_iter().enumerate() {
         if let Some(blank) = item.all().find(|name| name.trim().is_empty()) {
             let value = blank.to_owned();
-            return Err(AdvantageError::Blank {
+            return Err(Error::Blank {
                 what: "name of item",
                 index: place,
                 value,

@@ -7,11 +7,11 @@ use super::paragraph::Paragraphs;
 use super::sentence::Sentences;
 use super::tag::ThinkTags;
 use super::{Segment, SegmentKind, Segmenter};
-use crate::error::{AdvantageError, Result};
+use crate::error::{Error, Result};
 
 /// A splitter by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     /// [`Paragraphs`].
     Paragraph,
@@ -43,7 +43,7 @@ impl Split {
 /// let nested = Nested::of(&[Split::Think, Split::Paragraph])?;
 /// let parts: Vec<_> = nested.segment(text).iter().map(|s| &text[s.span.clone()]).collect();
 /// assert_eq!(parts, ["<think>Heat?\n", "Up!</think>", "Up\nit is."]);
-/// # Ok::<(), rerec_advantage::AdvantageError>(())
+/// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct Nested {
@@ -62,7 +62,11 @@ impl Nested {
     /// # Errors
     /// No name at all.
     pub fn of(splits: &[Split]) -> Result<Self> {
-        let (outer, inner) = splits.split_first().ok_or(AdvantageError::NoSplitter)?;
+        let (outer, inner) = splits.split_first().ok_or_else(|| Error::InvalidSetting {
+            setting: "split",
+            got: "an empty list".to_owned(),
+            allowed: "a list of at least 1 splitter",
+        })?;
         Ok(Self::new(
             outer.segmenter(),
             inner.iter().map(|split| split.segmenter()).collect(),

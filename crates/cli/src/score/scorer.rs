@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rerec_rewards::{
     Answer, AnswerReader, Catalogue, DualGraphConfig, DualGraphReward, Error, Flag, Item,
-    ItemIndex, Reward, RewardBreakdown, Sample, TitleLookup, list_entries,
+    ItemIndex, Reward, RewardBreakdown, Sample, TitleLookup, list_titles,
 };
 use serde_json::value::RawValue;
 
@@ -71,7 +71,7 @@ fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejec
     };
     match reward.score(&[sample]).pop() {
         Some(Ok(breakdown)) => Ok(breakdown),
-        Some(Err(Error::Sample { source, .. })) => Err(Rejection::new("ground_truth", source)),
+        Some(Err(Error::Sample { cause, .. })) => Err(Rejection::new("ground_truth", cause)),
         Some(Err(error)) => Err(Rejection::new("response", error)),
         None => Err(Rejection::new("response", "not scored")),
     }
@@ -112,13 +112,7 @@ impl Line {
         let (field, titles) = match (&self.candidates, &self.ground_truth) {
             (Some(titles), _) => ("candidates", titles.clone()),
             (None, Titles::Each(titles)) => ("ground_truth", titles.clone()),
-            (None, Titles::Joined(titles)) => {
-                let entries = list_entries(titles, 0..titles.len()).into_iter();
-                (
-                    "ground_truth",
-                    entries.map(|entry| entry.text.into_owned()).collect(),
-                )
-            }
+            (None, Titles::Joined(titles)) => ("ground_truth", list_titles(titles)),
         };
         let mut known = HashSet::with_capacity(titles.len());
         let distinct = titles.iter().filter(|&title| known.insert(title));
@@ -140,6 +134,7 @@ impl Scored {
             answer: breakdown.answer.map(texts),
             format: breakdown.format,
             ndcg: breakdown.ndcg,
+            ranking: breakdown.ranking,
             query_alignment: breakdown.query_alignment,
             preference_alignment: breakdown.preference_alignment,
             total: breakdown.total,

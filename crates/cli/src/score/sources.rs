@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use rerec_files::{json_cause, lines, read_text};
 use rerec_rewards::{
     AlignmentConfig, AttributeGraph, Catalogue, EmbeddingTable, GraphFile, Item, ItemEmbeddings,
     JoinBy, SimilarityConfig, Triple,
@@ -11,6 +12,7 @@ use rerec_rewards::{
 
 use super::Args;
 use crate::error::Failure;
+use crate::filter::warn_of_header;
 
 /// What all lines share; the catalogue is absent where each line has its own.
 pub(super) struct Sources {
@@ -53,7 +55,7 @@ impl Args {
                 .flat_map(EmbeddingTable::ids)
                 .map(String::as_str)
                 .collect();
-            let triples = self.graph.as_deref().map(GraphFile::read).transpose()?;
+            let triples = self.graph.as_deref().map(read_graph).transpose()?;
             let triples = triples
                 .map(|file| file.triples(|name| vectors.contains(name)))
                 .transpose()?;
@@ -133,8 +135,14 @@ fn warn_if_flat(embeddings: &ItemEmbeddings, catalogue: &Catalogue) -> Result<()
     Ok(())
 }
 
+fn read_graph(path: &Path) -> Result<GraphFile, Failure> {
+    let file = GraphFile::read(path)?;
+    warn_of_header(path, file.header());
+    Ok(file)
+}
+
 fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure> {
-    let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+    let joined = AttributeGraph::join(&read_graph(path)?, catalogue, JoinBy::Title)?;
     if joined.report.id_space.looks_wrong() {
         eprintln!(
             "rerec: {}: items that share attributes are no more alike than at random; do its names belong to this catalogue?",
@@ -145,20 +153,13 @@ fn joined(path: &Path, catalogue: &Catalogue) -> Result<AttributeGraph, Failure>
 }
 
 fn read_items(path: &Path) -> Result<Vec<Item>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|source| Failure::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
-    let item = |(at, line)| {
-        serde_json::from_str(line).map_err(|source| Failure::CatalogueLine {
+    let text = read_text(path)?;
+    let item = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| Failure::CatalogueLine {
             path: path.to_owned(),
-            line: at + 1,
-            source,
+            line: number,
+            cause: json_cause(&error, line.as_bytes()),
         })
     };
-    lines.map(item).collect()
+    lines(&text).map(item).collect()
 }

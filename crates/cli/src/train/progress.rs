@@ -1,7 +1,6 @@
 //! Progress bars of a run.
 
 use std::{
-    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +9,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rerec_trainer::{Event, MetricsRecord, Observer, Phase};
+use rerec_trainer::{Event, MetricsRecord, Observer, Phase, Verdict};
 
 /// One bar at a time, for whatever goes on; lines of text above it for what is done.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl Bars {
 }
 
 impl Observer for Bars {
-    fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+    fn event(&mut self, event: &Event<'_>) -> Verdict {
         match event {
             Event::Embeddings {
                 epoch,
@@ -101,7 +100,7 @@ impl Observer for Bars {
                     _ => String::new(),
                 };
                 self.say(&format!(
-                    "{}{step}: {:.1} % of {} queries right, {:.0} tokens a response",
+                    "{}{step}: {:.1} % of {} queries right, {:.0} tokens per response",
                     e.phase.label(),
                     100.0 * e.overall.share(),
                     e.overall.asked,
@@ -119,8 +118,8 @@ impl Observer for Bars {
             _ => {}
         }
         match self.stop.load(Ordering::SeqCst) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+            true => Verdict::Stop,
+            false => Verdict::Continue,
         }
     }
 }
@@ -131,7 +130,7 @@ fn line(metrics: &MetricsRecord) -> String {
         metrics.reward.total.unwrap_or(f64::NAN),
         100.0 * metrics.accuracy,
         metrics.mean_tokens,
-        metrics.kl
+        metrics.update.kl
     )
 }
 

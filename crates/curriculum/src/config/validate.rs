@@ -8,7 +8,11 @@ use crate::{Error, Result};
 const MOST: f64 = 1e100;
 
 impl CurriculumConfig {
-    pub(crate) fn validate(&self) -> Result<()> {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] names the setting, the value and the range.
+    pub fn validate(&self) -> Result<()> {
         require(self.tau.is_finite(), "tau", "finite", self.tau)?;
         require(
             self.batch_size >= 1,
@@ -158,10 +162,10 @@ fn require(
     if ok {
         Ok(())
     } else {
-        Err(Error::Setting {
+        Err(Error::InvalidSetting {
             setting,
-            allowed: allowed.into(),
             got: got.to_string(),
+            allowed: allowed.into(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The end of an epoch: new difficulties, the filter, the next plan.
 
 use super::Curriculum;
-use crate::difficulty::{Estimate, Round};
+use crate::difficulty::{Estimate, Round, is_below};
 use crate::schedule::plan;
 use crate::statistics::{EpochStatistics, class_statistics, mean, pool_statistics};
 
@@ -69,7 +69,7 @@ impl Curriculum {
         let (mut newly_mastered, mut returned) = (0, 0);
         for query in self.pool.queries_mut() {
             let below = query.estimate.is_tried()
-                && self.estimator.upper_bound(query.estimate) < self.config.tau;
+                && is_below(self.estimator.upper_bound(query.estimate), self.config.tau);
             let mastered = filtering && below;
             newly_mastered += usize::from(mastered && !query.mastered);
             returned += usize::from(query.mastered && !mastered);

@@ -64,8 +64,8 @@ impl Schedule for ReleasedSchedule {
         Some(batch)
     }
 
-    fn record(&mut self, query: &QueryId, metrics: &[f64]) -> Result<()> {
-        self.metrics.insert(query.clone(), metrics.to_vec());
+    fn record(&mut self, query: &str, metrics: &[f64]) -> Result<()> {
+        self.metrics.insert(query.into(), metrics.to_vec());
         Ok(())
     }
 

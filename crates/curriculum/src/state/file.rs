@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use rerec_files::Draft;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -39,7 +40,7 @@ fn hexadecimal(sum: u64) -> String {
 
 /// Sums up what passes through to a file.
 struct Summing<'a> {
-    file: &'a mut File,
+    file: &'a mut Draft,
     sum: Xxh3,
 }
 
@@ -63,28 +64,12 @@ impl Curriculum {
     /// # Errors
     /// The file cannot be written; whatever it held before is still there.
     pub fn save(&self, path: &Path) -> Result<()> {
-        self.write_whole(path).map_err(|source| Error::Io {
-            action: "write",
-            path: path.to_owned(),
-            source,
-        })
+        let mut draft = Draft::create(path)?;
+        self.write_to(&mut draft).map_err(failed("write", path))?;
+        Ok(draft.finish()?)
     }
 
-    fn write_whole(&self, path: &Path) -> io::Result<()> {
-        let parent = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = parent.unwrap_or(Path::new("."));
-        let mut file = new_file_in(folder)?;
-        self.write_to(file.as_file_mut())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        // The file is in place; where folders cannot be synced, only a power cut could still undo that.
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        Ok(())
-    }
-
-    fn write_to(&self, file: &mut File) -> io::Result<()> {
+    fn write_to(&self, file: &mut Draft) -> io::Result<()> {
         // The place of the header; its sum is known at the end.
         Header::write(0, file)?;
         let sum = Xxh3::new();
@@ -101,23 +86,19 @@ impl Curriculum {
     /// # Errors
     /// The file cannot be read, is cut short or damaged, contradicts itself, or comes from a later version.
     pub fn load(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        };
+        let failed = || failed("read", path);
         let malformed = |source| Error::StateFormat {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        let file = File::open(path).map_err(failed())?;
         let mut file = BufReader::with_capacity(BUFFER, file);
         let mut first = Vec::new();
-        file.read_until(b'\n', &mut first).map_err(failed)?;
+        file.read_until(b'\n', &mut first).map_err(failed())?;
         let header: Header = serde_json::from_slice(&first).map_err(malformed)?;
         check_version(header.version)?;
         if header.version >= 3 {
-            let found = hexadecimal(sum_of_rest(&mut file).map_err(failed)?);
+            let found = hexadecimal(sum_of_rest(&mut file).map_err(failed())?);
             if header.xxh3 != found {
                 return Err(Error::Checksum {
                     path: path.to_owned(),
@@ -127,7 +108,7 @@ impl Curriculum {
             }
             return read_state(file, first.len()).map_err(malformed)?.restore();
         }
-        file.read_to_end(&mut first).map_err(failed)?;
+        file.read_to_end(&mut first).map_err(failed())?;
         let state = match header.version {
             1 => serde_json::from_slice::<v1::State>(&first).map(State::from),
             _ => serde_json::from_slice(&first),
@@ -136,12 +117,15 @@ impl Curriculum {
     }
 }
 
-/// A temporary file that, once in place, may be read by whom the user's mask lets read files.
-fn new_file_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| {
+        Error::File(rerec_files::Error::Io {
+            action,
+            path,
+            source,
+        })
+    }
 }
 
 fn sum_of_rest(file: &mut BufReader<File>) -> io::Result<u64> {

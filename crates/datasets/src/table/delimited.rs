@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use csv::{ErrorKind, StringRecord};
+use csv::{ByteRecord, ErrorKind};
+use rerec_files::NotText;
 
 use super::{Cell, Column, Each, Place, Row, open, places};
 use crate::error::{Error, Result};
@@ -22,27 +23,40 @@ pub(super) fn rows(
         .delimiter(separator.unwrap_or(b'\t'))
         .quoting(separator.is_some())
         .from_reader(file);
-    let header = reader.headers().map_err(|error| fault(path, error))?;
-    let names: Vec<String> = header
-        .iter()
-        .map(|name| column_name(name, separator.is_none()))
+    let header = reader.byte_headers().map_err(|error| fault(path, error))?;
+    let names = header.iter().map(String::from_utf8_lossy);
+    let names: Vec<String> = names
+        .map(|name| column_name(&name, separator.is_none()))
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let places = find_columns(path, columns, &names)?;
-    let mut record = StringRecord::new();
+    let mut record = ByteRecord::new();
     while reader
-        .read_record(&mut record)
+        .read_byte_record(&mut record)
         .map_err(|error| fault(path, error))?
     {
-        let place = Place::Line(record.position().map_or(1, csv::Position::line));
+        let line = record.position().map_or(1, csv::Position::line);
+        // Only what is asked for is checked to be text: a stray byte in another column does no harm.
         let cell = |place: &Option<usize>| {
-            let field = place.and_then(|place| record.get(place));
-            field.map_or(Cell::Missing, Cell::of_field)
+            let Some(field) = place.and_then(|place| record.get(place)) else {
+                return Ok(Cell::Missing);
+            };
+            match std::str::from_utf8(field) {
+                Ok(text) => Ok(Cell::of_field(text)),
+                Err(error) => Err(Error::not_text(
+                    path,
+                    line,
+                    NotText::Byte {
+                        line: 1,
+                        byte: field[error.valid_up_to()],
+                    },
+                )),
+            }
         };
-        let cells: Vec<Cell<'_>> = places.iter().map(cell).collect();
+        let cells = places.iter().map(cell).collect::<Result<Vec<_>>>()?;
         each(Row {
             path,
-            place,
+            place: Place::Line(line),
             columns,
             cells: &cells,
         })?;
@@ -84,36 +98,26 @@ fn find_columns(path: &Path, columns: &[Column<'_>], names: &[&str]) -> Result<V
 /// UTF-16 is no CSV, and would be reported as a header without the columns.
 fn check_encoding(path: &Path, start: &[u8]) -> Result<()> {
     match rerec_files::text(start) {
-        Err(fault @ rerec_files::NotText::Encoding { .. }) => Err(Error::NotUtf8 {
-            path: path.to_owned(),
-            place: Place::Line(1),
-            fault,
-        }),
+        Err(fault @ NotText::Encoding { .. }) => Err(Error::not_text(path, 1, fault)),
         _ => Ok(()),
     }
 }
 
 fn fault(path: &Path, error: csv::Error) -> Error {
-    let path = path.to_owned();
-    let place = Place::Line(error.position().map_or(1, csv::Position::line));
+    let line = error.position().map_or(1, csv::Position::line);
     match error.into_kind() {
-        ErrorKind::Io(source) => Error::Io { path, source },
+        ErrorKind::Io(source) => Error::reading(path)(source),
         ErrorKind::UnequalLengths {
             expected_len, len, ..
         } => Error::FieldCount {
-            path,
-            place,
+            path: path.to_owned(),
+            place: Place::Line(line),
             expected: expected_len,
             got: len,
         },
-        ErrorKind::Utf8 { err, .. } => Error::NotUtf8Field {
-            path,
-            place,
-            field: err.field() + 1,
-        },
         kind => Error::Unreadable {
-            path,
-            cause: format!("{kind:?}"),
+            path: path.to_owned(),
+            cause: format!("line {line}: {kind:?}"),
         },
     }
 }

@@ -48,11 +48,8 @@ pub(crate) fn for_each_line(
             break;
         }
         let place = Place::Line(number);
-        let text = rerec_files::text(&line).map_err(|fault| Error::NotUtf8 {
-            path: path.to_owned(),
-            place,
-            fault,
-        })?;
+        let text =
+            rerec_files::text(&line).map_err(|fault| Error::not_text(path, number, fault))?;
         if !text.trim().is_empty() {
             each(place, text)?;
         }

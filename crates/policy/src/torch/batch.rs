@@ -1,65 +1,42 @@
 //! Sequences laid one behind the other, with a prompt that several responses share read once.
 
-use std::ops::Range;
-
 use tch::{Device, Kind, Tensor};
 
-use crate::{
-    Sequence, TrainingSequence,
-    error::{Error, Result},
-};
+use crate::{RolloutGroup, error::Result};
 
-/// A prompt with its response.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Row<'a> {
+/// Responses that share a prompt, which is read once for all of them.
+#[derive(Debug, Clone)]
+pub(super) struct SharedPrompt<'a> {
     pub(super) prompt: &'a [u32],
-    pub(super) response: &'a [u32],
     pub(super) temperature: f64,
+    /// At least one token each.
+    pub(super) responses: Vec<&'a [u32]>,
 }
 
-impl<'a> From<&Sequence<'a>> for Row<'a> {
-    fn from(sequence: &Sequence<'a>) -> Self {
+impl<'a> SharedPrompt<'a> {
+    /// A prompt with one response.
+    pub(super) fn alone(prompt: &'a [u32], response: &'a [u32]) -> Self {
         Self {
-            prompt: sequence.prompt_ids,
-            response: sequence.token_ids,
-            temperature: sequence.temperature,
+            prompt,
+            temperature: 1.0,
+            responses: vec![response],
         }
     }
 }
 
-impl<'a> From<&TrainingSequence<'a>> for Row<'a> {
-    fn from(sequence: &TrainingSequence<'a>) -> Self {
+impl<'a> From<&'a RolloutGroup> for SharedPrompt<'a> {
+    fn from(group: &'a RolloutGroup) -> Self {
         Self {
-            prompt: sequence.prompt_ids,
-            response: sequence.token_ids,
-            temperature: sequence.temperature,
+            prompt: &group.prompt_ids,
+            temperature: group.temperature,
+            responses: group.responses.iter().map(|r| &*r.token_ids).collect(),
         }
     }
 }
 
-impl Row<'_> {
-    /// Response tokens the model reads: the last one is only predicted.
-    fn read(&self) -> usize {
-        self.response.len() - 1
-    }
-
-    /// Ids the model reads.
-    pub(super) fn input_len(&self) -> usize {
-        self.prompt.len() + self.read()
-    }
-}
-
-/// Refuses an id outside a vocabulary of `vocab`, in the sequence at `index` of its batch.
-pub(super) fn check_ids<'i>(
-    index: usize,
-    ids: impl IntoIterator<Item = &'i u32>,
-    vocab: usize,
-) -> Result<()> {
-    let mut ids = ids.into_iter();
-    ids.find(|&&id| id as usize >= vocab).map_or(Ok(()), |id| {
-        let what = format!("token id {id} must be below vocab_size {vocab}");
-        Err(Error::InvalidSequence { index, what })
-    })
+/// Response tokens the model reads: the last one is only predicted.
+pub(super) fn tokens_read(response: &[u32]) -> usize {
+    response.len().saturating_sub(1)
 }
 
 /// Tokens of several sequences in one row, without padding; what may look at what.
@@ -159,25 +136,24 @@ pub(super) struct PackedBatch {
 }
 
 impl PackedBatch {
-    /// Packs rows with at least one prompt and one response token each. Neighbours with the same prompt share
-    /// it.
-    pub(super) fn new(rows: &[Row<'_>], place: (Kind, Device)) -> Result<Self> {
+    /// Packs prompts of at least one token with their responses.
+    pub(super) fn new(groups: &[SharedPrompt<'_>], place: (Kind, Device)) -> Result<Self> {
         let mut layout = Layout::new(place);
         let (mut ids, mut predictors) = (Vec::new(), Vec::new());
         let (mut targets, mut temperatures) = (Vec::new(), Vec::new());
-        for group in sharing(rows) {
-            let prompt = group[0].prompt;
-            let lens: Vec<usize> = group.iter().map(Row::read).collect();
-            layout.add(prompt.len(), &lens)?;
-            ids.extend(prompt.iter().map(|&id| i64::from(id)));
+        for group in groups {
+            let lens: Vec<usize> = group.responses.iter().map(|r| tokens_read(r)).collect();
+            layout.add(group.prompt.len(), &lens)?;
+            ids.extend(group.prompt.iter().map(|&id| i64::from(id)));
             let last_of_prompt = ids.len() as i64 - 1;
-            for row in group {
+            for (response, read) in group.responses.iter().zip(lens) {
                 let first = ids.len() as i64;
+                // The prompt's last token predicts the first of every response; a response's last token predicts nothing.
                 predictors.push(last_of_prompt);
-                predictors.extend(first..first + row.read() as i64);
-                ids.extend(row.response[..row.read()].iter().map(|&id| i64::from(id)));
-                targets.extend(row.response.iter().map(|&id| i64::from(id)));
-                temperatures.extend(row.response.iter().map(|_| row.temperature as f32));
+                predictors.extend(first..first + read as i64);
+                ids.extend(response[..read].iter().map(|&id| i64::from(id)));
+                targets.extend(response.iter().map(|&id| i64::from(id)));
+                temperatures.extend(response.iter().map(|_| group.temperature as f32));
             }
         }
         let numbers = |ids: &[i64]| Tensor::f_from_slice(ids)?.f_to_device(place.1);
@@ -196,44 +172,47 @@ impl PackedBatch {
     }
 }
 
-/// Runs of neighbours with the same prompt.
-fn sharing<'r, 'a>(rows: &'r [Row<'a>]) -> impl Iterator<Item = &'r [Row<'a>]> {
-    rows.chunk_by(|a, b| a.prompt == b.prompt)
-}
-
-/// Cuts rows into micro-batches that read at most `budget` tokens, a shared prompt counted once; a row longer than the
-/// budget gets a micro-batch of its own. Returns ranges of `rows`.
-pub(super) fn micro_batches(rows: &[Row<'_>], budget: usize) -> Vec<Range<usize>> {
-    let more = |i: usize| match i > 0 && rows[i - 1].prompt == rows[i].prompt {
-        true => rows[i].read(),
-        false => rows[i].input_len(),
-    };
-    runs(rows.len(), budget, |i| rows[i].input_len(), more)
-}
-
-/// Cuts `0..count` into runs of at most `budget` tokens; `alone` gives the tokens of what begins a run, `more` those that it adds
-/// to the run of the one before. What is longer than the budget is a run of its own.
-pub(super) fn runs(
-    count: usize,
+/// Cuts groups into micro-batches that read at most `budget` tokens, a shared prompt counted once; what is longer than the budget
+/// gets a micro-batch of its own. The responses keep their order; a group that is cut reads its prompt in each part.
+pub(super) fn micro_batches<'a>(
+    groups: &[SharedPrompt<'a>],
     budget: usize,
-    alone: impl Fn(usize) -> usize,
-    more: impl Fn(usize) -> usize,
-) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    let mut tokens = 0;
-    for i in 0..count {
-        match runs.last_mut() {
-            Some(run) if tokens + more(i) <= budget => {
-                run.end = i + 1;
-                tokens += more(i);
+) -> Vec<Vec<SharedPrompt<'a>>> {
+    let (mut batches, mut batch, mut tokens) = (Vec::new(), Vec::new(), 0);
+    for group in groups {
+        let mut rest = group.responses.as_slice();
+        while !rest.is_empty() {
+            let room = budget.checked_sub(tokens + group.prompt.len());
+            let fitting = room.map_or(0, |room| count_within(rest, room));
+            if fitting == 0 && !batch.is_empty() {
+                batches.push(std::mem::take(&mut batch));
+                tokens = 0;
+                continue;
             }
-            _ => {
-                runs.push(i..i + 1);
-                tokens = alone(i);
-            }
+            let (responses, others) = rest.split_at(fitting.max(1));
+            tokens += group.prompt.len();
+            tokens += responses.iter().map(|r| tokens_read(r)).sum::<usize>();
+            batch.push(SharedPrompt {
+                responses: responses.to_vec(),
+                ..*group
+            });
+            rest = others;
         }
     }
-    runs
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
+}
+
+/// How many of the first responses read at most `room` tokens together.
+fn count_within(responses: &[&[u32]], room: usize) -> usize {
+    let mut tokens = 0;
+    let fit = responses.iter().take_while(|response| {
+        tokens += tokens_read(response);
+        tokens <= room
+    });
+    fit.count()
 }
 
 #[cfg(test)]
@@ -241,11 +220,10 @@ mod tests {
     use super::*;
     use crate::torch::decoder::F32;
 
-    fn row<'a>(prompt: &'a [u32], response: &'a [u32]) -> Row<'a> {
-        Row {
-            prompt,
-            response,
-            temperature: 1.0,
+    fn group<'a>(prompt: &'a [u32], responses: &[&'a [u32]]) -> SharedPrompt<'a> {
+        SharedPrompt {
+            responses: responses.to_vec(),
+            ..SharedPrompt::alone(prompt, &[])
         }
     }
 
@@ -255,13 +233,11 @@ mod tests {
 
     #[test]
     fn a_shared_prompt_is_read_once_and_predicts_each_first_token() {
-        let rows = [
-            row(&[7, 8], &[9, 10, 11]),
-            row(&[7, 8], &[12]),
-            row(&[7, 8], &[13, 14]),
-            row(&[4], &[5, 6]),
+        let groups = [
+            group(&[7, 8], &[&[9, 10, 11], &[12], &[13, 14]]),
+            group(&[4], &[&[5, 6]]),
         ];
-        let batch = PackedBatch::new(&rows, F32).unwrap();
+        let batch = PackedBatch::new(&groups, F32).unwrap();
         assert_eq!(numbers(&batch.ids), [7, 8, 9, 10, 13, 4, 5]);
         assert_eq!(batch.layout.positions, [0, 1, 2, 3, 2, 0, 1]);
         assert_eq!(batch.layout.sizes().unwrap(), [2, 2, 1, 2]);
@@ -296,23 +272,18 @@ mod tests {
     fn micro_batches_count_a_shared_prompt_once() {
         let (p, q) = ([1; 5], [2; 3]);
         // Reads 5+2, 2, 2 | 5+2, 1 | 3+8.
-        let rows = [
-            row(&p, &[0; 3]),
-            row(&p, &[0; 3]),
-            row(&p, &[0; 3]),
-            row(&p, &[0; 3]),
-            row(&q, &[0; 9]),
-        ];
-        assert_eq!(micro_batches(&rows, 11), [0..3, 3..4, 4..5]);
-        assert_eq!(micro_batches(&rows, 1), [0..1, 1..2, 2..3, 3..4, 4..5]);
-        assert_eq!(micro_batches(&rows, 1000).first(), Some(&(0..5)));
-    }
-
-    #[test]
-    fn runs_stay_within_the_budget() {
-        let cut = |lens: &[usize], budget| runs(lens.len(), budget, |i| lens[i], |i| lens[i]);
-        assert_eq!(cut(&[3, 4, 4, 9, 1], 8), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(cut(&[3, 4], 100), vec![0..2]);
-        assert!(cut(&[], 8).is_empty());
+        let groups = [group(&p, &[[0; 3].as_slice(); 4]), group(&q, &[&[0; 9]])];
+        let cut = |budget| -> Vec<Vec<usize>> {
+            let batches = micro_batches(&groups, budget);
+            let sizes = batches
+                .iter()
+                .map(|b| b.iter().map(|g| g.responses.len()).collect());
+            sizes.collect()
+        };
+        assert_eq!(cut(11), [vec![3], vec![1], vec![1]]);
+        assert_eq!(cut(1), vec![vec![1]; 5]);
+        assert_eq!(cut(1000), [[4, 1]]);
+        assert_eq!(cut(18), [vec![4], vec![1]]);
+        assert!(micro_batches(&[], 8).is_empty());
     }
 }

@@ -25,7 +25,10 @@ pub(crate) use self::{
     tape::Tape,
     weights::Weights,
 };
-use super::{batch::Layout, ops};
+use super::{
+    batch::{Layout, tokens_read},
+    ops,
+};
 use crate::{ModelConfig, Result};
 
 /// The tensors of a model in the kind that it computes with, and the sums over them.
@@ -129,6 +132,33 @@ impl Decoder {
     /// The leaf that the head's gradient belongs to, where it is trained.
     pub(crate) fn head_leaf(&self) -> Option<&Leaf> {
         self.leaves.head.as_ref().or(self.leaves.embedding.as_ref())
+    }
+
+    /// What is wrong with ids outside the vocabulary.
+    pub(crate) fn check_ids(&self, ids: &[u32]) -> Result<(), String> {
+        let vocab = self.config.vocab_size;
+        match ids.iter().find(|&&id| id as usize >= vocab) {
+            Some(id) => Err(format!("token id {id} must be below vocab_size {vocab}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What makes a prompt or one of its responses impossible to read.
+    pub(crate) fn check_sequence(&self, prompt: &[u32], response: &[u32]) -> Result<(), String> {
+        if prompt.is_empty() || response.is_empty() {
+            return Err("prompt and response must have at least one token each".to_owned());
+        }
+        let (tokens, limit) = (
+            prompt.len() + tokens_read(response),
+            self.config.max_position_embeddings,
+        );
+        if tokens > limit {
+            return Err(format!(
+                "{tokens} tokens exceed max_position_embeddings {limit}"
+            ));
+        }
+        self.check_ids(prompt)?;
+        self.check_ids(response)
     }
 
     /// Takes over the present values of what is trained.

@@ -5,11 +5,12 @@ mod training;
 
 use std::{ops::ControlFlow, path::Path};
 
-use tch::{Kind, no_grad};
+use rerec_text::QueryId;
+use tch::{Kind, Tensor, no_grad};
 
 use super::{
     adapters::Adapters,
-    batch::{PackedBatch, Row, check_ids, micro_batches},
+    batch::{PackedBatch, SharedPrompt, micro_batches},
     checkpoint::StoredTensors,
     decoder::{Decoder, F32, Trained, Weights},
     device, generation, gguf_model,
@@ -18,23 +19,26 @@ use super::{
     tokenizer::Tokenizer,
 };
 use crate::{
-    DecoderPolicyConfig, GgufFile, ModelConfig, Objective, Policy, Precision, Progress,
-    PromptGroup, Rollout, Sampling, Sequence, SupervisedExample, SupervisedStats, TokenScores,
-    TrainingSequence, UpdateStats,
+    DecoderPolicyConfig, GgufFile, Learner, ModelConfig, Objective, Precision, Progress,
+    RolloutGroup, SampleRequest, Sampler, Sampling, SupervisedExample, SupervisedStats,
+    TokenScores, TrainingGroup, UpdateStats,
     error::{Error, Result, check},
 };
 
 /// A Llama-, Qwen2- or Qwen3-shaped decoder on libtorch.
 ///
 /// ```no_run
-/// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, Policy, PromptGroup, Sampling};
+/// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, SampleRequest, Sampler, Sampling};
 ///
 /// let mut policy = DecoderPolicy::from_folder("model".as_ref(), DecoderPolicyConfig::default())?;
-/// let group = PromptGroup { query: "q1", prompt: "A western from the 1980s?".into(), samples: 4 };
+/// let query = "q1".into();
+/// let request =
+///     SampleRequest { query: &query, prompt: "A western from the 1980s?".into(), samples: 4 };
 /// let sampling = Sampling { max_new_tokens: 128, seed: 7, ..Default::default() };
-/// let go_on = &mut |_| std::ops::ControlFlow::Continue(());
-/// for rollout in policy.generate(&[group], &sampling, go_on)? {
-///     println!("{}", rollout.text);
+/// for group in policy.generate(&[request], &sampling)? {
+///     for response in group.responses {
+///         println!("{}: {}", group.query, response.text);
+///     }
 /// }
 /// # Ok::<(), rerec_policy::Error>(())
 /// ```
@@ -70,7 +74,7 @@ impl DecoderPolicy {
     /// A model with freshly drawn weights.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] for a setting out of range.
+    /// [`Error::InvalidSetting`] for a setting out of range.
     pub fn from_scratch(
         model: &ModelConfig,
         tokenizer: Tokenizer,
@@ -84,7 +88,7 @@ impl DecoderPolicy {
     }
 
     /// Loads a Hugging Face folder: `config.json`, `model.safetensors` or its shards, `tokenizer.json`, `tokenizer_config.json`;
-    /// and, of a checkpoint of [`Policy::save`], its adapters.
+    /// and, of a checkpoint of [`Learner::save`], its adapters.
     ///
     /// # Errors
     /// Names the file and what is wrong with it, or the adapters that `config` has no place for.
@@ -181,15 +185,13 @@ impl DecoderPolicy {
     /// implementation. Training and sampling never hold so many.
     ///
     /// # Errors
-    /// [`Error::InvalidSequence`] for no ids, too many, or one outside the vocabulary.
+    /// [`Error::InvalidIds`] for no ids, too many, or one outside the vocabulary.
     pub fn logits(&self, ids: &[u32]) -> Result<Vec<f32>> {
-        let row = Row {
-            prompt: ids,
-            response: &[0],
-            temperature: 1.0,
-        };
-        self.check_rows(&[row])?;
-        let batch = PackedBatch::new(&[row], self.decoder.place())?;
+        self.decoder
+            .check_sequence(ids, &[0])
+            .map_err(|what| Error::InvalidIds { what })?;
+        let alone = SharedPrompt::alone(ids, &[0]);
+        let batch = PackedBatch::new(&[alone], self.decoder.place())?;
         no_grad(|| {
             let hidden = self.decoder.hidden(&batch.ids, &batch.layout)?;
             let logits = self.decoder.logits(&hidden)?;
@@ -197,93 +199,124 @@ impl DecoderPolicy {
         })
     }
 
-    /// Log-probability and entropy of each response token under the policy as it is now, in the order of the batch.
-    /// Neighbours with the same prompt share it.
+    /// Log-probability and entropy of each response token under the policy as it is now: `[group][response]`.
     ///
     /// # Errors
-    /// [`Error::InvalidSequence`] names a sequence that the model cannot read.
-    pub fn score(&self, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
-        self.score_by(&self.decoder, batch)
+    /// [`Error::InvalidQuery`] and [`Error::InvalidResponse`] name what the model cannot read.
+    pub fn score(&self, groups: &[RolloutGroup]) -> Result<Vec<Vec<TokenScores>>> {
+        self.score_by(&self.decoder, groups)
     }
 
     /// As [`DecoderPolicy::score`], under the reference policy: what was last anchored, or else the model without its adapters.
     ///
     /// # Errors
-    /// [`Error::NoReference`]; [`Error::InvalidSequence`].
-    pub fn score_by_reference(&self, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
+    /// [`Error::NoReference`], and those of [`DecoderPolicy::score`].
+    pub fn score_by_reference(&self, groups: &[RolloutGroup]) -> Result<Vec<Vec<TokenScores>>> {
         let reference = self.reference.as_ref().ok_or(Error::NoReference)?;
-        self.score_by(&reference.decoder, batch)
+        self.score_by(&reference.decoder, groups)
     }
 
-    fn score_by(&self, decoder: &Decoder, batch: &[Sequence<'_>]) -> Result<Vec<TokenScores>> {
-        let rows: Vec<Row<'_>> = batch.iter().map(Row::from).collect();
-        self.check_rows(&rows)?;
-        let mut scores = Vec::with_capacity(rows.len());
-        for picked in micro_batches(&rows, self.config.micro_batch_tokens) {
-            let rows = &rows[picked];
-            let batch = PackedBatch::new(rows, decoder.place())?;
-            let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
-            let (log_probs, entropies) = Head::new(decoder, &batch).scores(&hidden)?;
-            let mut start = 0;
-            for row in rows {
-                let range = start..start + row.response.len();
-                start = range.end;
-                scores.push(TokenScores {
-                    log_probs: log_probs[range.clone()].to_vec(),
-                    entropies: entropies[range].to_vec(),
-                });
-            }
+    fn score_by(
+        &self,
+        decoder: &Decoder,
+        groups: &[RolloutGroup],
+    ) -> Result<Vec<Vec<TokenScores>>> {
+        let (mut log_probs, mut entropies) = (Vec::new(), Vec::new());
+        self.each_micro_batch(decoder, groups, |head, hidden| {
+            let (more_log_probs, more_entropies) = head.scores(hidden)?;
+            log_probs.extend(more_log_probs);
+            entropies.extend(more_entropies);
+            Ok(())
+        })?;
+        let (mut log_probs, mut entropies) = (log_probs.into_iter(), entropies.into_iter());
+        Ok(ragged(groups, |tokens| TokenScores {
+            log_probs: log_probs.by_ref().take(tokens).collect(),
+            entropies: entropies.by_ref().take(tokens).collect(),
+        }))
+    }
+
+    /// Lets `look` see the hidden states that predict the tokens of the groups' responses, in their order.
+    fn each_micro_batch(
+        &self,
+        decoder: &Decoder,
+        groups: &[RolloutGroup],
+        mut look: impl FnMut(&Head<'_>, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        for group in groups {
+            let responses = group.responses.iter();
+            let responses = responses.map(|r| (r.sample, &*r.token_ids));
+            self.check_group(
+                &group.query,
+                &group.prompt_ids,
+                group.temperature,
+                responses,
+            )?;
         }
-        Ok(scores)
+        let groups: Vec<SharedPrompt<'_>> = groups.iter().map(SharedPrompt::from).collect();
+        for part in micro_batches(&groups, self.config.micro_batch_tokens) {
+            let batch = PackedBatch::new(&part, decoder.place())?;
+            let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
+            look(&Head::new(decoder, &batch), &hidden)?;
+        }
+        Ok(())
     }
 
-    fn check_rows(&self, rows: &[Row<'_>]) -> Result<()> {
-        let (limit, vocab) = (
-            self.decoder.config().max_position_embeddings,
-            self.decoder.config().vocab_size,
-        );
-        for (index, row) in rows.iter().enumerate() {
-            let fault = |what: String| Err(Error::InvalidSequence { index, what });
-            if row.prompt.is_empty() || row.response.is_empty() {
-                return fault("prompt and response must have at least one token each".to_owned());
-            }
-            if row.input_len() > limit {
-                return fault(format!(
-                    "{} tokens exceed max_position_embeddings {limit}",
-                    row.input_len()
-                ));
-            }
-            check_ids(index, row.prompt.iter().chain(row.response), vocab)?;
-            if row.temperature.is_nan() || row.temperature <= 0.0 {
-                return fault(format!(
-                    "temperature must be above 0, got {}",
-                    row.temperature
-                ));
-            }
+    /// Refuses a group that the model cannot read.
+    fn check_group<'i>(
+        &self,
+        query: &QueryId,
+        prompt: &[u32],
+        temperature: f64,
+        responses: impl Iterator<Item = (usize, &'i [u32])>,
+    ) -> Result<()> {
+        if temperature.is_nan() || temperature <= 0.0 {
+            return Err(Error::InvalidQuery {
+                query: query.clone(),
+                what: format!("temperature must be above 0, got {temperature}"),
+            });
+        }
+        for (sample, ids) in responses {
+            let fault = |what| Error::InvalidResponse {
+                query: query.clone(),
+                sample,
+                what,
+            };
+            self.decoder.check_sequence(prompt, ids).map_err(fault)?;
         }
         Ok(())
     }
 }
 
-impl Policy for DecoderPolicy {
-    fn generate(
+/// One value for each response, made from its number of tokens: `[group][response]`.
+fn ragged<T>(groups: &[RolloutGroup], mut value: impl FnMut(usize) -> T) -> Vec<Vec<T>> {
+    let mut of_group = |group: &RolloutGroup| {
+        let responses = group.responses.iter();
+        responses.map(|r| value(r.token_ids.len())).collect()
+    };
+    groups.iter().map(&mut of_group).collect()
+}
+
+impl Sampler for DecoderPolicy {
+    fn generate_with(
         &mut self,
-        groups: &[PromptGroup<'_>],
+        requests: &[SampleRequest<'_>],
         sampling: &Sampling,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Vec<Rollout>> {
+    ) -> Result<Vec<RolloutGroup>> {
         sampling.validate()?;
         let rows = self.config.generation_rows;
         generation::generate(
             &self.decoder,
             &self.tokenizer,
-            groups,
+            requests,
             sampling,
             rows,
             progress,
         )
     }
+}
 
+impl Learner for DecoderPolicy {
     fn supervise(
         &mut self,
         batch: &[SupervisedExample<'_>],
@@ -292,9 +325,21 @@ impl Policy for DecoderPolicy {
         self.take_supervised_step(batch, learning_rate)
     }
 
+    fn log_probs(&mut self, groups: &[RolloutGroup]) -> Result<Vec<Vec<Vec<f32>>>> {
+        let mut log_probs = Vec::new();
+        self.each_micro_batch(&self.decoder, groups, |head, hidden| {
+            log_probs.extend(head.log_probs(hidden)?);
+            Ok(())
+        })?;
+        let mut log_probs = log_probs.into_iter();
+        Ok(ragged(groups, |tokens| {
+            log_probs.by_ref().take(tokens).collect()
+        }))
+    }
+
     fn update(
         &mut self,
-        batch: &[TrainingSequence<'_>],
+        batch: &[TrainingGroup<'_>],
         objective: &Objective,
         learning_rate: f64,
     ) -> Result<UpdateStats> {

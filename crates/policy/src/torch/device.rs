@@ -8,7 +8,7 @@ use crate::{
 /// The device as libtorch knows it, once it can be computed on.
 ///
 /// # Errors
-/// [`Error::InvalidConfig`](crate::Error::InvalidConfig) where it cannot.
+/// [`Error::InvalidSetting`](crate::Error::InvalidSetting) where it cannot.
 pub(super) fn open(device: Device) -> Result<tch::Device> {
     let Device::Cuda(index) = device else {
         return Ok(tch::Device::Cpu);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
 };
 
 use rand::RngExt;
@@ -10,13 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Tensor, no_grad};
 
 use super::{
-    batch::{Layout, check_ids, runs},
+    batch::Layout,
     decoder::{Decoder, KvCache, PromptCache},
     ops,
     tokenizer::Tokenizer,
 };
 use crate::{
-    Error, Finish, ModelConfig, Progress, PromptGroup, Result, Rollout, Sampling,
+    Error, Finish, Progress, Response, Result, RolloutGroup, SampleRequest, Sampling,
     random::random_stream,
 };
 
@@ -26,17 +26,18 @@ const PREFILL_TOKENS: usize = 8192;
 /// With nothing waiting, rows are moved together once this share of them has finished.
 const COMPACT_AT: f64 = 0.2;
 
-/// Samples all groups, at most `max_rows` responses side by side; as soon as one has finished, the next one takes its place.
+/// Samples all requests, at most `max_rows` responses side by side; as soon as one has finished, the next one takes its place.
 pub(super) fn generate(
     decoder: &Decoder,
     tokenizer: &Tokenizer,
-    groups: &[PromptGroup<'_>],
+    requests: &[SampleRequest<'_>],
     sampling: &Sampling,
     max_rows: usize,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Vec<Rollout>> {
-    let generator = Generator::new(decoder, tokenizer, groups, sampling)?;
-    no_grad(|| generator.run(max_rows, progress))
+) -> Result<Vec<RolloutGroup>> {
+    let mut generator = Generator::new(decoder, tokenizer, requests, sampling)?;
+    no_grad(|| generator.run(max_rows, progress))?;
+    Ok(generator.finish(requests))
 }
 
 /// Responses of which some are finished, some being sampled, and the rest waiting.
@@ -44,8 +45,10 @@ struct Generator<'a> {
     decoder: &'a Decoder,
     tokenizer: &'a Tokenizer,
     sampling: &'a Sampling,
+    /// Of each request.
     prompts: Vec<Vec<u32>>,
-    responses: Vec<Response>,
+    /// Of all requests, in their order.
+    responses: Vec<Draft>,
     /// The first response that has not begun.
     next: usize,
 }
@@ -63,9 +66,9 @@ struct Active {
     logits: Tensor,
 }
 
-struct Response {
-    query: String,
-    sample: usize,
+/// A response under way.
+struct Draft {
+    /// Position of its request.
     prompt: usize,
     random: ChaCha8Rng,
     ids: Vec<u32>,
@@ -77,20 +80,24 @@ impl<'a> Generator<'a> {
     fn new(
         decoder: &'a Decoder,
         tokenizer: &'a Tokenizer,
-        groups: &[PromptGroup<'_>],
+        requests: &[SampleRequest<'_>],
         sampling: &'a Sampling,
     ) -> Result<Self> {
-        let mut prompts = Vec::with_capacity(groups.len());
+        let mut prompts = Vec::with_capacity(requests.len());
         let mut responses = Vec::new();
-        for (prompt, group) in groups.iter().enumerate() {
-            let ids = tokenizer.encode_prompt(group.prompt)?;
-            check_group(prompt, group, &ids, sampling, decoder.config())?;
+        for (prompt, request) in requests.iter().enumerate() {
+            let query = request.query;
+            let ids = tokenizer.encode_prompt(request.prompt)?;
+            check_request(request.samples, &ids, sampling, decoder).map_err(|what| {
+                Error::InvalidQuery {
+                    query: query.clone(),
+                    what,
+                }
+            })?;
             prompts.push(ids);
-            responses.extend((0..group.samples).map(|sample| Response {
-                query: group.query.to_owned(),
-                sample,
+            responses.extend((0..request.samples as u64).map(|sample| Draft {
                 prompt,
-                random: random_stream(sampling.seed, &sampling.purpose, group.query, sample as u64),
+                random: random_stream(sampling.seed, &sampling.purpose, query.as_str(), sample),
                 ids: Vec::new(),
                 log_probs: Vec::new(),
                 finish: None,
@@ -107,13 +114,13 @@ impl<'a> Generator<'a> {
     }
 
     fn run(
-        mut self,
+        &mut self,
         max_rows: usize,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<Vec<Rollout>> {
+    ) -> Result<()> {
         let total = self.responses.len();
         if total == 0 {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut active = self.begin(max_rows)?;
         loop {
@@ -125,7 +132,7 @@ impl<'a> Generator<'a> {
                 return Err(Error::Cancelled);
             }
             if done == total {
-                return Ok(self.finish());
+                return Ok(());
             }
             let is_last_round = self.next == total;
             if is_last_round && open.len() as f64 <= active.rows.len() as f64 * (1.0 - COMPACT_AT) {
@@ -232,8 +239,7 @@ impl<'a> Generator<'a> {
         let prompts: Vec<&[u32]> = prompts.iter().map(|&p| &*self.prompts[p]).collect();
         let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
         let mut cache = PromptCache::new(self.decoder.config(), self.decoder.place(), &lens)?;
-        let len = |prompt: usize| lens[prompt];
-        let logits: Vec<Tensor> = runs(lens.len(), PREFILL_TOKENS, len, len)
+        let logits: Vec<Tensor> = runs(&lens, PREFILL_TOKENS)
             .into_iter()
             .map(|run| self.read(&prompts[run], &mut cache))
             .collect::<Result<_>>()?;
@@ -306,7 +312,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Whether a response ends with its newest token.
-    fn ending(&self, response: &Response) -> Option<Finish> {
+    fn ending(&self, response: &Draft) -> Option<Finish> {
         let newest = response.ids.last().copied()?;
         if response.ids.len() < self.sampling.min_new_tokens {
             None
@@ -367,29 +373,35 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Vec<Rollout> {
-        let temperature = if self.sampling.temperature > 0.0 {
-            self.sampling.temperature
-        } else {
-            1.0
+    /// The responses of each request.
+    fn finish(self, requests: &[SampleRequest<'_>]) -> Vec<RolloutGroup> {
+        let temperature = self.sampling.group_temperature();
+        let mut drafts = self.responses.into_iter();
+        let groups = requests.iter().zip(self.prompts);
+        let group = |(request, prompt_ids): (&SampleRequest<'_>, _)| RolloutGroup {
+            query: request.query.clone(),
+            prompt_ids,
+            temperature,
+            responses: (0..request.samples)
+                .zip(&mut drafts)
+                .map(|(sample, draft)| draft.finish(sample, self.tokenizer))
+                .collect(),
         };
-        self.responses
-            .into_iter()
-            .map(|r| {
-                let (text, token_byte_lens) = self.tokenizer.decode_with_lengths(&r.ids);
-                Rollout {
-                    query: r.query,
-                    sample: r.sample,
-                    prompt_ids: self.prompts[r.prompt].clone(),
-                    token_ids: r.ids,
-                    token_byte_lens,
-                    log_probs: r.log_probs,
-                    temperature,
-                    text,
-                    finish: r.finish.unwrap_or(Finish::Length),
-                }
-            })
-            .collect()
+        groups.map(group).collect()
+    }
+}
+
+impl Draft {
+    fn finish(self, sample: usize, tokenizer: &Tokenizer) -> Response {
+        let (text, token_byte_lens) = tokenizer.decode_with_lengths(&self.ids);
+        Response {
+            sample,
+            token_ids: self.ids,
+            token_byte_lens,
+            log_probs: self.log_probs,
+            text,
+            finish: self.finish.unwrap_or(Finish::Length),
+        }
     }
 }
 
@@ -404,30 +416,56 @@ fn check_number(log_prob: f32) -> Result<()> {
     })
 }
 
-/// Refuses a group, at `index` of the call, that cannot be sampled.
-fn check_group(
-    index: usize,
-    group: &PromptGroup<'_>,
-    ids: &[u32],
+/// What makes a request impossible to sample.
+fn check_request(
+    samples: usize,
+    prompt: &[u32],
     sampling: &Sampling,
-    model: &ModelConfig,
-) -> Result<()> {
-    let fault = |what: String| {
-        let what = format!("query {}: {what}", group.query);
-        Err(Error::InvalidSequence { index, what })
-    };
-    let (tokens, new) = (ids.len(), sampling.max_new_tokens);
-    let limit = model.max_position_embeddings;
-    if group.samples == 0 {
-        return fault("samples must be at least 1, got 0".to_owned());
+    decoder: &Decoder,
+) -> Result<(), String> {
+    let (tokens, new) = (prompt.len(), sampling.max_new_tokens);
+    let limit = decoder.config().max_position_embeddings;
+    if samples == 0 {
+        return Err("samples must be at least 1, got 0".to_owned());
     }
     if tokens == 0 {
-        return fault("the prompt has no tokens".to_owned());
+        return Err("the prompt has no tokens".to_owned());
     }
     if tokens.saturating_add(new) > limit {
-        return fault(format!(
+        return Err(format!(
             "the prompt has {tokens} tokens; with {new} new ones it exceeds max_position_embeddings {limit}"
         ));
     }
-    check_ids(index, ids, model.vocab_size)
+    decoder.check_ids(prompt)
+}
+
+/// Cuts lengths into runs that add up to at most `budget`; what is longer is a run of its own.
+fn runs(lens: &[usize], budget: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut tokens = 0;
+    for (i, &len) in lens.iter().enumerate() {
+        match runs.last_mut() {
+            Some(run) if tokens + len <= budget => {
+                run.end = i + 1;
+                tokens += len;
+            }
+            _ => {
+                runs.push(i..i + 1);
+                tokens = len;
+            }
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_stay_within_the_budget() {
+        assert_eq!(runs(&[3, 4, 4, 9, 1], 8), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(runs(&[3, 4], 100), vec![0..2]);
+        assert!(runs(&[], 8).is_empty());
+    }
 }

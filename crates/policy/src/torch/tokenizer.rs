@@ -1,13 +1,14 @@
 //! Text to ids and back, with the bytes of every id known.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     fs,
     panic::catch_unwind,
     path::Path,
 };
 
 use minijinja::Environment;
+use rerec_text::{LossyText, Message, TokenBytes};
 use serde::{Deserialize, Serialize};
 use tokenizers::{
     AddedToken, Tokenizer as HfTokenizer,
@@ -20,7 +21,7 @@ use tokenizers::{
 
 use super::files::{FolderWriter, read_json};
 use crate::{
-    Message, Prompt, TokenizerConfig,
+    Prompt, TokenizerConfig,
     error::{Error, Result, check, io_fault},
 };
 
@@ -126,15 +127,14 @@ pub struct Tokenizer {
     chat: Environment<'static>,
     /// Ids that end a response; the first one is written behind those to learn from.
     stops: Vec<u32>,
-    /// The bytes of every id; empty for special tokens.
-    bytes: Vec<Vec<u8>>,
+    bytes: TokenBytes,
 }
 
 impl Tokenizer {
     /// Trains a byte-level BPE on `corpus`.
     ///
     /// # Errors
-    /// [`Error::InvalidConfig`] for a vocabulary below 260.
+    /// [`Error::InvalidSetting`] for a vocabulary below 260.
     pub fn train<'a>(
         config: &TokenizerConfig,
         corpus: impl Iterator<Item = &'a str> + Send,
@@ -233,7 +233,10 @@ impl Tokenizer {
         // Files may ask for them, but a prompt is read whole and nothing else.
         inner.with_truncation(None).map_err(Error::Tokenizer)?;
         inner.with_padding(None);
-        let bytes = token_bytes(&inner).map_err(fault)?;
+        let bytes = TokenBytes::from_tokenizer(&inner).map_err(|e| fault(e.to_string()))?;
+        if !bytes.is_byte_level() {
+            return Err(fault("only byte-level BPE is read".to_owned()));
+        }
         let mut stops = vec![eos];
         stops.extend(further_stops);
         let mut seen = HashSet::new();
@@ -266,7 +269,7 @@ impl Tokenizer {
 
     /// The bytes an id stands for; none for special tokens and unknown ids.
     pub fn token_bytes(&self, id: u32) -> &[u8] {
-        self.bytes.get(id as usize).map_or(&[], Vec::as_slice)
+        self.bytes.get(id).unwrap_or_default()
     }
 
     /// Ids of a prompt, up to where the answer begins. A chat template that asks for today's date gets none and takes its own:
@@ -276,17 +279,14 @@ impl Tokenizer {
     /// [`Error::NoChatTemplate`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn encode_prompt<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Vec<u32>> {
         match prompt.into() {
-            Prompt::User(content) => self.encode_chat(&[Message {
-                role: "user",
-                content,
-            }]),
+            Prompt::User(content) => self.encode_chat(&[Message::user(content)]),
             Prompt::Chat(messages) => self.encode_chat(messages),
             Prompt::Text(text) => self.encode(text),
             Prompt::Ids(ids) => Ok(ids.to_vec()),
         }
     }
 
-    fn encode_chat(&self, messages: &[Message<'_>]) -> Result<Vec<u32>> {
+    fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>> {
         let template = self.chat.get_template(CHAT);
         let mut context = BTreeMap::from([
             ("messages", minijinja::Value::from_serialize(messages)),
@@ -326,17 +326,8 @@ impl Tokenizer {
     /// Bytes that are not UTF-8 become U+FFFD, counted for the id that holds the first of them, so the
     /// lengths add up to the text's length whatever was sampled.
     pub fn decode_with_lengths(&self, ids: &[u32]) -> (String, Vec<u32>) {
-        let tokens = ids.iter().map(|&id| self.token_bytes(id));
-        let bytes: Vec<u8> = tokens.clone().flatten().copied().collect();
-        let (text, widths) = decode_lossily(&bytes);
-        let mut at = 0;
-        let lengths = tokens.map(|token| {
-            let width = widths[at..at + token.len()].iter().sum();
-            at += token.len();
-            width
-        });
-        let lengths = lengths.collect();
-        (text, lengths)
+        let decoded = LossyText::of_tokens(ids.iter().map(|&id| self.token_bytes(id)));
+        (decoded.text, decoded.token_byte_lens)
     }
 }
 
@@ -389,69 +380,6 @@ fn chat_environment(template: Option<&ChatTemplate>) -> Result<Environment<'stat
         chat.add_template_owned(CHAT, text.to_owned())?;
     }
     Ok(chat)
-}
-
-/// The text and, for each input byte, the bytes of text it gave.
-fn decode_lossily(bytes: &[u8]) -> (String, Vec<u32>) {
-    let (mut text, mut widths) = (
-        String::with_capacity(bytes.len()),
-        Vec::with_capacity(bytes.len()),
-    );
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        widths.resize(widths.len() + chunk.valid().len(), 1);
-        if !chunk.invalid().is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-            widths.push(char::REPLACEMENT_CHARACTER.len_utf8() as u32);
-            widths.resize(widths.len() + chunk.invalid().len() - 1, 0);
-        }
-    }
-    (text, widths)
-}
-
-/// The bytes of every id: none for special tokens, the text itself for other added ones. Every other token has to be written in
-/// the byte-level alphabet: there are tokenizers of other kinds for the same models.
-fn token_bytes(inner: &HfTokenizer) -> Result<Vec<Vec<u8>>, String> {
-    let alphabet = byte_level_alphabet();
-    let added = inner.get_added_tokens_decoder();
-    let of_vocabulary = |id| {
-        let token = inner.id_to_token(id).unwrap_or_default();
-        let bytes = token.chars().map(|c| alphabet.get(&c).copied());
-        bytes.collect::<Option<Vec<u8>>>().ok_or_else(|| {
-            format!("token {token:?} is not written in bytes: only byte-level BPE is read")
-        })
-    };
-    let count = inner.get_vocab_size(true);
-    let last = added.keys().copied().max().unwrap_or(0);
-    // Ids may leave gaps, but memory is not set aside for whatever number stands there.
-    if last as usize >= 2 * count {
-        return Err(format!(
-            "an added token has the id {last}, but there are {count} tokens"
-        ));
-    }
-    let one = |id| match added.get(&id) {
-        Some(token) if token.special => Ok(Vec::new()),
-        Some(token) => Ok(token.content.clone().into_bytes()),
-        None => of_vocabulary(id),
-    };
-    let ids = count.max(last as usize + 1) as u32;
-    (0..ids).map(one).collect()
-}
-
-/// Byte-level BPE writes each byte as a printable character: itself where it is one, else the next free
-/// code point from U+0100 on (the alphabet of GPT-2).
-fn byte_level_alphabet() -> HashMap<char, u8> {
-    let mut next = 0x100;
-    (0..=255u8)
-        .map(|byte| match byte {
-            b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF => (char::from(byte), byte),
-            _ => {
-                let stand_in = char::from_u32(next).unwrap_or(char::REPLACEMENT_CHARACTER);
-                next += 1;
-                (stand_in, byte)
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -520,14 +448,6 @@ mod tests {
     }
 
     #[test]
-    fn broken_utf8_is_counted_once() {
-        // "é" is C3 A9; a lone C3, then a letter.
-        let (text, widths) = decode_lossily(&[b'a', 0xC3, b'b', 0xF0, 0x9F, 0x8E]);
-        assert_eq!(text, "a\u{FFFD}b\u{FFFD}");
-        assert_eq!(widths, [1, 3, 1, 3, 0, 0]);
-    }
-
-    #[test]
     fn a_prompt_ends_where_the_answer_begins() {
         let tokenizer = tokenizer();
         let ids = tokenizer.encode_prompt("hello").unwrap();
@@ -544,11 +464,10 @@ mod tests {
     #[test]
     fn conversations_go_through_the_template_and_text_and_ids_do_not() {
         let tokenizer = tokenizer();
-        let message = |role, content| Message { role, content };
         let talk = [
-            message("user", "hi"),
-            message("assistant", "yes"),
-            message("user", "and"),
+            Message::user("hi"),
+            Message::assistant("yes"),
+            Message::user("and"),
         ];
         let text = "<|user|>hi<|assistant|>yes<|end|><|user|>and<|assistant|>";
         let expected = tokenizer.encode(text).unwrap();

@@ -1,10 +1,10 @@
 use std::ops::Range;
 
 use memchr::memchr2_iter;
+use rerec_text::{fold, is_padding, unwrapped, without_markup};
 use serde::{Deserialize, Serialize};
 
 use super::AnswerBox;
-use crate::title::is_padding;
 
 /// Which of several boxes is the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,19 +18,14 @@ pub enum AnswerChoice {
 }
 
 const BOX: &str = "\\boxed";
-const WRAPPERS: [&str; 7] = [
-    "\\text", "\\textbf", "\\textit", "\\textrm", "\\mathrm", "\\mathbf", BOX,
-];
-/// Bounds the work on a box of nothing but wrappers.
-const MAX_WRAPPERS: usize = 8;
-
-/// Finds the answer of a response: its last or first `\boxed{…}` with balanced braces that is not blank.
+/// Finds the answer of a response: its last or first `\boxed{…}` with balanced braces that is not blank. Dots, and the
+/// placeholders of instructions such as `\boxed{item title}`, are blank.
 ///
 /// A box within a box is part of the outer one. Runs in time linear in the response.
 ///
 /// ```
 /// # use rerec_rewards::{AnswerChoice, answer_box};
-/// let response = r"\boxed{Alien}? No: \boxed{\text{Aliens (1986)}}";
+/// let response = r"\boxed{Alien}? No: \boxed{\text{Aliens (1986)}}, as \boxed{...}";
 /// let last = answer_box(response, AnswerChoice::Last).unwrap();
 /// assert_eq!(&response[last.content], "Aliens (1986)");
 /// assert_eq!(last.span, 19..47);
@@ -39,15 +34,102 @@ const MAX_WRAPPERS: usize = 8;
 /// assert!(answer_box(r"\boxed{ }", AnswerChoice::Last).is_none());
 /// ```
 pub fn answer_box(response: &str, choice: AnswerChoice) -> Option<AnswerBox> {
-    let boxes = closed_boxes(response);
+    answer_box_where(response, choice, |_, content| {
+        !content.is_empty() && !is_placeholder(content)
+    })
+}
+
+/// The last or first box that holds an answer, judged by what stands in it and by what is left of it without markup.
+pub(super) fn answer_box_where(
+    response: &str,
+    choice: AnswerChoice,
+    is_answer: impl Fn(&str, &str) -> bool,
+) -> Option<AnswerBox> {
+    let boxes = closed_boxes(response).into_iter();
     let mut read = boxes
-        .into_iter()
-        .filter_map(|span| read_box(response, span));
+        .map(|span| AnswerBox {
+            content: unwrapped(response, inside(&span)),
+            span,
+        })
+        .filter(|found| {
+            let written = response[inside(&found.span)].trim_matches(is_padding);
+            is_answer(written, &response[found.content.clone()])
+        });
     match choice {
         AnswerChoice::First => read.next(),
         AnswerChoice::Last => read.next_back(),
     }
 }
+
+/// What stands between the braces of a box.
+pub(super) fn inside(span: &Range<usize>) -> Range<usize> {
+    span.start + BOX.len() + 1..span.end - 1
+}
+
+/// Whether a box holds what instructions write in the place of an answer.
+pub(super) fn is_placeholder(content: &str) -> bool {
+    let text = without_markup(content);
+    let dots = |c: char| matches!(c, '.' | '…' | '⋯' | '_' | '-' | ',' | ';') || is_padding(c);
+    if text.chars().all(dots) {
+        return !content
+            .chars()
+            .all(|c| matches!(c, ',' | ';') || is_padding(c));
+    }
+    // "<answer>", in whatever words.
+    let named = content
+        .strip_prefix('<')
+        .and_then(|inside| inside.strip_suffix('>'));
+    if named.is_some_and(|inside| !inside.contains(['<', '>', ';', '\n'])) {
+        return true;
+    }
+    let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+    let folded = fold(&text);
+    let words = || {
+        folded
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+    };
+    words().all(|word| PLACES.contains(&word) || WORDS_BESIDE.contains(&word) || is_number(word))
+        && words().any(|word| PLACES.contains(&word))
+}
+
+/// Words that stand for an answer, and words that may stand beside them.
+const PLACES: [&str; 8] = [
+    "answer",
+    "answers",
+    "item",
+    "items",
+    "title",
+    "titles",
+    "name",
+    "placeholder",
+];
+const WORDS_BESIDE: [&str; 24] = [
+    "the",
+    "your",
+    "a",
+    "an",
+    "of",
+    "here",
+    "final",
+    "exact",
+    "full",
+    "chosen",
+    "selected",
+    "recommended",
+    "recommendation",
+    "movie",
+    "film",
+    "book",
+    "game",
+    "song",
+    "product",
+    "choice",
+    "insert",
+    "goes",
+    "one",
+    "and",
+];
 
 /// The outermost boxes whose braces close, in order.
 fn closed_boxes(response: &str) -> Vec<Range<usize>> {
@@ -76,57 +158,6 @@ fn is_escaped(bytes: &[u8], at: usize) -> bool {
         .count()
         % 2
         == 1
-}
-
-fn read_box(response: &str, span: Range<usize>) -> Option<AnswerBox> {
-    let content = unwrap(response, span.start + BOX.len() + 1..span.end - 1);
-    (!content.is_empty()).then_some(AnswerBox { span, content })
-}
-
-/// Narrows a range to what is left without padding and wrappers around the whole of it.
-pub(super) fn unwrap(text: &str, range: Range<usize>) -> Range<usize> {
-    let mut range = trim(text, range);
-    for _ in 0..MAX_WRAPPERS {
-        let Some(inside) = inside_wrapper(&text[range.clone()]) else {
-            break;
-        };
-        range = trim(text, range.start + inside.start..range.start + inside.end);
-    }
-    range
-}
-
-pub(super) fn trim(text: &str, range: Range<usize>) -> Range<usize> {
-    let part = &text[range.clone()];
-    let start = range.start + (part.len() - part.trim_start_matches(is_padding).len());
-    start..start + part.trim_matches(is_padding).len()
-}
-
-fn inside_wrapper(text: &str) -> Option<Range<usize>> {
-    let opens = |name: &str| {
-        text.strip_prefix(name)
-            .is_some_and(|rest| rest.starts_with('{'))
-    };
-    let start = WRAPPERS.iter().find(|name| opens(name))?.len() + 1;
-    (closing_brace(text, start)? == text.len() - 1).then(|| start..text.len() - 1)
-}
-
-fn closing_brace(text: &str, start: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let mut depth = 1usize;
-    for at in memchr2_iter(b'{', b'}', &bytes[start..])
-        .map(|at| start + at)
-        .filter(|&at| !is_escaped(bytes, at))
-    {
-        depth = if bytes[at] == b'{' {
-            depth + 1
-        } else {
-            depth - 1
-        };
-        if depth == 0 {
-            return Some(at);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

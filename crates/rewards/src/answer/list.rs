@@ -1,10 +1,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use rerec_text::{ends_in_reference, is_padding, unwrapped, year_of};
 use serde_json::value::RawValue;
-
-use super::boxes::unwrap;
-use crate::title::is_padding;
 
 /// One entry of a list in an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +11,25 @@ pub struct ListEntry<'a> {
     pub text: Cow<'a, str>,
     /// Where it stands, by bytes of the whole text.
     pub span: Range<usize>,
+    /// The same with the markup around it.
+    written: Range<usize>,
+}
+
+impl ListEntry<'_> {
+    /// The entry with the markup around it.
+    pub(super) fn written<'a>(&'a self, whole: &'a str) -> &'a str {
+        match &self.text {
+            Cow::Borrowed(_) => &whole[self.written.clone()],
+            Cow::Owned(text) => text,
+        }
+    }
 }
 
 /// Splits a part of a text into the entries of a list, in order; blank entries are dropped.
 ///
 /// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;` and lines, numbers `1. … 2. …`. Numbers
-/// and bullets before an entry, and wrappers such as `\text{…}` around it, do not belong to it. Text in none of these
-/// notations is one entry.
+/// and bullets before an entry, and markup such as `\text{…}` or `**…**` around it, do not belong to it. The semicolons of
+/// `&amp;` and of LaTeX's space `\;` separate nothing. Text in none of these notations is one entry.
 ///
 /// ```
 /// # use rerec_rewards::list_entries;
@@ -40,7 +50,7 @@ pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
     let pieces: Vec<&str> = if list.contains("[SEP]") {
         list.split("[SEP]").collect()
     } else if list.contains([';', '\n', '\r']) {
-        list.split([';', '\n', '\r']).collect()
+        split_separators(list)
     } else {
         split_numbers(list)
     };
@@ -50,17 +60,62 @@ pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
         .collect()
 }
 
+/// The titles of a list that nothing is known about, such as a ground truth "Heat (1995); Casino (1995)" without a catalogue.
+///
+/// A semicolon that no blank follows belongs to a title, as in "Steins;Gate", unless a year ends each entry.
+///
+/// ```
+/// # use rerec_rewards::list_titles;
+/// assert_eq!(list_titles("Steins;Gate; Heat"), ["Steins;Gate", "Heat"]);
+/// assert_eq!(list_titles("Heat (1995);Casino (1995)"), ["Heat (1995)", "Casino (1995)"]);
+/// ```
+pub fn list_titles(text: &str) -> Vec<String> {
+    let entries = list_entries(text, unwrapped(text, 0..text.len()));
+    let dated = entries.iter().all(|entry| year_of(&entry.text).is_some());
+    let mut titles: Vec<(String, usize)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match titles.last_mut() {
+            Some((title, end)) if !dated && text.get(*end..entry.span.start) == Some(";") => {
+                *title = format!("{title};{}", entry.text);
+                *end = entry.span.end;
+            }
+            _ => titles.push((entry.text.into_owned(), entry.span.end)),
+        }
+    }
+    titles.into_iter().map(|(title, _)| title).collect()
+}
+
 fn offset(whole: &str, part: &str) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize
 }
 
+fn split_separators(list: &str) -> Vec<&str> {
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    for (at, sign) in list.match_indices([';', '\n', '\r']) {
+        let belongs =
+            sign == ";" && (list[..at].ends_with('\\') || ends_in_reference(&list[..=at]));
+        if !belongs {
+            pieces.push(&list[start..at]);
+            start = at + 1;
+        }
+    }
+    pieces.push(&list[start..]);
+    pieces
+}
+
 fn entry(text: &str, start: usize, len: usize) -> Option<ListEntry<'_>> {
-    let span = unwrap(text, start..start + len);
+    let span = unwrapped(text, start..start + len);
     let marker = marker_len(&text[span.clone()]);
-    let span = unwrap(text, span.start + marker..span.end);
+    let written = if marker == 0 {
+        start..start + len
+    } else {
+        span.start + marker..span.end
+    };
+    let span = unwrapped(text, written.clone());
     (!span.is_empty()).then(|| ListEntry {
         text: text[span.clone()].into(),
         span,
+        written,
     })
 }
 
@@ -118,9 +173,11 @@ fn json_entry(raw: &str, start: usize) -> Option<ListEntry<'_>> {
     let written = raw.strip_prefix('"')?.strip_suffix('"')?;
     let written = written.trim_matches(is_padding);
     let start = start + offset(raw, written);
+    let span = start..start + written.len();
     Some(ListEntry {
         text: text.into(),
-        span: start..start + written.len(),
+        written: span.clone(),
+        span,
     })
 }
 

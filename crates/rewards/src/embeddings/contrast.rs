@@ -52,7 +52,7 @@ impl ItemEmbeddings {
     pub fn contrast(&self, items: &[ItemIndex]) -> Result<ContrastReport> {
         if items.len() < 2 {
             return Err(Error::InvalidSetting {
-                name: "number of items for a contrast",
+                setting: "number of items for a contrast",
                 got: items.len().to_string(),
                 allowed: "2 or more",
             });

@@ -1,12 +1,12 @@
 //! Embedding tables as files.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
+use rerec_files::{check_output, lines, read, read_text};
 
 use super::{EmbeddingTable, npy, safe_tensors, tsv};
-use crate::fault::{Fault, Place, lines, read_file, text};
+use crate::fault::{Fault, Place, text};
 use crate::{Error, Result};
 
 /// How embeddings are written to a file.
@@ -18,7 +18,7 @@ pub enum EmbeddingFormat {
     Safetensors,
     /// `.npy`: a `[rows, d]` array; the ids stand in a second file, ending in `.ids`, one a line.
     Npy,
-    /// `.tsv`: an id and d numbers a line.
+    /// `.tsv`: an id and d numbers a line; a first line of column names, ids first, is a header.
     Tsv,
 }
 
@@ -44,23 +44,18 @@ impl EmbeddingTable {
     /// Reads a `.safetensors`, `.npy` (with its `.ids`) or `.tsv` file; f16, bf16 and f64 become f32.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place, or with what
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] with the place, or with what
     /// [`EmbeddingTable::new`] refuses.
     pub fn read(path: &Path) -> Result<Self> {
         let format = EmbeddingFormat::of(path)?;
-        let bytes = read_file(path)?;
+        let bytes = read(path)?;
         match format {
             EmbeddingFormat::Safetensors => Self::from_safetensors(&bytes, path),
             EmbeddingFormat::Tsv => Self::from_tsv(&bytes, path),
             EmbeddingFormat::Npy => {
-                let ids_path = ids_path(path);
-                let ids = read_file(&ids_path)?;
-                let ids = text(&ids).map_err(|fault| fault.in_file(&ids_path))?;
-                Self::from_npy(
-                    &bytes,
-                    lines(ids).map(|(_, id)| id.to_owned()).collect(),
-                    path,
-                )
+                let ids = read_text(&ids_path(path))?;
+                let ids = lines(&ids).map(|(_, id)| id.to_owned()).collect();
+                Self::from_npy(&bytes, ids, path)
             }
         }
     }
@@ -86,7 +81,7 @@ impl EmbeddingTable {
     /// # Errors
     /// [`Error::Malformed`].
     pub fn from_tsv(bytes: &[u8], path: &Path) -> Result<Self> {
-        Self::of_file(text(bytes).and_then(tsv::parse), path)
+        Self::of_file(tsv::parse(text(bytes, path)?), path)
     }
 
     /// The table of what a file holds, which every error names.
@@ -96,10 +91,21 @@ impl EmbeddingTable {
             .map_err(|error| Fault::new(Place::Data, error.to_string()).in_file(path))
     }
 
+    /// Fails where [`write`](Self::write) would fail at once: before hours of training whose result goes to this path.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`], [`Error::File`].
+    pub fn check_output(path: &Path) -> Result<()> {
+        if EmbeddingFormat::of(path)? == EmbeddingFormat::Npy {
+            check_output(&ids_path(path))?;
+        }
+        Ok(check_output(path)?)
+    }
+
     /// Writes a file in the format that its ending names; it appears whole or not at all.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] for an id that the format
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] for an id that the format
     /// cannot hold: one with a tab or line break in `.tsv` or `.npy`.
     pub fn write(&self, path: &Path) -> Result<()> {
         let bytes = match EmbeddingFormat::of(path)? {
@@ -141,22 +147,5 @@ fn ids_path(path: &Path) -> PathBuf {
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut builder = tempfile::Builder::new();
-    // As for any other file, the user's mask decides who may read it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let write = || {
-        let mut file = builder.tempfile_in(directory.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })
+    rerec_files::write(path, |file| Ok(file.put(bytes)?)).map(drop)
 }

@@ -3,15 +3,19 @@
 use std::fmt::Write;
 
 use ndarray::Array2;
+use rerec_files::lines;
 
 use super::EmbeddingTable;
-use crate::fault::{Fault, Place, lines};
+use crate::fault::{Fault, Place};
+use crate::header;
 
-/// Ids and their `[rows, d]` matrix.
+/// Ids and their `[rows, d]` matrix, behind a header that names the ids, if there is one.
 pub(super) fn parse(text: &str) -> Result<(Vec<String>, Array2<f32>), Fault> {
     let (mut ids, mut values) = (Vec::new(), Vec::new());
     let mut dimension = None;
-    for (number, line) in lines(text) {
+    let mut lines = lines(text).peekable();
+    lines.next_if(|(_, line)| is_header(line));
+    for (number, line) in lines {
         let fault = |reason: String| Fault::new(Place::Line(number), reason);
         let mut fields = line.split('\t');
         let id = fields.next().unwrap_or_default();
@@ -43,6 +47,14 @@ pub(super) fn parse(text: &str) -> Result<(Vec<String>, Array2<f32>), Fault> {
     Ok((ids, values))
 }
 
+/// Whether the first column bears a name for ids, and no other one holds a number.
+pub(super) fn is_header(line: &str) -> bool {
+    let mut fields = line.split('\t');
+    let first = fields.next().unwrap_or_default();
+    let is_id = header::names(first, header::ITEM) || header::names(first, header::USER);
+    is_id && line.contains('\t') && fields.all(|field| field.trim().parse::<f32>().is_err())
+}
+
 /// Numbers are written so that they are read back the same.
 pub(super) fn write(table: &EmbeddingTable) -> String {
     let mut text = String::new();
@@ -69,6 +81,20 @@ mod tests {
         let ids = vec!["Alien (1979)".to_owned(), "2".to_owned()];
         let table = EmbeddingTable::new(ids.clone(), values.clone()).unwrap();
         assert_eq!(parse(&write(&table)).unwrap(), (ids, values));
+    }
+
+    #[test]
+    fn a_header_is_no_vector() {
+        for header in [
+            "item_id\tv0\tv1",
+            "iid:token\titem_emb:float_seq",
+            "Title\tx\ty",
+        ] {
+            let (ids, values) = parse(&format!("{header}\na\t1\t2\n")).unwrap();
+            assert_eq!((ids, values), (vec!["a".to_owned()], array![[1.0, 2.0]]));
+        }
+        assert!(parse("Heat\tv0\na\t1\n").is_err());
+        assert_eq!(parse("item\t3\na\t1\n").unwrap().0, ["item", "a"]);
     }
 
     #[test]

@@ -1,15 +1,27 @@
 //! From (item, attribute) pairs to the compact graph.
 
 use rustc_hash::FxHashMap;
+use unicode_normalization::UnicodeNormalization;
 
 use super::AttributeGraph;
 use crate::{Attribute, Catalogue, Error, ItemIndex, MissingPolicy, Result};
+
+/// What spellings of one attribute have in common: NFC, any case, any white space between words.
+pub(super) fn fold(text: &str) -> String {
+    // Upper case first: "ß" and "SS" meet there, final and inner sigma too.
+    let cased = text.to_uppercase().to_lowercase();
+    let words: Vec<&str> = cased.split_whitespace().collect();
+    // Last, since a change of case can take a text out of NFC.
+    words.join(" ").nfc().collect()
+}
 
 #[derive(Default)]
 pub(super) struct GraphBuilder {
     edges: Vec<(ItemIndex, u32)>,
     attributes: Vec<Attribute>,
+    /// By spelling, so that folding is done once for each.
     numbers: FxHashMap<Attribute, u32>,
+    folded: FxHashMap<[String; 2], u32>,
 }
 
 impl GraphBuilder {
@@ -23,10 +35,14 @@ impl GraphBuilder {
     }
 
     fn intern(&mut self, attribute: &Attribute) -> Result<u32> {
-        let number = u32::try_from(self.attributes.len()).map_err(|_| Error::GraphTooLarge {
+        let next = u32::try_from(self.attributes.len()).map_err(|_| Error::GraphTooLarge {
             max: u32::MAX as usize,
         })?;
-        self.attributes.push(attribute.clone());
+        let folded = [&attribute.relation, &attribute.value].map(|text| fold(text));
+        let number = *self.folded.entry(folded).or_insert(next);
+        if number == next {
+            self.attributes.push(attribute.clone());
+        }
         self.numbers.insert(attribute.clone(), number);
         Ok(number)
     }

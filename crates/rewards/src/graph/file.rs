@@ -1,18 +1,21 @@
 use std::path::{Path, PathBuf};
 
+use rerec_files::read;
+
 use super::gexf::{self, Network};
 use super::triples::{self, Triple};
-use crate::fault::{read_file, text};
+use crate::fault::text;
 use crate::{Error, Result};
 
 /// How a file of item attributes is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphFormat {
-    /// `.gexf`: items and attributes are nodes; an edge's relation is its attribute titled
-    /// "relation", or its label or kind.
+    /// `.gexf`: items and attributes are nodes, told apart by their ids. An edge's relation is its attribute titled
+    /// "relation", with its default, or else its label, its kind, or the key of a networkx multigraph.
     Gexf,
-    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting.
+    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting; a first line of column
+    /// names such as `head relation tail` is a header.
     Tsv,
     /// `.jsonl`: `{"item": …, "relation": …, "attribute": …}` a line; the relation may be absent.
     Jsonl,
@@ -30,6 +33,7 @@ pub enum GraphFormat {
 #[derive(Clone, Debug)]
 pub struct GraphFile {
     path: PathBuf,
+    header: Option<String>,
     content: Content,
 }
 
@@ -61,10 +65,10 @@ impl GraphFile {
     /// Reads a file by the format that its ending names.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the place.
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] with the place.
     pub fn read(path: &Path) -> Result<Self> {
         let format = GraphFormat::of(path)?;
-        Self::parse(&read_file(path)?, format, path)
+        Self::parse(&read(path)?, format, path)
     }
 
     /// Reads the bytes of a file; the path is only named in errors.
@@ -72,16 +76,27 @@ impl GraphFile {
     /// # Errors
     /// [`Error::Malformed`] with the place.
     pub fn parse(bytes: &[u8], format: GraphFormat, path: &Path) -> Result<Self> {
-        let content = text(bytes).and_then(|text| match format {
-            GraphFormat::Gexf => gexf::parse(text).map(Content::Network),
-            GraphFormat::Tsv => triples::parse_tsv(text).map(Content::Triples),
-            GraphFormat::Jsonl => triples::parse_jsonl(text).map(Content::Triples),
-        });
-        let content = content.map_err(|fault| fault.in_file(path))?;
+        let text = text(bytes, path)?;
+        let parsed = match format {
+            GraphFormat::Gexf => gexf::parse(text).map(|network| (None, Content::Network(network))),
+            GraphFormat::Tsv => triples::parse_tsv(text)
+                .map(|(header, triples)| (header, Content::Triples(triples))),
+            GraphFormat::Jsonl => {
+                triples::parse_jsonl(text).map(|triples| (None, Content::Triples(triples)))
+            }
+        };
+        let (header, content) = parsed.map_err(|fault| fault.in_file(path))?;
+        let path = path.to_owned();
         Ok(Self {
-            path: path.to_owned(),
+            path,
+            header,
             content,
         })
+    }
+
+    /// The first line of a TSV file, where it was taken for the names of the columns and not for a fact.
+    pub fn header(&self) -> Option<&str> {
+        self.header.as_deref()
     }
 
     /// The facts of the file, in its order.
@@ -93,6 +108,14 @@ impl GraphFile {
     /// # Errors
     /// [`Error::Malformed`] if an edge of a GEXF file joins two nodes of one side.
     pub fn triples(&self, known_item: impl Fn(&str) -> bool) -> Result<Vec<Triple>> {
+        self.triples_of(|_, label, _| known_item(label))
+    }
+
+    /// The same, where an item may be known by the id of its node too: by id, label, and whether several have the label.
+    pub(super) fn triples_of(
+        &self,
+        known_item: impl Fn(&str, &str, bool) -> bool,
+    ) -> Result<Vec<Triple>> {
         match &self.content {
             Content::Triples(triples) => Ok(triples.clone()),
             Content::Network(network) => network

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use petgraph::unionfind::UnionFind;
 use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::triples::{DEFAULT_RELATION, Triple};
 use crate::Attribute;
@@ -15,9 +16,14 @@ use crate::fault::{Fault, Place};
 /// Nodes and edges of a file, which does not say which nodes are items.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
-    /// Labels.
-    nodes: Vec<String>,
+    nodes: Vec<Node>,
     edges: Vec<Edge>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    id: String,
+    label: String,
 }
 
 #[derive(Clone, Debug)]
@@ -35,11 +41,22 @@ impl Network {
     /// it met first. Every connected part has two sides with all its edges between them; the side
     /// with more known items is the items', or, where that does not tell, the side of the source of
     /// the part's first edge.
-    pub(super) fn triples(&self, known_item: impl Fn(&str) -> bool) -> Result<Vec<Triple>, Fault> {
+    ///
+    /// Nodes are what their ids say: two people of one name are two attributes. `known_item` gets the id, the
+    /// label, and whether another node has that label.
+    pub(super) fn triples(
+        &self,
+        known_item: impl Fn(&str, &str, bool) -> bool,
+    ) -> Result<Vec<Triple>, Fault> {
         let sides = self.sides()?;
+        let several = self.homonyms(0..self.nodes.len() as u32);
+        let is_known = |node: &Node| {
+            let label = node.label.as_str();
+            known_item(&node.id, label, several.contains(label))
+        };
         let mut rank = vec![(0usize, 0usize); 2 * self.nodes.len()];
-        for (node, label) in self.nodes.iter().enumerate() {
-            rank[sides.find(node)].0 += usize::from(known_item(label));
+        for (position, node) in self.nodes.iter().enumerate() {
+            rank[sides.find(position)].0 += usize::from(is_known(node));
         }
         for (position, edge) in self.edges.iter().enumerate().rev() {
             rank[sides.find(edge.source as usize)].1 = self.edges.len() - position;
@@ -48,30 +65,39 @@ impl Network {
             let node = node as usize;
             rank[sides.find(node)] > rank[sides.find(node + self.nodes.len())]
         };
-        Ok(self
-            .edges
-            .iter()
-            .map(|edge| self.triple(edge, on_item_side(edge.source)))
-            .collect())
+        let ends = |edge: &Edge| match on_item_side(edge.source) {
+            true => [edge.source, edge.target],
+            false => [edge.target, edge.source],
+        };
+        let ends: Vec<[u32; 2]> = self.edges.iter().map(ends).collect();
+        let homonyms = self.homonyms(ends.iter().map(|[_, attribute]| *attribute));
+        let triple = |(edge, &[item, attribute]): (&Edge, &[u32; 2])| {
+            let [item, attribute] = [item, attribute].map(|end| &self.nodes[end as usize]);
+            let relation = edge.relation.as_deref().unwrap_or(DEFAULT_RELATION);
+            let value = match homonyms.contains(attribute.label.as_str()) {
+                true => format!("{} ({})", attribute.label, attribute.id),
+                false => attribute.label.clone(),
+            };
+            Triple {
+                item: item.label.clone(),
+                id: Some(item.id.clone()),
+                attribute: Attribute {
+                    relation: relation.to_owned(),
+                    value,
+                },
+            }
+        };
+        Ok(self.edges.iter().zip(&ends).map(triple).collect())
     }
 
-    fn triple(&self, edge: &Edge, item_is_source: bool) -> Triple {
-        let ends = [edge.source, edge.target].map(|end| self.nodes[end as usize].clone());
-        let [source, target] = ends;
-        let (item, value) = if item_is_source {
-            (source, target)
-        } else {
-            (target, source)
-        };
-        let relation = edge
-            .relation
-            .as_deref()
-            .unwrap_or(DEFAULT_RELATION)
-            .to_owned();
-        Triple {
-            item,
-            attribute: Attribute { relation, value },
-        }
+    /// Labels that several of the nodes have, letter for letter; other spellings of a name are one attribute.
+    fn homonyms(&self, nodes: impl Iterator<Item = u32>) -> FxHashSet<&str> {
+        let mut first = FxHashMap::default();
+        let label = |number: u32| self.nodes[number as usize].label.as_str();
+        nodes
+            .filter(|&number| *first.entry(label(number)).or_insert(number) != number)
+            .map(label)
+            .collect()
     }
 
     /// Node `n` and, for the side across, `n + nodes`: equal representatives are one side of a part.
@@ -85,7 +111,7 @@ impl Network {
             if sides.equiv(source, source + nodes) {
                 let reason = format!(
                     "edge `{}` - `{}` joins two nodes of the same side, need items on one side and attributes on the other",
-                    self.nodes[source], self.nodes[target]
+                    self.nodes[source].label, self.nodes[target].label
                 );
                 return Err(Fault::new(Place::Line(edge.line), reason));
             }
@@ -116,15 +142,38 @@ pub(super) fn parse(text: &str) -> Result<Network, Fault> {
     }
 }
 
+/// An edge attribute as it is declared.
+#[derive(Default)]
+struct Declared {
+    id: Option<String>,
+    /// What the attribute is for edges that do not give it.
+    default: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Declaring {
+    Relation,
+    MultigraphKey,
+}
+
 /// What was read so far, where a reason alone says what is wrong: the line is the reader's.
 #[derive(Default)]
 struct Document {
     depth: usize,
     closed: bool,
-    /// Id of the edge attribute titled "relation".
-    relation_key: Option<String>,
+    /// The edge attribute titled "relation".
+    relation: Declared,
+    /// The edge attribute in which networkx keeps the keys of a multigraph.
+    multigraph_key: Declared,
     in_edge_attributes: bool,
+    /// Which of the two the parser is inside of.
+    declaring: Option<Declaring>,
+    /// Text of the default that the parser is inside of.
+    default: Option<String>,
     in_edge: bool,
+    /// What the present edge gives for the two.
+    given: Option<String>,
+    key: Option<String>,
     /// Numbers of node ids, in the order in which nodes or edges name them first.
     numbers: FxHashMap<String, u32>,
     /// Labels of the nodes; none yet where only an edge named the node.
@@ -146,12 +195,17 @@ impl Document {
             Event::End(element) => {
                 match element.local_name().as_ref() {
                     "attributes" => self.in_edge_attributes = false,
-                    "edge" => self.in_edge = false,
+                    "attribute" => self.declaring = None,
+                    "default" => self.end_default(),
+                    "edge" => self.end_edge(),
                     _ => {}
                 }
                 self.depth -= 1;
                 self.closed = self.depth == 0;
             }
+            Event::Text(text) => self.default_text(|| Ok(text.xml10_content().into_owned()))?,
+            Event::CData(text) => self.default_text(|| Ok(text.xml10_content().into_owned()))?,
+            Event::GeneralRef(name) => self.default_text(|| resolve(name))?,
             _ => {}
         }
         Ok(true)
@@ -168,6 +222,7 @@ impl Document {
                 self.in_edge_attributes = class.as_deref() == Some("edge");
             }
             "attribute" if self.in_edge_attributes => self.attribute(element)?,
+            "default" if self.declaring.is_some() => self.default = Some(String::new()),
             "node" => self.node(element)?,
             "edge" => self.edge(element, line)?,
             "attvalue" if self.in_edge => self.edge_value(element)?,
@@ -178,21 +233,51 @@ impl Document {
 
     fn attribute(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let [id, title] = fields(element, ["id", "title"])?;
-        if title.is_some_and(|title| title.trim().eq_ignore_ascii_case("relation")) {
-            self.relation_key = id.map(Cow::into_owned);
+        let title = title.unwrap_or_default();
+        self.declaring = match title.trim() {
+            title if title.eq_ignore_ascii_case("relation") => Some(Declaring::Relation),
+            "networkx_key" => Some(Declaring::MultigraphKey),
+            _ => None,
+        };
+        if let Some(declared) = self.declared() {
+            declared.id = id.map(Cow::into_owned);
         }
         Ok(())
+    }
+
+    /// The attribute that the parser is inside of, if it is one of those that matter.
+    fn declared(&mut self) -> Option<&mut Declared> {
+        self.declaring.map(|declaring| match declaring {
+            Declaring::Relation => &mut self.relation,
+            Declaring::MultigraphKey => &mut self.multigraph_key,
+        })
+    }
+
+    fn default_text(
+        &mut self,
+        text: impl FnOnce() -> Result<String, String>,
+    ) -> Result<(), String> {
+        if let Some(default) = &mut self.default {
+            default.push_str(&text()?);
+        }
+        Ok(())
+    }
+
+    fn end_default(&mut self) {
+        let default = self.default.take();
+        if let Some(declared) = self.declared() {
+            declared.default = default.and_then(|text| not_blank(text.into()));
+        }
     }
 
     fn node(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
         let [id, label] = fields(element, ["id", "label"])?;
         let id = id.ok_or("node without id")?;
-        let label = label.as_ref().unwrap_or(&id).trim();
-        if label.is_empty() {
-            return Err(format!("node `{id}` has a blank label"));
-        }
+        // Gephi and others write blank labels for nodes that their ids name.
+        let label = label.and_then(not_blank).or_else(|| not_blank(id.clone()));
+        let label = label.ok_or("node with a blank id and no label")?;
         let number = self.number(&id)?;
-        match self.labels[number as usize].replace(label.to_owned()) {
+        match self.labels[number as usize].replace(label) {
             None => Ok(()),
             Some(_) => Err(format!("node `{id}` occurs twice")),
         }
@@ -202,22 +287,44 @@ impl Document {
         let [source, target, label, kind] = fields(element, ["source", "target", "label", "kind"])?;
         let source = self.number(&source.ok_or("edge without source")?)?;
         let target = self.number(&target.ok_or("edge without target")?)?;
-        let relation = label.or(kind).and_then(not_blank);
+        let relation = label
+            .and_then(not_blank)
+            .or_else(|| kind.and_then(not_blank));
         self.edges.push(Edge {
             source,
             target,
             relation,
             line,
         });
-        self.in_edge = true;
+        (self.in_edge, self.given, self.key) = (true, None, None);
         Ok(())
     }
 
+    /// The attribute titled "relation" says most, then its default, the edge's label or kind, and the multigraph's key.
+    fn end_edge(&mut self) {
+        self.in_edge = false;
+        let declared = self.given.take().or_else(|| self.relation.default.clone());
+        let key = self
+            .key
+            .take()
+            .or_else(|| self.multigraph_key.default.clone());
+        if let Some(edge) = self.edges.last_mut() {
+            edge.relation = declared.or(edge.relation.take()).or(key);
+        }
+    }
+
     fn edge_value(&mut self, element: &BytesStart<'_>) -> Result<(), String> {
-        let [key, value] = fields(element, ["for", "value"])?;
-        let is_relation = key.is_some() && key.as_deref() == self.relation_key.as_deref();
-        if let (true, Some(edge)) = (is_relation, self.edges.last_mut()) {
-            edge.relation = value.and_then(not_blank);
+        // Before version 1.2 the key was called `id`.
+        let [key, id, value] = fields(element, ["for", "id", "value"])?;
+        let Some(key) = key.or(id) else {
+            return Ok(());
+        };
+        let value = value.and_then(not_blank);
+        if self.relation.id.as_deref() == Some(&*key) {
+            self.given = value;
+        } else if self.multigraph_key.id.as_deref() == Some(&*key) {
+            // networkx counts parallel edges where they were given no keys of their own.
+            self.key = value.filter(|key| !key.bytes().all(|byte| byte.is_ascii_digit()));
         }
         Ok(())
     }
@@ -245,10 +352,25 @@ impl Document {
                 format!("edge to unknown node `{id}`"),
             ));
         }
+        let mut ids: Vec<(String, u32)> = self.numbers.into_iter().collect();
+        ids.sort_unstable_by_key(|(_, number)| *number);
+        let labels = self.labels.into_iter().flatten();
+        let nodes = ids.into_iter().zip(labels);
         Ok(Network {
-            nodes: self.labels.into_iter().flatten().collect(),
+            nodes: nodes.map(|((id, _), label)| Node { id, label }).collect(),
             edges: self.edges,
         })
+    }
+}
+
+/// The text that an entity such as `&amp;` or `&#233;` stands for.
+fn resolve(name: &BytesRef<'_>) -> Result<String, String> {
+    let character = name.resolve_char_ref().map_err(|error| error.to_string())?;
+    let content = name.xml10_content();
+    match (character, resolve_predefined_entity(&content)) {
+        (Some(character), _) => Ok(character.to_string()),
+        (None, Some(text)) => Ok(text.to_owned()),
+        (None, None) => Err(format!("unknown entity `{content}`")),
     }
 }
 
@@ -294,7 +416,9 @@ mod tests {
     }
 
     fn pairs(network: &Network, known: &[&str]) -> Vec<(String, String)> {
-        let triples = network.triples(|label| known.contains(&label)).unwrap();
+        let triples = network
+            .triples(|_, label, _| known.contains(&label))
+            .unwrap();
         triples
             .into_iter()
             .map(|t| (t.item, t.attribute.value))
@@ -303,7 +427,7 @@ mod tests {
 
     fn message(text: &str) -> String {
         let fault = parse(text)
-            .and_then(|network| network.triples(|_| false))
+            .and_then(|network| network.triples(|_, _, _| false))
             .unwrap_err();
         format!("{}: {}", fault.place, fault.reason)
     }
@@ -327,7 +451,7 @@ mod tests {
     </edges>
   </graph>
 </gexf>"#;
-        let triples = parse(text).unwrap().triples(|_| false).unwrap();
+        let triples = parse(text).unwrap().triples(|_, _, _| false).unwrap();
         let attribute = |relation: &str, value: &str| Attribute {
             relation: relation.into(),
             value: value.into(),
@@ -335,6 +459,103 @@ mod tests {
         assert_eq!(triples[0].item, "Romeo & Juliet");
         assert_eq!(triples[0].attribute, attribute("director", "Baz Luhrmann"));
         assert_eq!(triples[1].attribute, attribute(DEFAULT_RELATION, "1996"));
+    }
+
+    /// Relations of the edges of a graph with these declarations of edge attributes.
+    fn relations(attributes: &str, edges: &[&str]) -> Vec<String> {
+        let edge = |edge: &&str| format!("<edge source='a' target='x' {edge}");
+        let edges: String = edges.iter().map(edge).collect();
+        let text = format!(
+            "<gexf><graph>{attributes}<nodes><node id='a'/><node id='x'/></nodes><edges>{edges}</edges></graph></gexf>"
+        );
+        let triples = parse(&text).unwrap().triples(|_, _, _| false).unwrap();
+        triples.into_iter().map(|t| t.attribute.relation).collect()
+    }
+
+    #[test]
+    fn a_default_stands_for_what_an_edge_does_not_give() {
+        let given = "><attvalues><attvalue for='0' value='writer'/></attvalues></edge>";
+        let blank = "><attvalues><attvalue for='0' value=' '/></attvalues></edge>";
+        let old = "><attvalues><attvalue id='0' value='writer'/></attvalues></edge>";
+        for default in [
+            "director",
+            " director\n",
+            "<![CDATA[director]]>",
+            "d&#105;rector",
+        ] {
+            let attributes = format!(
+                "<attributes class='node'><attribute id='0' title='relation'><default>no</default></attribute></attributes>\
+                 <attributes class='edge'><attribute id='1' title='weight'><default>1</default></attribute>\
+                 <attribute id='0' title='Relation'><default>{default}</default></attribute></attributes>"
+            );
+            assert_eq!(
+                relations(&attributes, &["/>", given, blank, old, "></edge>"]),
+                ["director", "writer", "director", "writer", "director"]
+            );
+        }
+        let entity = "<attributes class='edge'><attribute id='0' title='relation'><default>R&amp;D</default></attribute></attributes>";
+        assert_eq!(relations(entity, &["/>"]), ["R&D"]);
+    }
+
+    #[test]
+    fn label_then_kind_then_the_key_of_a_multigraph() {
+        let keys = "<attributes class='edge'><attribute id='7' title='networkx_key'/></attributes>";
+        let keyed = |attributes: &str, key: &str| {
+            format!("{attributes}><attvalues><attvalue for='7' value='{key}'/></attvalues></edge>")
+        };
+        for (edge, relation) in [
+            ("label='' kind='director'/>".to_owned(), "director"),
+            ("label=' ' kind='director'/>".to_owned(), "director"),
+            ("label='writer' kind='director'/>".to_owned(), "writer"),
+            ("kind=''/>".to_owned(), DEFAULT_RELATION),
+            (keyed("", "director"), "director"),
+            (keyed("kind='writer'", "director"), "writer"),
+            (keyed("", "0"), DEFAULT_RELATION),
+            (keyed("", "12"), DEFAULT_RELATION),
+        ] {
+            assert_eq!(relations(keys, &[&edge]), [relation], "{edge}");
+        }
+    }
+
+    #[test]
+    fn nodes_of_one_label_stay_two() {
+        let text = "<gexf><nodes><node id='m1' label='Heat'/><node id='m2' label='Casino'/>\
+                    <node id='p1' label='John Smith'/><node id='p2' label='John Smith'/><node id='g' label='Crime'/></nodes>\
+                    <edges><edge source='m1' target='p1'/><edge source='p2' target='m2'/>\
+                    <edge source='m1' target='g'/><edge source='m2' target='g'/></edges></gexf>";
+        let network = parse(text).unwrap();
+        let facts = [
+            "Heat John Smith (p1)",
+            "Casino John Smith (p2)",
+            "Heat Crime",
+            "Casino Crime",
+        ];
+        let triples = network.triples(|_, label, _| label == "Heat").unwrap();
+        let said = triples
+            .iter()
+            .map(|t| format!("{} {}", t.item, t.attribute.value));
+        assert_eq!(said.collect::<Vec<_>>(), facts);
+        assert_eq!(triples[1].id.as_deref(), Some("m2"));
+        // An item and an attribute of one label are on two sides and no homonyms.
+        let text = "<gexf><nodes><node id='1' label='Dracula'/><node id='2' label='Dracula'/></nodes>\
+                    <edges><edge source='1' target='2'/></edges></gexf>";
+        let triples = parse(text).unwrap().triples(|_, _, _| false).unwrap();
+        assert_eq!(triples[0].attribute.value, "Dracula");
+    }
+
+    #[test]
+    fn an_id_stands_in_for_a_blank_label() {
+        for label in ["label=''", "label='  '", ""] {
+            let text = format!(
+                "<gexf><nodes><node id='A' {label}/><node id='x' label='Mann'/></nodes><edges><edge source='A' target='x'/></edges></gexf>"
+            );
+            assert_eq!(
+                pairs(&parse(&text).unwrap(), &[]),
+                [("A".to_owned(), "Mann".to_owned())]
+            );
+        }
+        let refused = message("<gexf><nodes><node id=' ' label=''/></nodes></gexf>");
+        assert_eq!(refused, "line 1: node with a blank id and no label");
     }
 
     /// networkx met "Mann" before "Thief" and so writes that edge from the attribute.

@@ -1,10 +1,10 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rerec_text::Title;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::AttributeGraph;
-use crate::title::Title;
 use crate::{Attribute, Catalogue};
 
 /// Pairs of items compared at most, and fewest that tell anything.
@@ -32,6 +32,7 @@ const THRESHOLD: f64 = 3.0;
 /// let catalogue = Catalogue::new((0..60).map(film).collect())?;
 /// let directed = |n: usize, id: usize| Triple {
 ///     item: id.to_string(),
+///     id: None,
 ///     attribute: Attribute { relation: "director".into(), value: format!("d{}", n / 2) },
 /// };
 /// // The file counts films in another order: its ids exist in the catalogue, but for other films.
@@ -278,6 +279,7 @@ mod tests {
         });
         let triples = films().map(|(film, series)| Triple {
             item: film.to_string(),
+            id: None,
             attribute: Attribute {
                 relation: "director".into(),
                 value: format!("d{series}"),
@@ -338,6 +340,7 @@ mod tests {
             let attribute = triple.attribute.clone();
             Triple {
                 item: item.title.clone(),
+                id: None,
                 attribute,
             }
         });

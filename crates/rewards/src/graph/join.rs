@@ -15,10 +15,10 @@ const EXAMPLES: usize = 5;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinBy {
-    /// Titles, in any spelling that [`TitleMatcher`] knows.
+    /// Titles, in any spelling that [`TitleMatcher`] knows; items of one title by the ids that tell them apart.
     #[default]
     Title,
-    /// Item ids, as they stand.
+    /// Item ids, as they stand: the ids of a GEXF file's nodes, or what stands in the item's place in other formats.
     Id,
 }
 
@@ -58,13 +58,25 @@ impl AttributeGraph {
     /// # Errors
     /// Those of [`GraphFile::read`] and [`from_triples`](Self::from_triples).
     pub fn read(path: &Path, catalogue: &Catalogue, by: JoinBy) -> Result<JoinedGraph> {
+        Self::join(&GraphFile::read(path)?, catalogue, by)
+    }
+
+    /// Joins a file that was read to the catalogue, whose items tell which nodes of a GEXF file are items.
+    ///
+    /// # Errors
+    /// Those of [`GraphFile::triples`] and [`from_triples`](Self::from_triples).
+    pub fn join(file: &GraphFile, catalogue: &Catalogue, by: JoinBy) -> Result<JoinedGraph> {
         let resolver = Resolver::new(catalogue, by);
-        let known = |name: &str| !matches!(resolver.resolve(name), TitleLookup::Unknown);
-        join(
-            &GraphFile::read(path)?.triples(known)?,
-            catalogue,
-            &resolver,
-        )
+        let known = |id: &str, label: &str, is_homonym: bool| {
+            // A number such as `17` is an id of many catalogues, so that ids count only where they are asked for.
+            let lookup = match (by, is_homonym) {
+                (JoinBy::Id, _) => resolver.resolve(id),
+                (JoinBy::Title, true) if catalogue.index_of(id).is_some() => return true,
+                (JoinBy::Title, _) => resolver.resolve(label),
+            };
+            !matches!(lookup, TitleLookup::Unknown)
+        };
+        join(&file.triples_of(known)?, catalogue, &resolver)
     }
 
     /// Joins facts to the catalogue; those of unknown or ambiguous items are left out and counted.
@@ -92,20 +104,26 @@ impl AttributeGraph {
 }
 
 fn join(triples: &[Triple], catalogue: &Catalogue, resolver: &Resolver<'_>) -> Result<JoinedGraph> {
-    let mut resolved: FxHashMap<&str, Option<ItemIndex>> = FxHashMap::default();
+    let homonyms = Triple::homonyms(triples);
+    let mut resolved: FxHashMap<(&str, bool), Option<ItemIndex>> = FxHashMap::default();
     let (mut joined, mut unknown, mut ambiguous) = (0, 0, 0);
     let mut left_out = Vec::new();
     let mut builder = GraphBuilder::default();
     for triple in triples {
-        let item = *resolved.entry(&triple.item).or_insert_with(|| {
-            let lookup = resolver.resolve(&triple.item);
+        let is_homonym = homonyms.contains(triple.item.as_str());
+        let name = triple.id_if(is_homonym || resolver.is_by_id());
+        let item = *resolved.entry((name, is_homonym)).or_insert_with(|| {
+            let lookup = match is_homonym {
+                true => resolver.resolve_homonym(name),
+                false => resolver.resolve(name),
+            };
             match lookup {
                 TitleLookup::Found(item) => return Some(item),
                 TitleLookup::Ambiguous(_) => ambiguous += 1,
                 TitleLookup::Unknown => unknown += 1,
             }
             if left_out.len() < EXAMPLES {
-                left_out.push(triple.item.clone());
+                left_out.push(name.to_owned());
             }
             None
         });
@@ -134,25 +152,39 @@ fn join(triples: &[Triple], catalogue: &Catalogue, resolver: &Resolver<'_>) -> R
 }
 
 /// From names in a file to items.
-enum Resolver<'a> {
-    Id(&'a Catalogue),
-    Title(TitleMatcher),
+struct Resolver<'a> {
+    catalogue: &'a Catalogue,
+    /// None: names are ids.
+    titles: Option<TitleMatcher>,
 }
 
 impl<'a> Resolver<'a> {
     fn new(catalogue: &'a Catalogue, by: JoinBy) -> Self {
-        match by {
-            JoinBy::Id => Self::Id(catalogue),
-            JoinBy::Title => Self::Title(TitleMatcher::new(catalogue, TitleMatch::Title)),
-        }
+        let titles = (by == JoinBy::Title).then(|| TitleMatcher::new(catalogue, TitleMatch::Title));
+        Self { catalogue, titles }
+    }
+
+    fn is_by_id(&self) -> bool {
+        self.titles.is_none()
     }
 
     fn resolve(&self, name: &str) -> TitleLookup {
-        match self {
-            Self::Id(catalogue) => catalogue
+        match &self.titles {
+            None => self
+                .catalogue
                 .index_of(name)
                 .map_or(TitleLookup::Unknown, TitleLookup::Found),
-            Self::Title(matcher) => matcher.lookup(name, None),
+            Some(titles) => titles.lookup(name, None),
+        }
+    }
+
+    /// The item of an id whose title several items of the file have: no title can tell which one is meant.
+    fn resolve_homonym(&self, id: &str) -> TitleLookup {
+        let found = self.catalogue.index_of(id);
+        match (found, self.is_by_id()) {
+            (Some(item), _) => TitleLookup::Found(item),
+            (None, true) => TitleLookup::Unknown,
+            (None, false) => TitleLookup::Ambiguous(Vec::new()),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Facts as text: TSV and JSON Lines.
 
+use rerec_files::{json_cause, lines};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, Place, lines};
+use crate::fault::{Fault, Place};
+use crate::header;
 use crate::{Attribute, Item};
 
 /// Relation of facts whose file names none.
@@ -12,8 +15,11 @@ pub const DEFAULT_RELATION: &str = "attribute";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Triple {
-    /// The item's title or id.
+    /// The item's title or, in a file without titles, its id.
     pub item: String,
+    /// The item's id, where the file has one beside the title. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The attribute.
     pub attribute: Attribute,
 }
@@ -27,6 +33,7 @@ impl Triple {
         let (item, relation) = (field("item", item)?, field("relation", relation)?);
         Ok(Self {
             item,
+            id: None,
             attribute: Attribute {
                 relation,
                 value: field("attribute", value)?,
@@ -34,8 +41,8 @@ impl Triple {
         })
     }
 
-    /// The items that facts speak of, each with its attributes, title and id both the name: a
-    /// catalogue for a graph that comes without one.
+    /// The items that facts speak of, each with its attributes, title and id both the name: a catalogue for a graph that
+    /// comes without one. Items of one name that their ids tell apart have these ids.
     ///
     /// ```
     /// # use rerec_rewards::{GraphFile, GraphFormat, Triple};
@@ -47,26 +54,50 @@ impl Triple {
     /// # Ok::<(), rerec_rewards::Error>(())
     /// ```
     pub fn items(triples: &[Self]) -> Vec<Item> {
-        let mut positions = rustc_hash::FxHashMap::default();
+        let homonyms = Self::homonyms(triples);
+        let mut positions = FxHashMap::default();
         let mut items: Vec<Item> = Vec::new();
         for triple in triples {
-            let position = *positions.entry(triple.item.as_str()).or_insert_with(|| {
-                items.push(Item::new(triple.item.as_str(), triple.item.as_str()));
+            let title = triple.item.as_str();
+            let id = triple.id_if(homonyms.contains(title));
+            let position = *positions.entry(id).or_insert_with(|| {
+                items.push(Item::new(id, title));
                 items.len() - 1
             });
             items[position].attributes.push(triple.attribute.clone());
         }
         items
     }
+
+    /// Names that stand for items of several ids.
+    pub(super) fn homonyms(triples: &[Self]) -> FxHashSet<&str> {
+        let mut ids = FxHashMap::default();
+        let several = triples.iter().filter(|triple| {
+            let id = triple.id.as_deref();
+            *ids.entry(triple.item.as_str()).or_insert(id) != id
+        });
+        several.map(|triple| triple.item.as_str()).collect()
+    }
+
+    /// What identifies the item: its name or, if that is asked for and there is one, its id.
+    pub(super) fn id_if(&self, asked: bool) -> &str {
+        self.id.as_deref().filter(|_| asked).unwrap_or(&self.item)
+    }
 }
 
-/// `item<TAB>attribute` or `item<TAB>relation<TAB>attribute`, one way throughout, without quoting.
-pub(super) fn parse_tsv(text: &str) -> Result<Vec<Triple>, Fault> {
+/// `item<TAB>attribute` or `item<TAB>relation<TAB>attribute`, one way throughout, without quoting; behind the header, if
+/// there is one.
+pub(super) fn parse_tsv(text: &str) -> Result<(Option<String>, Vec<Triple>), Fault> {
     let mut columns = None;
+    let mut header = None;
     let mut triples = Vec::new();
     for (number, line) in lines(text) {
         let place = Place::Line(number);
         let fields: Vec<&str> = line.splitn(5, '\t').collect();
+        if columns.is_none() && header.is_none() && is_header(&fields) {
+            header = Some(line.to_owned());
+            continue;
+        }
         let expected = *columns.get_or_insert(fields.len());
         triples.push(match fields[..] {
             _ if fields.len() != expected => {
@@ -82,7 +113,19 @@ pub(super) fn parse_tsv(text: &str) -> Result<Vec<Triple>, Fault> {
             }
         });
     }
-    Ok(triples)
+    Ok((header, triples))
+}
+
+/// Whether every column bears a name that tables of facts give it, such as `head relation tail`.
+fn is_header(fields: &[&str]) -> bool {
+    let is = |field: &str, kind| header::names(field, kind);
+    match *fields {
+        [item, value] => is(item, header::ITEM) && is(value, header::ATTRIBUTE),
+        [item, relation, value] => {
+            is(item, header::ITEM) && is(relation, header::RELATION) && is(value, header::ATTRIBUTE)
+        }
+        _ => false,
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,8 +141,8 @@ struct Line {
 pub(super) fn parse_jsonl(text: &str) -> Result<Vec<Triple>, Fault> {
     let triple = |(number, line): (usize, &str)| {
         let place = Place::Line(number);
-        let line: Line =
-            serde_json::from_str(line).map_err(|error| Fault::new(place, error.to_string()))?;
+        let line: Line = serde_json::from_str(line)
+            .map_err(|error| Fault::new(place, json_cause(&error, line.as_bytes())))?;
         let relation = line.relation.as_deref().unwrap_or(DEFAULT_RELATION);
         Triple::new(place, &line.item, relation, &line.attribute)
     };
@@ -116,7 +159,9 @@ mod tests {
 
     #[test]
     fn both_formats_say_the_same() {
-        let tsv = parse_tsv("Heat\tdirector\tMann\r\n\nHeat\tgenre\t\"Crime\n").unwrap();
+        let tsv = parse_tsv("Heat\tdirector\tMann\r\n\nHeat\tgenre\t\"Crime\n")
+            .unwrap()
+            .1;
         let jsonl = parse_jsonl(
             "{\"item\": \"Heat\", \"relation\": \"director\", \"attribute\": \"Mann\"}\n\
              {\"item\": \"Heat\", \"relation\": \"genre\", \"value\": \"\\\"Crime\"}",
@@ -130,9 +175,31 @@ mod tests {
         );
         assert_eq!(jsonl.unwrap(), tsv);
         assert_eq!(
-            parse_tsv("Heat\tMann").unwrap(),
+            parse_tsv("Heat\tMann").unwrap().1,
             [fact("Heat", DEFAULT_RELATION, "Mann")]
         );
+    }
+
+    #[test]
+    fn a_header_is_no_fact() {
+        for header in [
+            "item\trelation\tattribute",
+            "head_id:token\trelation_id:token\ttail_id:token",
+            "Subject\tPredicate\tObject",
+            "\"title\"\t\"property\"\t\"value\"",
+            "\u{feff}#movie id\trel\tentity",
+        ] {
+            let text = format!("{header}\nHeat\tdirector\tMann\n");
+            let (found, triples) = parse_tsv(&text).unwrap();
+            assert_eq!(
+                found.as_deref(),
+                Some(header.trim_start_matches('\u{feff}'))
+            );
+            assert_eq!(triples, [fact("Heat", "director", "Mann")]);
+        }
+        let (found, triples) = parse_tsv("item\tattribute\nitem\tattribute\n").unwrap();
+        assert_eq!((found.is_some(), triples.len()), (true, 1));
+        assert_eq!(parse_tsv("Heat\tMann\nitem\tattribute\n").unwrap().0, None);
     }
 
     #[test]

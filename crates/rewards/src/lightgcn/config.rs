@@ -7,6 +7,9 @@ use crate::{Error, Result};
 /// Longest vector, far beyond what helps.
 const MAX_DIMENSION: usize = 1 << 16;
 
+/// Share of each user's pairs that is held out where none is given and the data allow it.
+pub(super) const DEFAULT_FRACTION: f64 = 0.1;
+
 /// Settings of [`LightGcn`](crate::LightGcn); the defaults are those of the numbers on MovieLens-100K.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -30,8 +33,8 @@ pub struct LightGcnConfig {
     /// Epochs without a better validation NDCG@10 before training stops, at least 1. Default: 10.
     pub patience: usize,
     /// Share of each user's pairs that [`LightGcn::fit`](crate::LightGcn::fit) holds out to know when to stop, in [0, 1);
-    /// 0 trains for `max_epochs` on everything. Default: 0.1.
-    pub validation_fraction: f64,
+    /// 0 trains for `max_epochs` on everything. Default: none given, which is 0.1 where some user has ten pairs, else 0.
+    pub validation_fraction: Option<f64>,
     /// Seed of the split, the first embeddings, the order of pairs and the negatives. Default: 0.
     pub seed: u64,
 }
@@ -46,7 +49,7 @@ impl Default for LightGcnConfig {
             batch_size: 2048,
             max_epochs: 300,
             patience: 10,
-            validation_fraction: 0.1,
+            validation_fraction: None,
             seed: 0,
         }
     }
@@ -85,7 +88,7 @@ impl LightGcnConfig {
             weight,
             "at least 0 and finite",
         )?;
-        let fraction = self.validation_fraction;
+        let fraction = self.validation_fraction.unwrap_or(DEFAULT_FRACTION);
         require(
             (0.0..1.0).contains(&fraction),
             "validation_fraction",
@@ -97,12 +100,12 @@ impl LightGcnConfig {
 
 pub(super) fn require(
     ok: bool,
-    name: &'static str,
+    setting: &'static str,
     got: impl Display,
     allowed: &'static str,
 ) -> Result<()> {
     let error = || Error::InvalidSetting {
-        name,
+        setting,
         got: got.to_string(),
         allowed,
     };

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
+use rerec_files::{lines, read};
+
 use super::Interactions;
-use crate::fault::{Fault, Place, lines, read_file, text};
+use crate::fault::{Fault, Place, text};
+use crate::header;
 use crate::{Error, Result};
 
 /// How interactions are written to a file; every line is taken for a choice, whatever its rating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InteractionFormat {
-    /// `.tsv`: user, item and anything else, parted by tabs, without a header.
+    /// `.tsv`: user, item and anything else, parted by tabs; a first line that names a column of users and one of items
+    /// is a header, and says where they stand.
     Tsv,
     /// `.inter`: RecBole's atomic file, whose header names `user_id:token` and `item_id:token`.
     Inter,
@@ -47,11 +51,11 @@ impl Interactions {
     /// Reads a file by the format that its ending names.
     ///
     /// # Errors
-    /// [`Error::UnknownFormat`], [`Error::Io`], [`Error::Malformed`] with the line, and those of
+    /// [`Error::UnknownFormat`], [`Error::File`], [`Error::Malformed`] with the line, and those of
     /// [`from_pairs`](Self::from_pairs).
     pub fn read(path: &Path) -> Result<Self> {
         let format = InteractionFormat::of(path)?;
-        Self::parse(&read_file(path)?, format, path)
+        Self::parse(&read(path)?, format, path)
     }
 
     /// Reads the bytes of a file; the path is only named in errors.
@@ -67,22 +71,45 @@ impl Interactions {
     /// # Errors
     /// [`Error::Malformed`] with the line, and those of [`from_pairs`](Self::from_pairs).
     pub fn parse(bytes: &[u8], format: InteractionFormat, path: &Path) -> Result<Self> {
-        let pairs = text(bytes).and_then(|text| pairs(text, format));
-        Self::from_pairs(pairs.map_err(|fault| fault.in_file(path))?)
+        let (header, pairs) =
+            pairs(text(bytes, path)?, format).map_err(|fault| fault.in_file(path))?;
+        let mut interactions = Self::from_pairs(pairs)?;
+        interactions.header = header.map(str::to_owned);
+        Ok(interactions)
     }
 }
 
-fn pairs(text: &str, format: InteractionFormat) -> Result<Vec<(&str, &str)>, Fault> {
+/// The header, if there is one, and the pairs.
+fn pairs(
+    text: &str,
+    format: InteractionFormat,
+) -> Result<(Option<&str>, Vec<(&str, &str)>), Fault> {
     let separator = format.separator();
-    let mut lines = lines(text);
-    let columns = match format {
-        InteractionFormat::Inter => header(lines.next().map_or("", |(_, line)| line))?,
-        InteractionFormat::Tsv | InteractionFormat::Dat => [0, 1],
+    let mut lines = lines(text).peekable();
+    let first = lines.peek().map_or("", |(_, line)| line);
+    let named = match format {
+        InteractionFormat::Inter => Some(recbole_columns(first)?),
+        InteractionFormat::Tsv | InteractionFormat::Dat => named_columns(first, separator),
     };
+    if named.is_some() {
+        lines.next();
+    }
+    let columns = named.unwrap_or([0, 1]);
     let pair = |(number, line)| {
         pair(line, separator, columns).map_err(|reason| Fault::new(Place::Line(number), reason))
     };
-    lines.map(pair).collect()
+    let pairs = lines.map(pair).collect::<Result<_, _>>()?;
+    Ok((named.map(|_| first), pairs))
+}
+
+/// Where a first line that names a column of users and one of items has them.
+fn named_columns(line: &str, separator: &str) -> Option<[usize; 2]> {
+    let column = |kind| {
+        line.split(separator)
+            .position(|field| header::names(field, kind))
+    };
+    let [user, item] = [column(header::USER)?, column(header::ITEM)?];
+    Some([user, item])
 }
 
 fn pair<'a>(
@@ -98,7 +125,7 @@ fn pair<'a>(
 }
 
 /// Where a header of `name:type` columns has the user and the item.
-fn header(line: &str) -> Result<[usize; 2], Fault> {
+fn recbole_columns(line: &str) -> Result<[usize; 2], Fault> {
     let column = |name: &str| {
         let mut columns = line
             .split('\t')
@@ -114,15 +141,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_header_is_no_user_and_says_where_users_stand() {
+        for header in [
+            "user_id\titem_id",
+            "userId\tmovieId\trating\ttimestamp",
+            "\u{feff}User ID\tItem ID",
+            "\"user\"\t\"item\"",
+            "# user\titem",
+            "user_id:token\titem_id:token",
+            "uid\tiid\r",
+        ] {
+            let text = format!("{header}\nu\ti\t3\t4\n");
+            let (found, pairs) = pairs(&text, InteractionFormat::Tsv).unwrap();
+            assert!(found.is_some(), "{header:?}");
+            assert_eq!(pairs, [("u", "i")]);
+        }
+        let turned = pairs(
+            "movie_id\tstars\treviewer\ni\t5\tu\n",
+            InteractionFormat::Tsv,
+        );
+        assert_eq!(turned.unwrap().1, [("u", "i")]);
+        let dat = "UserID::MovieID::Rating\n1::2::3\n";
+        assert_eq!(pairs(dat, InteractionFormat::Dat).unwrap().1, [("1", "2")]);
+        let plain = pairs("u1\ti1\nuser\titem\n", InteractionFormat::Tsv).unwrap();
+        assert_eq!((plain.0, plain.1.len()), (None, 2));
+    }
+
+    #[test]
     fn columns_are_found_and_faults_named() {
         let inter = "rating:float\titem_id:token\tuser_id:token\n5\ti\tu\n";
         assert_eq!(
-            pairs(inter, InteractionFormat::Inter).unwrap(),
+            pairs(inter, InteractionFormat::Inter).unwrap().1,
             [("u", "i")]
         );
         assert_eq!(
             pairs("u\ti\t5\r\n\nv\tj", InteractionFormat::Tsv).unwrap(),
-            [("u", "i"), ("v", "j")]
+            (None, vec![("u", "i"), ("v", "j")])
         );
         let message = |text, format| {
             let fault = pairs(text, format).unwrap_err();

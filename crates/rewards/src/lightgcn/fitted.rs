@@ -70,7 +70,7 @@ impl FittedLightGcn {
     /// // Item a has three pairs, b two, c one.
     /// let pairs = [("u", "a"), ("v", "a"), ("w", "a"), ("u", "b"), ("v", "b"), ("w", "c")];
     /// let interactions = Interactions::from_pairs(pairs)?;
-    /// let config = LightGcnConfig { dimension: 4, validation_fraction: 0.0, max_epochs: 2, ..Default::default() };
+    /// let config = LightGcnConfig { dimension: 4, validation_fraction: Some(0.0), max_epochs: 2, ..Default::default() };
     /// let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
     /// assert_eq!(fitted.contrast(2)?.items, 2);
     /// assert!(fitted.contrast(3).is_err());
@@ -110,7 +110,7 @@ impl FittedLightGcn {
     /// ```
     /// # use rerec_rewards::{Interactions, LightGcn, LightGcnConfig};
     /// let interactions = Interactions::from_pairs([("u", "a"), ("u", "b"), ("v", "b"), ("v", "c")])?;
-    /// let config = LightGcnConfig { dimension: 4, validation_fraction: 0.0, max_epochs: 2, ..Default::default() };
+    /// let config = LightGcnConfig { dimension: 4, validation_fraction: Some(0.0), max_epochs: 2, ..Default::default() };
     /// let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
     /// // Among the first three of three items are both that each of two users chose.
     /// let quality = fitted.evaluate(&[], &interactions, 3)?;

@@ -20,6 +20,7 @@ pub struct Interactions {
     /// Items of user `u`: `edges[offsets[u]..offsets[u + 1]]`, ascending.
     offsets: Vec<usize>,
     edges: Vec<u32>,
+    pub(super) header: Option<String>,
 }
 
 /// Interactions parted per user; all three parts number users and items alike.
@@ -73,7 +74,13 @@ impl Interactions {
             items,
             offsets,
             edges,
+            header: None,
         }
+    }
+
+    /// The first line of the file that these were read from, where it was taken for the names of the columns.
+    pub fn header(&self) -> Option<&str> {
+        self.header.as_deref()
     }
 
     /// User ids, ascending.
@@ -133,7 +140,7 @@ impl Interactions {
     pub fn split(&self, validation: f64, test: f64, seed: u64) -> Result<InteractionSplit> {
         if !(validation >= 0.0 && test >= 0.0 && validation + test < 1.0) {
             return Err(Error::InvalidSetting {
-                name: "held-out fractions (validation, test)",
+                setting: "held-out fractions (validation, test)",
                 got: format!("({validation}, {test})"),
                 allowed: "at least 0 each and below 1 together",
             });
@@ -150,9 +157,14 @@ impl Interactions {
                 part[first..].sort_unstable();
             }
         }
-        for (fraction, part) in [validation, test].into_iter().zip(&parts[1..]) {
+        let asked = [("validation_fraction", validation), ("test_fraction", test)];
+        for ((setting, fraction), part) in asked.into_iter().zip(&parts[1..]) {
             if fraction > 0.0 && part.is_empty() {
-                return Err(Error::NothingHeldOut { fraction });
+                return Err(Error::NothingHeldOut {
+                    setting,
+                    fraction,
+                    most: self.most_active(),
+                });
             }
         }
         let [train, validation, test] =
@@ -162,6 +174,12 @@ impl Interactions {
             validation,
             test,
         })
+    }
+
+    /// Pairs of the user who has most.
+    pub(super) fn most_active(&self) -> usize {
+        let counts = self.offsets.windows(2).map(|pair| pair[1] - pair[0]);
+        counts.max().unwrap_or(0)
     }
 
     fn items_in_lot_order(&self, user: u32, seed: u64) -> Vec<u32> {

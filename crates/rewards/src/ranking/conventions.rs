@@ -218,8 +218,8 @@ impl Conventions {
             ),
         ];
         match settings.into_iter().find(|(.., fits, _)| !fits) {
-            Some((name, got, _, allowed)) => Err(Error::InvalidSetting {
-                name,
+            Some((setting, got, _, allowed)) => Err(Error::InvalidSetting {
+                setting,
                 got: got.to_string(),
                 allowed,
             }),

@@ -15,6 +15,7 @@ pub(crate) fn discount(position: usize) -> f64 {
 
 /// NDCG@k with binary gains, from which ranks of a list without duplicates are hits and how many items are relevant;
 /// 0 where nothing is relevant.
+#[cfg(any(feature = "reward", test))]
 pub(crate) fn ndcg_of_hits(hits: impl Iterator<Item = bool>, relevant: usize, k: usize) -> f64 {
     let ideal = (0..relevant.min(k)).fold(0.0, |sum, position| sum + discount(position));
     let ranks = hits.take(k).enumerate().filter(|&(_, hit)| hit);

@@ -1,5 +1,6 @@
 use std::hash::Hash;
 
+#[cfg(feature = "parallel")]
 use rayon::prelude::*;
 
 use super::judged::Judged;
@@ -93,7 +94,7 @@ impl Evaluator {
         if metrics.is_empty() {
             let (got, allowed) = ("none".to_owned(), "at least one");
             return Err(Error::InvalidSetting {
-                name: "metrics",
+                setting: "metrics",
                 got,
                 allowed,
             });
@@ -129,7 +130,7 @@ impl Evaluator {
         }
     }
 
-    /// The metrics of many lists, computed in parallel.
+    /// The metrics of many lists, computed in parallel by the feature of that name.
     ///
     /// # Errors
     /// [`Error::Query`] around the first error of a list: [`Error::InvalidGrade`], and [`Error::NoTargets`] where the
@@ -142,26 +143,37 @@ impl Evaluator {
         let width = self.metrics.len();
         let mut values = vec![0.0; queries.len() * width];
         let mut outcomes = vec![QueryOutcome::Scored; queries.len()];
-        let chunks = queries
-            .par_chunks(CHUNK)
-            .zip(outcomes.par_chunks_mut(CHUNK));
-        let chunks = chunks.zip(values.par_chunks_mut(CHUNK * width)).enumerate();
-        chunks
-            .with_max_len(1)
-            .try_for_each(|(chunk, ((queries, outcomes), values))| {
-                let mut judged = Judged::default();
-                let rows = values.chunks_mut(width);
-                for (at, ((query, outcome), row)) in
-                    queries.iter().zip(outcomes).zip(rows).enumerate()
-                {
-                    let place = |source| Error::Query {
-                        query: chunk * CHUNK + at,
-                        source: Box::new(source),
-                    };
-                    *outcome = self.measure(query, &mut judged, row).map_err(place)?;
-                }
-                Ok(())
-            })?;
+        type Chunk<'c, 'q, T> = (
+            (&'c [RankedQuery<'q, T>], &'c mut [QueryOutcome]),
+            &'c mut [f64],
+        );
+        let measure = |(chunk, ((queries, outcomes), values)): (usize, Chunk<'_, '_, T>)| {
+            let mut judged = Judged::default();
+            let rows = values.chunks_mut(width);
+            for (at, ((query, outcome), row)) in queries.iter().zip(outcomes).zip(rows).enumerate()
+            {
+                let place = |cause| Error::Query {
+                    query: chunk * CHUNK + at,
+                    cause: Box::new(cause),
+                };
+                *outcome = self.measure(query, &mut judged, row).map_err(place)?;
+            }
+            Ok::<(), Error>(())
+        };
+        #[cfg(feature = "parallel")]
+        {
+            let lists = queries
+                .par_chunks(CHUNK)
+                .zip(outcomes.par_chunks_mut(CHUNK));
+            let chunks = lists.zip(values.par_chunks_mut(CHUNK * width)).enumerate();
+            chunks.with_max_len(1).try_for_each(measure)?;
+        }
+        #[cfg(not(feature = "parallel"))]
+        {
+            let lists = queries.chunks(CHUNK).zip(outcomes.chunks_mut(CHUNK));
+            let mut chunks = lists.zip(values.chunks_mut(CHUNK * width)).enumerate();
+            chunks.try_for_each(measure)?;
+        }
         Ok(Evaluation::new(self.metrics.clone(), values, outcomes))
     }
 

@@ -97,11 +97,20 @@ impl DualGraphConfig {
         }
     }
 
-    pub(super) fn validate(&self) -> Result<()> {
-        let setting =
-            |name, got: String, allowed| Err(Error::InvalidSetting { name, got, allowed });
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`].
+    pub fn validate(&self) -> Result<()> {
+        let refuse = |setting, got: String, allowed| {
+            Err(Error::InvalidSetting {
+                setting,
+                got,
+                allowed,
+            })
+        };
         if self.cutoff == 0 {
-            return setting("cutoff", "0".into(), "at least 1");
+            return refuse("cutoff", "0".into(), "at least 1");
         }
         let finite = [
             ("weights.format", self.weights.format),
@@ -110,7 +119,7 @@ impl DualGraphConfig {
             ("without_answer", self.without_answer),
         ];
         match finite.into_iter().find(|(_, value)| !value.is_finite()) {
-            Some((name, value)) => setting(name, value.to_string(), "finite"),
+            Some((name, value)) => refuse(name, value.to_string(), "finite"),
             None => Ok(()),
         }
     }

@@ -97,21 +97,23 @@ impl DualGraphReward {
             .iter()
             .map(|rank| rank.is_some_and(|item| targets.contains(&item)));
         let hit = hits.clone().any(|hit| hit);
-        let (format, ndcg) = match answer {
-            Some(_) => (0.5, ndcg_of_hits(hits, targets.len(), self.config.cutoff)),
+        let ndcg = ndcg_of_hits(hits, targets.len(), self.config.cutoff);
+        let (format, ranking_term) = match answer {
+            Some(_) => (0.5, ndcg),
             None => (-0.5, self.config.without_answer),
         };
         let query_alignment = self.query_alignment(&ranking, &targets)?;
         let preference_alignment = self.preference_alignment(&ranking, &targets)?;
         let weights = self.config.weights;
         let total = weights.format * format
-            + ndcg
+            + ranking_term
             + weights.query * query_alignment.unwrap_or(0.0)
             + weights.preference * preference_alignment.unwrap_or(0.0);
         Ok(RewardBreakdown {
             query: sample.query.to_owned(),
             format,
             ndcg,
+            ranking: ranking_term,
             query_alignment,
             preference_alignment,
             terms: Default::default(),
@@ -224,11 +226,38 @@ impl Reward for DualGraphReward {
     fn score(&self, batch: &[Sample<'_>]) -> Vec<Result<RewardBreakdown>> {
         let score = |sample: &Sample<'_>| {
             let query = || sample.query.to_owned();
-            self.score_one(sample).map_err(|source| Error::Sample {
+            self.score_one(sample).map_err(|cause| Error::Sample {
                 query: query(),
-                source: Box::new(source),
+                cause: Box::new(cause),
             })
         };
         batch.par_iter().with_min_len(64).map(score).collect()
+    }
+
+    /// From a response without an answer, or a wrong one that aligns worst, to a right one that aligns best.
+    ///
+    /// By the paper's weights, with graph and embeddings: -0.1 · 0.5 - 0.5 to 0.1 · 0.5 + 1 + 0.01 + 0.01.
+    fn bounds(&self) -> (f64, f64) {
+        let weights = self.config.weights;
+        let none = -0.5 * weights.format + self.config.without_answer;
+        let mut answered = (0.5 * weights.format, 0.5 * weights.format + 1.0);
+        let parts = [
+            (
+                weights.query,
+                self.graph.as_ref().map(|graph| graph.range()),
+            ),
+            (
+                weights.preference,
+                self.embeddings.as_ref().map(|_| (-1.0, 1.0)),
+            ),
+        ];
+        for (weight, range) in parts {
+            // An item that nothing is known of aligns by 0.
+            let (low, high) = range.unwrap_or_default();
+            let ends = (weight * low, weight * high);
+            answered.0 += ends.0.min(ends.1).min(0.0);
+            answered.1 += ends.0.max(ends.1).max(0.0);
+        }
+        (answered.0.min(none), answered.1.max(none))
     }
 }

@@ -30,8 +30,10 @@ pub struct RewardSummary {
     pub total: Option<f64>,
     /// Mean format term.
     pub format: Option<f64>,
-    /// Mean ranking term.
+    /// Mean NDCG@K, in [0, 1]; a response without an answer counts 0.
     pub ndcg: Option<f64>,
+    /// Mean of what stands in the reward for the ranking.
+    pub ranking: Option<f64>,
     /// Mean query alignment, over the samples that have one.
     pub query_alignment: Option<f64>,
     /// Mean preference alignment, over the samples that have one.
@@ -48,6 +50,12 @@ impl RewardSummary {
             .iter()
             .filter_map(|result| result.as_ref().ok())
             .collect();
+        let failed = batch.len() - scored.len();
+        Self::of_scored(&scored, failed)
+    }
+
+    /// Sums up the samples that have a reward, beside `failed` others.
+    pub fn of_scored(scored: &[&RewardBreakdown], failed: usize) -> Self {
         let mut flags = BTreeMap::new();
         for &flag in scored.iter().flat_map(|breakdown| &breakdown.flags) {
             *flags.entry(flag).or_default() += 1;
@@ -57,15 +65,16 @@ impl RewardSummary {
         };
         Self {
             scored: scored.len(),
-            failed: batch.len() - scored.len(),
+            failed,
             hits: scored.iter().filter(|breakdown| breakdown.hit).count(),
             flags,
             total: mean_of(|breakdown| Some(breakdown.total)),
             format: mean_of(|breakdown| Some(breakdown.format)),
             ndcg: mean_of(|breakdown| Some(breakdown.ndcg)),
+            ranking: mean_of(|breakdown| Some(breakdown.ranking)),
             query_alignment: mean_of(|breakdown| breakdown.query_alignment),
             preference_alignment: mean_of(|breakdown| breakdown.preference_alignment),
-            terms: term_means(&scored),
+            terms: term_means(scored),
         }
     }
 }

@@ -1,88 +1,49 @@
-//! One step of reinforcement: rollouts, reward, advantages, update, curriculum.
+//! One step of reinforcement: rollouts, rewards, advantages, update, curriculum.
 
-use std::collections::BTreeMap;
-
-use rerec_curriculum::QueryId;
-use rerec_policy::{Finish, PromptGroup, Rollout, Sampling, TrainingSequence, UpdateStats};
-use rerec_rewards::{RewardBreakdown, RewardSummary};
-
-use super::{
-    Halt, Step, Trainer,
-    evaluate::{by_class, mean, prompt_of},
-    go_on, reward_bounds,
+use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
+use rerec_policy::{
+    Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
 };
-use crate::{
-    MetricsRecord, RolloutRecord,
-    credit::{Credited, Scored},
-    error::{Error, Result},
-    observer::{Event, Observer},
-};
+use rerec_text::QueryId;
 
-type Rewards = Vec<rerec_rewards::Result<RewardBreakdown>>;
+use super::{Halting, Trainer, Verdicts};
+use crate::error::{Error, Result};
+use crate::observer::{Event, Observer};
+use crate::record::{GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord};
 
 impl Trainer<'_> {
-    pub(super) fn step(&mut self, batch: &[String], observer: &mut dyn Observer) -> Step<()> {
+    pub(super) fn step(&mut self, batch: &[QueryId], observer: &mut dyn Observer) -> Halting<()> {
         let epoch = self.curriculum.epoch();
-        let rollouts = self.sample_groups(batch, epoch, observer)?;
-        let rewards = self.score(&rollouts);
-        let scored = self.scored(&rollouts, &rewards)?;
-        let credited = self.crediter.credit(&scored)?;
+        let groups = self.rollouts(batch, epoch, observer)?;
+        let greedy = self.greedy_responses(batch, epoch, observer)?;
+        let mut assessed = self.assess(&groups, &greedy)?;
+        refuse_without_reward(&mut assessed)?;
         let learning_rate = self.learning_rate();
-        let updates = self.update(&scored, &credited, learning_rate)?;
-        self.record_in_curriculum(&scored)?;
+        let updates = self.update(&groups, &assessed, learning_rate)?;
+        self.record_in_curriculum(&assessed)?;
 
         self.state.steps += 1;
         self.state.pending.clear();
-        let mut metrics = summarise(&scored, &credited, &rewards, &updates);
-        metrics.step = self.state.steps;
-        metrics.epoch = epoch;
-        metrics.queries = batch.len();
-        metrics.learning_rate = learning_rate;
-        if self
-            .state
-            .steps
-            .is_multiple_of(self.config.evaluation.every)
-        {
-            metrics.validation = by_class(&self.validate(observer)?);
-        }
-        self.keep(&metrics, &rollouts, &rewards, &credited, epoch)?;
+        let records = self.records(groups, assessed, epoch)?;
+        let metrics = MetricsRecord::of(&records, UpdateRecord::of(&updates), learning_rate);
+        self.ledger.step(&metrics, &records)?;
         let steps_left = self.steps_left();
-        let flow = observer.event(&Event::Step {
+        let verdict = observer.event(&Event::Step {
             metrics: &metrics,
             steps_left,
         });
-        let checkpoint_every = self.config.reinforcement.checkpoint_every;
-        if self.state.steps.is_multiple_of(checkpoint_every) {
-            self.curves.draw(&self.folder)?;
-            self.checkpoint(observer)?;
-        }
-        go_on(flow)
+        self.validate_and_save(observer)?;
+        self.heed(verdict)
     }
 
     /// G responses to each query, in the order of the batch.
-    fn sample_groups(
+    fn rollouts(
         &mut self,
-        batch: &[String],
+        batch: &[QueryId],
         epoch: u32,
         observer: &mut dyn Observer,
-    ) -> Step<Vec<Rollout>> {
+    ) -> Halting<Vec<RolloutGroup>> {
         let config = &self.config.reinforcement;
-        let group = |id: &'_ String| -> Result<PromptGroup<'_>> {
-            let prepared = self
-                .queries
-                .get(id.as_str())
-                .ok_or_else(|| Error::InvalidFile {
-                    path: self.folder.path().join("curriculum.json"),
-                    what: format!("query {id} is not in the data"),
-                })?;
-            let query = prepared.query;
-            Ok(PromptGroup {
-                query: query.id.as_str(),
-                prompt: prompt_of(query),
-                samples: config.samples,
-            })
-        };
-        let groups = batch.iter().map(group).collect::<Result<Vec<_>>>()?;
         let sampling = Sampling {
             temperature: config.temperature,
             max_new_tokens: config.max_new_tokens,
@@ -90,40 +51,88 @@ impl Trainer<'_> {
             purpose: format!("rollouts of epoch {epoch}"),
             ..Default::default()
         };
-        let watch = &mut |progress| observer.event(&Event::Sampling(progress));
-        Ok(self.task.policy.generate(&groups, &sampling, watch)?)
-    }
-
-    fn score(&self, rollouts: &[Rollout]) -> Rewards {
-        let samples: Vec<_> = rollouts
-            .iter()
-            .map(|r| self.sample(&r.query, &r.text))
-            .collect();
-        self.task.reward.score(&samples)
-    }
-
-    /// The rollouts that have a reward; the others are counted, and left out of everything else.
-    fn scored<'s>(&self, rollouts: &'s [Rollout], rewards: &'s Rewards) -> Result<Vec<Scored<'s>>> {
-        let scored: Vec<Scored<'s>> = rollouts
-            .iter()
-            .zip(rewards)
-            .filter_map(|(rollout, reward)| {
-                let prepared = self.queries.get(rollout.query.as_str())?;
-                Some(Scored {
-                    rollout,
-                    reward: reward.as_ref().ok()?,
-                    targets: prepared.targets.clone(),
-                    candidates: prepared.candidates.clone().unwrap_or_default(),
-                })
-            })
-            .collect();
-        match rewards.iter().find_map(|r| r.as_ref().err()) {
-            Some(first) if scored.is_empty() => Err(Error::NothingScored {
-                step: self.state.steps + 1,
-                first: first.to_string(),
-            }),
-            _ => Ok(scored),
+        let mut groups = self.sample(batch, config.samples, &sampling, observer)?;
+        if self.task.engine.is_split() {
+            self.take_over_log_probs(&mut groups)?;
         }
+        Ok(groups)
+    }
+
+    /// The most probable response to each query, for estimators that compare with it; none for others.
+    fn greedy_responses(
+        &mut self,
+        batch: &[QueryId],
+        epoch: u32,
+        observer: &mut dyn Observer,
+    ) -> Halting<Vec<RolloutGroup>> {
+        if !self.task.assessor.needs_greedy_responses() {
+            return Ok(Vec::new());
+        }
+        let sampling = Sampling {
+            seed: self.config.seed,
+            purpose: format!("baselines of epoch {epoch}"),
+            ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
+        };
+        self.sample(batch, 1, &sampling, observer)
+    }
+
+    fn sample(
+        &mut self,
+        batch: &[QueryId],
+        samples: usize,
+        sampling: &Sampling,
+        observer: &mut dyn Observer,
+    ) -> Halting<Vec<RolloutGroup>> {
+        let request = |id| {
+            let query = self.queries.get(id)?.query;
+            Ok(SampleRequest {
+                query: &query.id,
+                prompt: Prompt::Chat(&query.conversation),
+                samples,
+            })
+        };
+        let requests = batch.iter().map(|id| request(id.as_str()));
+        let requests = requests.collect::<Result<Vec<_>>>()?;
+        let mut verdicts = Verdicts::default();
+        let watch = &mut |progress| verdicts.hear(observer.event(&Event::Sampling(progress)));
+        let sampler = self.task.engine.sampler();
+        let groups = sampler.generate_with(&requests, sampling, watch);
+        self.finishing |= verdicts.finish;
+        Ok(groups?)
+    }
+
+    /// Puts the learner's log-probabilities in the place of those of a sampler that computes otherwise: the ratio of the
+    /// objective is 1 only where both come from one engine.
+    fn take_over_log_probs(&mut self, groups: &mut [RolloutGroup]) -> Result<()> {
+        let computed = self.task.engine.learner().log_probs(groups)?;
+        for (group, log_probs) in groups.iter_mut().zip(computed) {
+            for (response, log_probs) in group.responses.iter_mut().zip(log_probs) {
+                response.log_probs = log_probs;
+            }
+        }
+        Ok(())
+    }
+
+    fn assess(&self, groups: &[RolloutGroup], greedy: &[RolloutGroup]) -> Result<Assessment> {
+        let texts: Vec<Vec<ResponseText<'_>>> = groups
+            .iter()
+            .map(|group| group.responses.iter().map(response_text).collect())
+            .collect();
+        let mut greedy = greedy.iter().filter_map(|group| group.responses.first());
+        let asked = groups.iter().zip(&texts).map(|(group, responses)| {
+            let prepared = self.queries.get(group.query.as_str())?;
+            Ok(Group {
+                query: prepared.query.id.as_str(),
+                targets: &prepared.targets,
+                candidates: prepared.candidates.as_deref(),
+                responses,
+                greedy: greedy.next().map(|response| response.text.as_str()),
+            })
+        });
+        Ok(self
+            .task
+            .assessor
+            .assess(&asked.collect::<Result<Vec<_>>>()?)?)
     }
 
     /// The learning rate of the step under way, which the curriculum no longer counts among those left.
@@ -134,85 +143,78 @@ impl Trainer<'_> {
         self.schedule.rate(self.state.steps, total)
     }
 
-    /// One update for each mini-batch of whole queries.
+    /// One update for each mini-batch of whole groups.
     fn update(
         &mut self,
-        scored: &[Scored<'_>],
-        credited: &Credited,
+        groups: &[RolloutGroup],
+        assessed: &Assessment,
         learning_rate: f64,
-    ) -> Step<Vec<UpdateStats>> {
-        let sequences: Vec<(&str, TrainingSequence<'_>)> = scored
-            .iter()
-            .zip(credited.advantages.rows())
-            .map(|(one, advantages)| {
-                let rollout = one.rollout;
-                (rollout.query.as_str(), rollout.with_advantages(advantages))
-            })
-            .collect();
-        let queries: Vec<&[(&str, TrainingSequence<'_>)]> =
-            sequences.chunk_by(|a, b| a.0 == b.0).collect();
-        let share = queries
+    ) -> Halting<Vec<UpdateStats>> {
+        let batch = training_groups(groups, assessed);
+        let share = batch
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
             .max(1);
         let mut updates = Vec::new();
-        for part in queries.chunks(share) {
-            let batch: Vec<_> = part
-                .iter()
-                .copied()
-                .flatten()
-                .map(|(_, sequence)| *sequence)
-                .collect();
-            updates.push(
-                self.task
-                    .policy
-                    .update(&batch, &self.objective, learning_rate)?,
-            );
+        for part in batch.chunks(share) {
+            let learner = self.task.engine.learner();
+            updates.push(learner.update(part, &self.objective, learning_rate)?);
         }
+        self.task.engine.synchronise()?;
         Ok(updates)
     }
 
-    fn record_in_curriculum(&mut self, scored: &[Scored<'_>]) -> Result<()> {
-        let bounds = reward_bounds(self.config);
-        let metric = &self.config.reinforcement.curriculum_metric;
-        for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
-            let values: Vec<f64> = group
+    fn record_in_curriculum(&mut self, assessed: &Assessment) -> Result<()> {
+        for group in &assessed.groups {
+            let metrics: Vec<f64> = group
+                .responses
                 .iter()
-                .map(|one| metric.of(one.reward, bounds))
-                .collect::<Result<_>>()?;
-            let id = QueryId::from(group[0].rollout.query.as_str());
-            self.curriculum.record(&id, &values)?;
+                .filter_map(|one| one.metric)
+                .collect();
+            // A query whose data are at fault was never tried.
+            if !metrics.is_empty() {
+                self.curriculum.record(&group.query, &metrics)?;
+            }
         }
         Ok(())
     }
 
-    /// Writes the step's lines.
-    fn keep(
-        &mut self,
-        metrics: &MetricsRecord,
-        rollouts: &[Rollout],
-        rewards: &Rewards,
-        credited: &Credited,
+    fn records(
+        &self,
+        groups: Vec<RolloutGroup>,
+        assessed: Assessment,
         epoch: u32,
-    ) -> Result<(), Halt> {
-        let mut segments = credited.segments.iter();
-        for (rollout, reward) in rollouts.iter().zip(rewards) {
-            let segments = reward.as_ref().ok().and_then(|_| segments.next());
-            self.rollouts.push(&RolloutRecord {
-                step: metrics.step,
+    ) -> Result<Vec<GroupRecord>> {
+        let pairs = groups.into_iter().zip(assessed.groups);
+        let record = |(group, assessed): (RolloutGroup, AssessedGroup)| {
+            Ok(GroupRecord {
+                step: self.state.steps,
                 epoch,
-                query: rollout.query.clone(),
-                sample: rollout.sample,
-                response: rollout.text.clone(),
-                tokens: rollout.token_ids.len(),
-                finish: rollout.finish,
-                reward: reward.as_ref().ok().cloned(),
-                error: reward.as_ref().err().map(ToString::to_string),
-                segments: segments.cloned().unwrap_or_default(),
-            })?;
+                class: self.queries.get(group.query.as_str())?.query.class.clone(),
+                kind: kind(&assessed),
+                baseline: assessed.baseline,
+                query: group.query,
+                responses: group
+                    .responses
+                    .into_iter()
+                    .zip(assessed.responses)
+                    .map(|(response, assessed)| response_record(response, assessed))
+                    .collect(),
+            })
+        };
+        pairs.map(record).collect()
+    }
+
+    fn validate_and_save(&mut self, observer: &mut dyn Observer) -> Halting<()> {
+        let step = self.state.steps;
+        let best_before = self.state.best;
+        if step.is_multiple_of(self.config.evaluation.every) {
+            self.validate(observer)?;
         }
-        self.metrics.push(metrics)?;
-        self.curves.step(metrics);
+        let is_best = self.state.best != best_before;
+        if is_best || step.is_multiple_of(self.config.checkpoints.every) {
+            self.checkpoint(observer)?;
+        }
         Ok(())
     }
 
@@ -226,67 +228,75 @@ impl Trainer<'_> {
     }
 }
 
-fn summarise(
-    scored: &[Scored<'_>],
-    credited: &Credited,
-    rewards: &Rewards,
-    updates: &[UpdateStats],
-) -> MetricsRecord {
-    let reward = RewardSummary::of(rewards);
-    let groups = GroupKinds::of(scored, &credited.signal);
-    let rollouts = || scored.iter().map(|one| one.rollout);
-    let log_probs = || rollouts().flat_map(|r| &r.log_probs).map(|&x| f64::from(x));
-    let penalised = credited
-        .segments
-        .iter()
-        .flatten()
-        .filter(|s| s.penalised)
-        .count();
-    MetricsRecord {
-        step: 0,
-        epoch: 0,
-        queries: 0,
-        learning_rate: 0.0,
-        accuracy: reward.hits as f64 / reward.scored.max(1) as f64,
-        reward,
-        groups_with_hit: groups.with_hit,
-        groups_shaped_only: groups.shaped_only,
-        groups_without_signal: groups.without_signal,
-        segments_penalised: penalised,
-        mean_tokens: mean(rollouts().map(|r| r.token_ids.len() as f64)),
-        truncated: mean(rollouts().map(|r| f64::from(u8::from(r.finish == Finish::Length)))),
-        entropy: -mean(log_probs()),
-        loss: mean(updates.iter().map(|u| u.loss)),
-        kl: mean(updates.iter().map(|u| u.kl)),
-        clip_fraction: mean(updates.iter().map(|u| u.clip_fraction)),
-        max_log_ratio: updates.iter().map(|u| u.max_log_ratio).fold(0.0, f64::max),
-        grad_norm: mean(updates.iter().map(|u| u.grad_norm)),
-        validation: BTreeMap::new(),
+fn response_text(response: &Response) -> ResponseText<'_> {
+    ResponseText {
+        text: &response.text,
+        token_byte_lens: &response.token_byte_lens,
     }
 }
 
-/// Groups by what their spread is made of.
-#[derive(Default)]
-struct GroupKinds {
-    with_hit: usize,
-    shaped_only: usize,
-    without_signal: usize,
+/// The responses with a reward. Others take no part in the update, not even in its denominators.
+fn training_groups<'a>(
+    groups: &'a [RolloutGroup],
+    assessed: &'a Assessment,
+) -> Vec<TrainingGroup<'a>> {
+    let mut rows = assessed.advantages.rows();
+    let mut batch = Vec::with_capacity(groups.len());
+    for (group, judged) in groups.iter().zip(&assessed.groups) {
+        let responses = group.responses.iter().zip(&judged.responses);
+        let responses = responses.zip(rows.by_ref().take(group.responses.len()));
+        let responses = responses
+            .filter(|((_, judged), _)| judged.reward.is_ok())
+            .map(|((response, _), advantages)| response.with_advantages(advantages));
+        batch.push(TrainingGroup {
+            query: &group.query,
+            prompt_ids: &group.prompt_ids,
+            temperature: group.temperature,
+            responses: responses.collect(),
+        });
+    }
+    batch.retain(|group| !group.responses.is_empty());
+    batch
 }
 
-impl GroupKinds {
-    fn of(scored: &[Scored<'_>], signal: &BTreeMap<String, bool>) -> Self {
-        let mut kinds = Self::default();
-        for group in scored.chunk_by(|a, b| a.rollout.query == b.rollout.query) {
-            let teaches = signal
-                .get(&group[0].rollout.query)
-                .copied()
-                .unwrap_or(false);
-            match (teaches, group.iter().any(|one| one.reward.hit)) {
-                (false, _) => kinds.without_signal += 1,
-                (true, true) => kinds.with_hit += 1,
-                (true, false) => kinds.shaped_only += 1,
-            }
-        }
-        kinds
+/// A step of which nothing could be scored ends the run: its data are at fault, not the model.
+fn refuse_without_reward(assessed: &mut Assessment) -> Result<()> {
+    let mut responses = assessed
+        .groups
+        .iter_mut()
+        .flat_map(|group| &mut group.responses);
+    if responses.any(|one| one.reward.is_ok()) {
+        return Ok(());
+    }
+    let first = assessed
+        .groups
+        .drain(..)
+        .flat_map(|group| group.responses)
+        .next();
+    match first.map(|one| one.reward) {
+        Some(Err(first)) => Err(Error::NothingScored { first }),
+        _ => Ok(()),
+    }
+}
+
+fn kind(group: &AssessedGroup) -> GroupKind {
+    let is_hit = |one: &AssessedResponse| one.reward.as_ref().is_ok_and(|reward| reward.hit);
+    match (group.teaches, group.responses.iter().any(is_hit)) {
+        (false, _) => GroupKind::WithoutSignal,
+        (true, true) => GroupKind::WithHit,
+        (true, false) => GroupKind::ShapedOnly,
+    }
+}
+
+fn response_record(response: Response, assessed: AssessedResponse) -> ResponseRecord {
+    ResponseRecord {
+        sample: response.sample,
+        tokens: response.token_ids.len(),
+        finish: response.finish,
+        log_prob: response.log_probs.iter().map(|&x| f64::from(x)).sum(),
+        text: response.text,
+        error: assessed.reward.as_ref().err().map(ToString::to_string),
+        reward: assessed.reward.ok(),
+        steps: assessed.steps,
     }
 }

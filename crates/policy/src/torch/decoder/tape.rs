@@ -134,7 +134,7 @@ mod tests {
         LoraConfig, ModelConfig,
         torch::{
             adapters::Adapters,
-            batch::{PackedBatch, Row},
+            batch::{PackedBatch, SharedPrompt},
             decoder::{F32, Trained, Weights},
             head::Head,
         },
@@ -149,34 +149,21 @@ mod tests {
         .unwrap()
     }
 
-    /// Two groups that share prompts, and a response of one token.
-    const ROWS: [Row<'static>; 5] = [
-        Row {
-            prompt: &[1, 2, 3, 4],
-            response: &[5, 6, 7],
-            temperature: 1.0,
-        },
-        Row {
-            prompt: &[1, 2, 3, 4],
-            response: &[8],
-            temperature: 1.0,
-        },
-        Row {
-            prompt: &[1, 2, 3, 4],
-            response: &[9, 9, 1, 2],
-            temperature: 1.0,
-        },
-        Row {
-            prompt: &[11, 12],
-            response: &[13, 14],
-            temperature: 0.5,
-        },
-        Row {
-            prompt: &[20, 21, 22],
-            response: &[23, 24, 25],
-            temperature: 2.0,
-        },
-    ];
+    /// A prompt that responses share, one of them of one token, and prompts of their own at other temperatures.
+    fn groups() -> [SharedPrompt<'static>; 3] {
+        let alone = |temperature, prompt, response| SharedPrompt {
+            temperature,
+            ..SharedPrompt::alone(prompt, response)
+        };
+        [
+            SharedPrompt {
+                responses: vec![&[5, 6, 7], &[8], &[9, 9, 1, 2]],
+                ..SharedPrompt::alone(&[1, 2, 3, 4], &[])
+            },
+            alone(0.5, &[11, 12], &[13, 14]),
+            alone(2.0, &[20, 21, 22], &[23, 24, 25]),
+        ]
+    }
 
     fn slope(token: usize) -> f32 {
         ((token * 7) % 5) as f32 - 1.5
@@ -184,7 +171,7 @@ mod tests {
 
     /// Through the tape, all rows in one batch that shares prompts.
     fn ours(decoder: &Decoder, checkpointing: bool) -> Gradients {
-        let batch = PackedBatch::new(&ROWS, F32).unwrap();
+        let batch = PackedBatch::new(&groups(), F32).unwrap();
         let mut gradients = Gradients::default();
         let tape = Tape::record(decoder, &batch.ids, &batch.layout, None, checkpointing).unwrap();
         let head = Head {
@@ -209,16 +196,20 @@ mod tests {
     fn autograds(decoder: &Decoder) -> Tensor {
         let mut loss = Tensor::zeros([], F32);
         let mut token = 0;
-        for row in ROWS {
-            let alone = PackedBatch::new(&[row], F32).unwrap();
+        for (group, response) in groups()
+            .iter()
+            .flat_map(|g| g.responses.iter().map(move |&r| (g, r)))
+        {
+            let alone = SharedPrompt::alone(group.prompt, response);
+            let alone = PackedBatch::new(&[alone], F32).unwrap();
             let hidden = decoder.hidden(&alone.ids, &alone.layout).unwrap();
             let logits = decoder.logits(&alone.predicting(&hidden).unwrap()).unwrap();
-            let log_probs = (logits / row.temperature).log_softmax(-1, None);
+            let log_probs = (logits / group.temperature).log_softmax(-1, None);
             let chosen = log_probs
                 .gather(1, &alone.targets.unsqueeze(1), false)
                 .squeeze_dim(1);
-            let slopes: Vec<f32> = (token..token + row.response.len()).map(slope).collect();
-            token += row.response.len();
+            let slopes: Vec<f32> = (token..token + response.len()).map(slope).collect();
+            token += response.len();
             loss += (chosen * Tensor::from_slice(&slopes)).sum(None);
         }
         loss

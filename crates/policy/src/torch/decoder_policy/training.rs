@@ -1,59 +1,72 @@
 //! Optimiser steps.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 use rand::RngExt;
 use tch::no_grad;
 
 use super::{DecoderPolicy, trained_tensors};
 use crate::{
-    Objective, SupervisedExample, SupervisedStats, TrainingSequence, UpdateStats,
-    error::{Error, Result, check},
+    Objective, SupervisedExample, SupervisedStats, TrainingGroup, TrainingResponse, UpdateStats,
+    error::{Error, Result},
+    learner::check_learning_rate,
     random::random_stream,
     torch::{
-        batch::{PackedBatch, Row, micro_batches},
+        batch::{PackedBatch, SharedPrompt, micro_batches},
         decoder::{Decoder, Dropout, Gradients, Tape},
         head::Head,
     },
 };
 
-/// The sequences that an update learns from, those with an advantage that is not zero; equal prompts stand together.
+/// What an update learns from: the responses with an advantage that is not zero.
 struct Active<'a> {
-    sequences: Vec<&'a TrainingSequence<'a>>,
-    rows: Vec<Row<'a>>,
-    /// Weight of each token of a sequence in the loss. Denominators count every response of the batch, before any micro-batch.
+    groups: Vec<SharedPrompt<'a>>,
+    /// The responses of all groups, in their order.
+    responses: Vec<&'a TrainingResponse<'a>>,
+    /// Weight of each token of a response in the loss.
     weights: Vec<f64>,
     /// Response tokens.
     tokens: usize,
 }
 
 impl<'a> Active<'a> {
-    fn of(batch: &'a [TrainingSequence<'a>], objective: &Objective) -> Self {
-        let lens: Vec<usize> = batch.iter().map(|s| s.token_ids.len()).collect();
-        let weighted = batch.iter().zip(objective.weights(&lens));
-        let mut active: Vec<(&TrainingSequence<'_>, f64)> = weighted
-            .filter(|(s, _)| s.advantages.iter().any(|&a| a != 0.0))
-            .collect();
-        // Only neighbours share a prompt, and a batch may come shuffled.
-        let mut first = HashMap::new();
-        for (place, (sequence, _)) in active.iter().enumerate() {
-            first.entry(sequence.prompt_ids).or_insert(place);
+    fn of(batch: &'a [TrainingGroup<'a>], objective: &Objective) -> Self {
+        let all = batch.iter().flat_map(|group| &group.responses);
+        let lens: Vec<usize> = all.map(|r| r.token_ids.len()).collect();
+        // Denominators count every response of the batch, before the ones that teach nothing are left out and before any
+        // micro-batch: neither may change what the others weigh.
+        let mut weights = objective.weights(&lens).into_iter();
+        let mut active = Self {
+            groups: Vec::new(),
+            responses: Vec::new(),
+            weights: Vec::new(),
+            tokens: 0,
+        };
+        for group in batch {
+            let weighted = group.responses.iter().zip(&mut weights);
+            let teaching: Vec<_> = weighted.filter(|(r, _)| r.teaches()).collect();
+            if teaching.is_empty() {
+                continue;
+            }
+            active.groups.push(SharedPrompt {
+                prompt: group.prompt_ids,
+                temperature: group.temperature,
+                responses: teaching.iter().map(|(r, _)| r.token_ids).collect(),
+            });
+            for (response, weight) in teaching {
+                active.tokens += response.token_ids.len();
+                active.responses.push(response);
+                active.weights.push(weight);
+            }
         }
-        active.sort_by_key(|(sequence, _)| first[sequence.prompt_ids]);
-        let (sequences, weights): (Vec<&TrainingSequence<'_>>, Vec<f64>) =
-            active.into_iter().unzip();
-        Self {
-            rows: sequences.iter().copied().map(Row::from).collect(),
-            tokens: sequences.iter().map(|s| s.token_ids.len()).sum(),
-            sequences,
-            weights,
-        }
+        active
     }
 }
 
 /// One response token of a batch with its log-probability now, and under the reference.
 struct Token {
-    row: usize,
+    /// Position of its response in the batch.
+    response: usize,
     index: usize,
     log_prob: f64,
     reference: Option<f64>,
@@ -84,17 +97,15 @@ impl DecoderPolicy {
         };
         let ids: Vec<(Vec<u32>, Vec<u32>)> = batch.iter().map(encode).collect::<Result<_>>()?;
         let tokens: usize = ids.iter().map(|(_, response)| response.len()).sum();
-        let rows: Vec<Row<'_>> = ids
-            .iter()
-            .map(|(prompt, response)| Row {
-                prompt,
-                response,
-                temperature: 1.0,
-            })
-            .collect();
-        self.check_rows(&rows)?;
+        for (index, (prompt, response)) in ids.iter().enumerate() {
+            self.decoder
+                .check_sequence(prompt, response)
+                .map_err(|what| Error::InvalidExample { index, what })?;
+        }
+        let examples = ids.iter().map(|(p, r)| SharedPrompt::alone(p, r));
+        let examples: Vec<SharedPrompt<'_>> = examples.collect();
         let mut loss = 0.0;
-        let gradients = self.gather(&rows, None, &mut |token| {
+        let gradients = self.gather(&examples, None, &mut |token| {
             loss -= token.log_prob;
             -1.0 / tokens as f64
         })?;
@@ -108,41 +119,35 @@ impl DecoderPolicy {
 
     pub(super) fn take_policy_step(
         &mut self,
-        batch: &[TrainingSequence<'_>],
+        batch: &[TrainingGroup<'_>],
         objective: &Objective,
         learning_rate: f64,
     ) -> Result<UpdateStats> {
         check_learning_rate(learning_rate)?;
-        check_sequences(batch)?;
-        let rows: Vec<Row<'_>> = batch.iter().map(Row::from).collect();
-        self.check_rows(&rows)?;
+        for group in batch {
+            group.check()?;
+            let responses = group.responses.iter().map(|r| (r.sample, r.token_ids));
+            self.check_group(group.query, group.prompt_ids, group.temperature, responses)?;
+        }
         let reference = self.reference_for(objective)?;
         let active = Active::of(batch, objective);
-        let mut stats = UpdateStats {
-            loss: 0.0,
-            kl: 0.0,
-            clip_fraction: 0.0,
-            max_log_ratio: 0.0,
-            grad_norm: 0.0,
-            tokens: batch.iter().map(|s| s.token_ids.len()).sum(),
-            skipped: batch.len() - active.rows.len(),
-        };
-        if active.rows.is_empty() {
+        let mut stats = UpdateStats::of(batch);
+        if active.groups.is_empty() {
             return Ok(stats);
         }
         let sequence_log_ratios = objective
             .is_sequence_level()
             .then(|| self.mean_log_ratios(&active))
             .transpose()?;
-        let gradients = self.gather(&active.rows, reference, &mut |token| {
-            let sequence = active.sequences[token.row];
-            let own = token.log_prob - f64::from(sequence.old_log_probs[token.index]);
+        let gradients = self.gather(&active.groups, reference, &mut |token| {
+            let response = active.responses[token.response];
+            let own = token.log_prob - f64::from(response.old_log_probs[token.index]);
             let log_ratio = sequence_log_ratios
                 .as_ref()
-                .map_or(own, |all| all[token.row]);
-            let advantage = sequence.advantages[token.index];
+                .map_or(own, |all| all[token.response]);
+            let advantage = response.advantages[token.index];
             let term = objective.token(token.log_prob, log_ratio, token.reference, advantage);
-            let weight = active.weights[token.row];
+            let weight = active.weights[token.response];
             stats.loss += term.loss * weight;
             stats.kl += term.kl / active.tokens as f64;
             stats.clip_fraction += f64::from(u8::from(term.clipped)) / active.tokens as f64;
@@ -153,30 +158,37 @@ impl DecoderPolicy {
         Ok(stats)
     }
 
-    /// Runs forward and backward over the rows in micro-batches; `slope` gives d(loss)/d(log-probability)
+    /// Runs forward and backward over the groups in micro-batches; `slope` gives d(loss)/d(log-probability)
     /// of each response token.
     fn gather(
         &self,
-        rows: &[Row<'_>],
+        groups: &[SharedPrompt<'_>],
         reference: Option<&Decoder>,
         slope: &mut dyn FnMut(Token) -> f64,
     ) -> Result<Gradients> {
         let mut gradients = Gradients::default();
-        let parts = micro_batches(rows, self.config.micro_batch_tokens);
-        for (number, picked) in parts.into_iter().enumerate() {
-            let batch = PackedBatch::new(&rows[picked.clone()], self.decoder.place())?;
+        let mut first = 0;
+        let parts = micro_batches(groups, self.config.micro_batch_tokens);
+        for (number, part) in parts.iter().enumerate() {
+            let batch = PackedBatch::new(part, self.decoder.place())?;
             let anchors = reference
                 .map(|d| response_log_probs(d, &batch))
                 .transpose()?;
-            let places: Vec<(usize, usize)> = picked
-                .flat_map(|i| (0..rows[i].response.len()).map(move |t| (i, t)))
+            let lens: Vec<usize> = part
+                .iter()
+                .flat_map(|group| group.responses.iter().map(|r| r.len()))
                 .collect();
+            let numbered = (first..).zip(&lens);
+            let places: Vec<(usize, usize)> = numbered
+                .flat_map(|(response, &len)| (0..len).map(move |index| (response, index)))
+                .collect();
+            first += lens.len();
             let mut slopes = |range: Range<usize>, log_probs: &[f32]| {
                 let token = |(at, &log_prob): (usize, &f32)| {
-                    let (row, index) = places[at];
+                    let (response, index) = places[at];
                     let reference = anchors.as_ref().map(|a| f64::from(a[at]));
                     slope(Token {
-                        row,
+                        response,
                         index,
                         log_prob: f64::from(log_prob),
                         reference,
@@ -236,22 +248,22 @@ impl DecoderPolicy {
         }
     }
 
-    /// Mean log-ratio of each row to the policy that sampled it, by a forward pass of its own.
+    /// Mean log-ratio of each response to the policy that sampled it, by a forward pass of its own.
     fn mean_log_ratios(&self, active: &Active<'_>) -> Result<Vec<f64>> {
         let mut log_probs = Vec::new();
-        for picked in micro_batches(&active.rows, self.config.micro_batch_tokens) {
-            let batch = PackedBatch::new(&active.rows[picked], self.decoder.place())?;
+        for part in micro_batches(&active.groups, self.config.micro_batch_tokens) {
+            let batch = PackedBatch::new(&part, self.decoder.place())?;
             log_probs.extend(response_log_probs(&self.decoder, &batch)?);
         }
         let mut log_probs = log_probs.into_iter();
-        let mean = |sequence: &&TrainingSequence<'_>| {
-            let old = sequence.old_log_probs;
+        let mean = |response: &&TrainingResponse<'_>| {
+            let old = response.old_log_probs;
             let gaps = old.iter().zip(&mut log_probs);
             gaps.map(|(&old, now)| f64::from(now) - f64::from(old))
                 .sum::<f64>()
                 / old.len() as f64
         };
-        Ok(active.sequences.iter().map(mean).collect())
+        Ok(active.responses.iter().map(mean).collect())
     }
 
     /// Steps along the gradients.
@@ -266,39 +278,6 @@ impl DecoderPolicy {
 fn response_log_probs(decoder: &Decoder, batch: &PackedBatch) -> Result<Vec<f32>> {
     let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
     Head::new(decoder, batch).log_probs(&hidden)
-}
-
-fn check_learning_rate(rate: f64) -> Result<()> {
-    let is_rate = rate >= 0.0 && rate.is_finite();
-    check(is_rate, "learning_rate", rate, "in [0, inf)")
-}
-
-fn check_sequences(batch: &[TrainingSequence<'_>]) -> Result<()> {
-    for (index, s) in batch.iter().enumerate() {
-        let tokens = s.token_ids.len();
-        for (name, len) in [
-            ("old_log_probs", s.old_log_probs.len()),
-            ("advantages", s.advantages.len()),
-        ] {
-            if len != tokens {
-                let what =
-                    format!("{name} has {len} entries, expected one for each of {tokens} tokens");
-                return Err(Error::InvalidSequence { index, what });
-            }
-        }
-        if let Some(at) = s.advantages.iter().position(|a| !a.is_finite()) {
-            let what = format!("the advantage of token {at} is {}", s.advantages[at]);
-            return Err(Error::InvalidSequence { index, what });
-        }
-        if let Some(at) = s.old_log_probs.iter().position(|p| !p.is_finite()) {
-            let what = format!(
-                "the old log-probability of token {at} is {}",
-                s.old_log_probs[at]
-            );
-            return Err(Error::InvalidSequence { index, what });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -320,20 +299,16 @@ mod tests {
             ..Default::default()
         };
         let policy = DecoderPolicy::from_scratch(&model, tokenizer.unwrap(), config, 1).unwrap();
-        let row = |prompt, response| Row {
-            prompt,
-            response,
-            temperature: 1.0,
-        };
-        let rows = [
-            row(&[1, 2, 3][..], &[4, 5, 6, 7][..]),
-            row(&[1, 2, 3], &[8]),
-            row(&[1, 2, 3], &[9, 10]),
-            row(&[11], &[12, 13, 14]),
-            row(&[15, 16], &[17, 18]),
+        let groups = [
+            SharedPrompt {
+                responses: vec![&[4, 5, 6, 7], &[8], &[9, 10]],
+                ..SharedPrompt::alone(&[1, 2, 3], &[])
+            },
+            SharedPrompt::alone(&[11], &[12, 13, 14]),
+            SharedPrompt::alone(&[15, 16], &[17, 18]),
         ];
-        let slope = &mut |t: Token| ((t.row * 7 + t.index * 3) % 5) as f64 - 1.5;
-        policy.gather(&rows, None, slope).unwrap()
+        let slope = &mut |t: Token| ((t.response * 7 + t.index * 3) % 5) as f64 - 1.5;
+        policy.gather(&groups, None, slope).unwrap()
     }
 
     /// From one micro-batch, in which a prompt is shared, to a micro-batch for every response.

@@ -1,0 +1,89 @@
+//! The accuracy table.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use rerec_trainer::{Accuracy, Evaluation, Phase};
+
+/// A Markdown table of accuracies on test queries in percent: a row for each class, a column for each evaluation, and what a
+/// guess gets right on average. Evaluations on validation queries are not in it.
+pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
+    let columns: Vec<&Evaluation> = evaluations
+        .iter()
+        .filter(|evaluation| evaluation.phase != Phase::Reinforcement)
+        .collect();
+    let mut table = String::from("| query class | queries | guess |");
+    for evaluation in &columns {
+        let _ = write!(table, " {} |", evaluation.phase.label());
+    }
+    table.push_str("\n|---|---:|---:|");
+    table.push_str(&"---:|".repeat(columns.len()));
+    let guess = columns.last().map_or(0.0, |evaluation| evaluation.guess);
+    let classes: BTreeSet<_> = columns.iter().flat_map(|e| e.classes.keys()).collect();
+    for class in classes {
+        let of_class = |e: &&Evaluation| e.classes.get(class).copied().unwrap_or_default();
+        let cells: Vec<Accuracy> = columns.iter().map(of_class).collect();
+        row(&mut table, class.label(), &cells, guess);
+    }
+    let overall: Vec<Accuracy> = columns.iter().map(|e| e.overall).collect();
+    row(&mut table, "all", &overall, guess);
+    table.push('\n');
+    notes(&mut table, &columns);
+    table
+}
+
+fn row(table: &mut String, label: &str, cells: &[Accuracy], guess: f64) {
+    let asked = cells.iter().map(|a| a.asked).max().unwrap_or(0);
+    let _ = write!(table, "\n| {label} | {asked} | {:.1} |", 100.0 * guess);
+    for accuracy in cells {
+        let _ = write!(table, " {:.1} |", 100.0 * accuracy.share());
+    }
+}
+
+/// What the numbers alone would hide.
+fn notes(table: &mut String, columns: &[&Evaluation]) {
+    let Some(last) = columns.last() else { return };
+    if last.open > 0 {
+        let _ = writeln!(
+            table,
+            "\n{} of the queries name no candidates: they choose from the whole catalogue.",
+            last.open
+        );
+    }
+    if last.unscored > 0 {
+        let _ = writeln!(
+            table,
+            "\n{} queries could not be scored and are left out: their data are at fault.",
+            last.unscored
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rerec_datasets::QueryClass;
+
+    #[test]
+    fn shares_are_percent_and_what_was_left_out_is_said() {
+        let right = Accuracy { right: 3, asked: 4 };
+        let evaluation = |phase| Evaluation {
+            phase,
+            step: 7,
+            overall: right,
+            classes: [(QueryClass::IMPLICIT, right)].into(),
+            ndcg: 0.75,
+            guess: 0.2,
+            open: 1,
+            unscored: 2,
+            without_answer: 0,
+            mean_tokens: 10.0,
+        };
+        let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\
+                        | implicit | 4 | 20.0 | 75.0 |\n| all | 4 | 20.0 | 75.0 |\n\n\
+                        1 of the queries name no candidates: they choose from the whole catalogue.\n\n\
+                        2 queries could not be scored and are left out: their data are at fault.\n";
+        let evaluations = [evaluation(Phase::Reinforcement), evaluation(Phase::Final)];
+        assert_eq!(accuracy_table(&evaluations), expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! Queries whose items are given by title.
+
+use std::collections::HashSet;
+
+use rerec_rewards::{AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_entries};
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Titles as data sets write them: a list, or one text with separators, such as "Heat; Casino".
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Titles {
+    /// One title each.
+    Each(Vec<String>),
+    /// Several titles in one text. It is split only where the parts are titles, so that "Steins;Gate" stays whole.
+    Joined(String),
+}
+
+/// The items that a query asks for and chooses from, found by their titles.
+///
+/// ```
+/// use std::sync::Arc;
+/// use rerec::{Choice, Titles};
+/// use rerec::rewards::{AnswerChoice, AnswerReader, Catalogue, Item, TitleMatch};
+///
+/// let items = ["Heat (1995)", "Casino (1995)"].map(|title| Item::new(title, title));
+/// let catalogue = Arc::new(Catalogue::new(items.into())?);
+/// let reader = AnswerReader::new(catalogue, TitleMatch::Title, AnswerChoice::Last);
+/// let choice = Choice::resolve(&reader, &Titles::Joined("heat; Casino".into()), None)?;
+/// assert_eq!(choice.targets.len(), 2);
+/// assert!(Choice::resolve(&reader, &Titles::Each(vec!["Up".into()]), None).is_err());
+/// # Ok::<(), rerec::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The right items.
+    pub targets: Vec<ItemIndex>,
+    /// The items to choose from, where the query names them.
+    pub candidates: Option<Vec<ItemIndex>>,
+}
+
+impl Choice {
+    /// Finds the items of a query in the catalogue of a reader.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTitle`], [`Error::AmbiguousTitle`].
+    pub fn resolve(
+        reader: &AnswerReader,
+        targets: &Titles,
+        candidates: Option<&[String]>,
+    ) -> Result<Self> {
+        let candidates = candidates.map(|titles| each(reader, titles, None));
+        let candidates = candidates.transpose()?;
+        let targets = match targets {
+            Titles::Each(titles) => each(reader, titles, candidates.as_deref()),
+            Titles::Joined(titles) => joined(reader, titles, candidates.as_deref()),
+        };
+        Ok(Self {
+            targets: targets?,
+            candidates,
+        })
+    }
+
+    /// A catalogue of nothing but a query's own titles, for queries that come without one. Ids are the titles.
+    ///
+    /// # Errors
+    /// A blank title.
+    pub fn own_catalogue(targets: &Titles, candidates: Option<&[String]>) -> Result<Catalogue> {
+        let mut known = HashSet::new();
+        let mut items = Vec::new();
+        let split = match (targets, candidates) {
+            (Titles::Each(titles), _) => titles.clone(),
+            // The parts of a joined text are among the candidates.
+            (Titles::Joined(_), Some(_)) => Vec::new(),
+            (Titles::Joined(text), None) => {
+                let entries = list_entries(text, 0..text.len()).into_iter();
+                entries.map(|entry| entry.text.into_owned()).collect()
+            }
+        };
+        for title in candidates.unwrap_or_default().iter().chain(&split) {
+            if known.insert(title.as_str()) {
+                items.push(Item::new(title.as_str(), title.as_str()));
+            }
+        }
+        Ok(Catalogue::new(items)?)
+    }
+}
+
+fn each(
+    reader: &AnswerReader,
+    titles: &[String],
+    candidates: Option<&[ItemIndex]>,
+) -> Result<Vec<ItemIndex>> {
+    let resolve = |title: &String| match reader.matcher().lookup(title, candidates) {
+        TitleLookup::Found(item) => Ok(item),
+        TitleLookup::Ambiguous(_) => Err(Error::AmbiguousTitle {
+            title: title.clone(),
+        }),
+        TitleLookup::Unknown => Err(Error::UnknownTitle {
+            title: title.clone(),
+        }),
+    };
+    titles.iter().map(resolve).collect()
+}
+
+fn joined(
+    reader: &AnswerReader,
+    titles: &str,
+    candidates: Option<&[ItemIndex]>,
+) -> Result<Vec<ItemIndex>> {
+    let items = reader.list(titles, candidates).into_iter();
+    let item = |item: rerec_rewards::AnswerItem| match (item.index, item.flag) {
+        (_, Some(Flag::AmbiguousTitle)) => Err(Error::AmbiguousTitle { title: item.text }),
+        (Some(index), _) => Ok(index),
+        (None, _) => Err(Error::UnknownTitle { title: item.text }),
+    };
+    items.map(item).collect()
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod assessment;
+mod assessor;
+mod choice;
+mod crediter;
+mod error;
+mod metric;
+
+pub use assessment::{AssessedGroup, AssessedResponse, Assessment, Step};
+pub use assessor::{Assessor, AssessorConfig, Group, ResponseText};
+pub use choice::{Choice, Titles};
+pub use crediter::{Crediter, QueryCrediter};
+pub use error::{Error, Result};
+pub use metric::CurriculumMetric;
+
+pub use rerec_advantage as advantage;
+pub use rerec_curriculum as curriculum;
+pub use rerec_rewards as rewards;
+pub use rerec_text as text;

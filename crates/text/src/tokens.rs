@@ -1,0 +1,6 @@
+//! The bytes of tokens.
+
+pub(crate) mod lossy;
+pub(crate) mod spans;
+#[cfg(feature = "tokenizers")]
+pub(crate) mod vocabulary;

@@ -1,0 +1,504 @@
+//! The bytes of every token of a `tokenizers` vocabulary.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use tokenizers::Tokenizer;
+use tokenizers::decoders::wordpiece::cleanup;
+
+use super::lossy::LossyText;
+use crate::error::{Error, Result};
+
+/// The bytes that each token of a vocabulary adds to a text; special tokens add none.
+///
+/// Knows byte-level BPE (GPT-2, Llama 3, Qwen), SentencePiece-style (`▁` for a space, with or
+/// without byte fallback: Llama 2, Mistral, Gemma) and WordPiece-style vocabularies (BERT), told
+/// apart by the tokenizer's decoder. Never calls the decoder: that loses half characters.
+///
+/// ```
+/// # use tokenizers::Tokenizer;
+/// # let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens":
+/// #  [{"id": 3, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false,
+/// #    "normalized": false, "special": true}],
+/// #  "normalizer": null, "pre_tokenizer": null, "post_processor": null,
+/// #  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+/// #  "model": {"type": "WordLevel", "vocab": {"Ġcaf": 0, "Ã": 1, "©": 2}, "unk_token": "?"}}"#;
+/// # let tokenizer: Tokenizer = json.parse().unwrap();
+/// use rerec_text::TokenBytes;
+///
+/// // "Ġcaf" is " caf"; "Ã" and "©" are the two bytes of "é"; <eos> is special.
+/// let vocabulary = TokenBytes::from_tokenizer(&tokenizer)?;
+/// let decoded = vocabulary.decode(&[0, 1, 2, 3])?;
+/// assert_eq!(decoded.text, " café");
+/// assert_eq!(decoded.token_byte_lens, [4, 1, 1, 0]);
+/// # Ok::<(), rerec_text::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TokenBytes {
+    /// What each token adds after others.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// What it adds as the first of a text, where that is something else.
+    leading: HashMap<u32, Vec<u8>>,
+    /// How many spaces a text loses at its start.
+    stripped: usize,
+    is_byte_level: bool,
+}
+
+impl TokenBytes {
+    /// Reads the vocabulary, added tokens included.
+    ///
+    /// # Errors
+    /// A tokenizer whose decoder is of none of the three kinds, or has parts or settings that are not known here; a token of a
+    /// byte-level vocabulary that is not written in bytes; an id of four times the number of tokens and 65,536 or more.
+    pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
+        let spelling = Spelling::of(tokenizer)?;
+        let added = tokenizer.get_added_tokens_decoder();
+        let mut table = Self {
+            bytes: Vec::new(),
+            ends: Vec::new(),
+            leading: HashMap::new(),
+            stripped: spelling.stripped(),
+            is_byte_level: matches!(spelling, Spelling::ByteLevel),
+        };
+        for id in 0..table_size(tokenizer)? {
+            let (inside, leading) = match (added.get(&id), tokenizer.id_to_token(id)) {
+                (Some(token), _) if token.special => Default::default(),
+                // Written as it is read, unlike the tokens of the alphabet.
+                (Some(token), _) if table.is_byte_level => {
+                    let bytes = token.content.clone().into_bytes();
+                    (bytes.clone(), bytes)
+                }
+                (_, None) => Default::default(),
+                (_, Some(token)) => (
+                    spelling.bytes(&token, false)?,
+                    spelling.bytes(&token, true)?,
+                ),
+            };
+            table.bytes.extend_from_slice(&inside);
+            table.ends.push(table.bytes.len());
+            if leading != inside {
+                table.leading.insert(id, leading);
+            }
+        }
+        Ok(table)
+    }
+
+    /// The number of token ids.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Whether each token adds the same bytes wherever it stands, as in byte-level BPE.
+    pub fn is_byte_level(&self) -> bool {
+        self.is_byte_level
+    }
+
+    /// The bytes that a token adds to the text before it; empty for special tokens.
+    pub fn get(&self, id: u32) -> Option<&[u8]> {
+        let end = *self.ends.get(id as usize)?;
+        let start = id
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before as usize]);
+        Some(&self.bytes[start..end])
+    }
+
+    /// The text of sampled tokens, with the bytes of it that each token holds.
+    ///
+    /// # Errors
+    /// An id outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<LossyText> {
+        let (mut first, mut spaces) = (true, self.stripped);
+        let held = ids.iter().enumerate().map(|(position, &id)| {
+            let mut held = self.get(id).ok_or(Error::UnknownToken {
+                id,
+                position,
+                vocabulary: self.len(),
+            })?;
+            let is_empty = held.is_empty();
+            if let Some(leading) = self.leading.get(&id).filter(|_| first) {
+                held = leading;
+            }
+            first &= is_empty;
+            while spaces > 0
+                && let Some((next, rest)) = held.split_first()
+            {
+                spaces = if *next == b' ' { spaces - 1 } else { 0 };
+                held = if *next == b' ' { rest } else { break };
+            }
+            Ok(held)
+        });
+        Ok(LossyText::of_tokens(held.collect::<Result<Vec<_>>>()?))
+    }
+}
+
+/// How a vocabulary spells its tokens.
+#[derive(Debug)]
+enum Spelling {
+    /// Each byte as one printable character.
+    ByteLevel,
+    /// A mark in place of spaces, perhaps `<0x0A>` for single bytes.
+    Metaspace {
+        mark: String,
+        byte_fallback: bool,
+        /// Whether the first token of a text loses its marks.
+        bare_start: bool,
+        /// How many spaces a text loses at its start.
+        stripped: usize,
+    },
+    /// A space before every word, a prefix before what continues one.
+    WordPiece { prefix: String, cleanup: bool },
+}
+
+/// One more than the largest id.
+fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
+    let vocabulary = tokenizer.get_vocab(true);
+    let Some(last) = vocabulary.values().copied().max() else {
+        return Ok(0);
+    };
+    let tokens = vocabulary.len();
+    let allowed = tokens.saturating_mul(4).saturating_add(1 << 16);
+    let sparse = Error::SparseVocabulary {
+        tokens,
+        allowed,
+        id: last,
+    };
+    let size = last.checked_add(1).filter(|_| (last as usize) < allowed);
+    size.ok_or(sparse)
+}
+
+impl Spelling {
+    fn of(tokenizer: &Tokenizer) -> Result<Self> {
+        let decoder = tokenizer
+            .get_decoder()
+            .and_then(|decoder| serde_json::to_value(decoder).ok());
+        let parts = decoder.as_ref().map(parts).unwrap_or_default();
+        Self::of_parts(&parts).ok_or_else(|| Error::UnknownDecoder {
+            decoder: names(&parts),
+        })
+    }
+
+    /// What decoders in their order make of tokens; none if a part or a setting of one is not known here.
+    fn of_parts(parts: &[&Value]) -> Option<Self> {
+        let kinds: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| part["type"].as_str())
+            .collect();
+        match (&kinds[..], parts) {
+            (["ByteLevel"] | ["ByteLevel", "Fuse"], _) => Some(Self::ByteLevel),
+            (["WordPiece"], [part]) => Some(Self::WordPiece {
+                prefix: part["prefix"].as_str().unwrap_or("##").to_owned(),
+                cleanup: part["cleanup"] == true,
+            }),
+            (["Metaspace"] | ["Metaspace", "Fuse"], [part, ..]) => Some(Self::Metaspace {
+                mark: part["replacement"].as_str().unwrap_or("▁").to_owned(),
+                byte_fallback: false,
+                bare_start: part["prepend_scheme"] != "never" && part["add_prefix_space"] != false,
+                stripped: 0,
+            }),
+            (["Replace", rest @ ..], [replace, ..]) => {
+                let byte_fallback = rest.first() == Some(&"ByteFallback");
+                let stripped = match &rest[usize::from(byte_fallback)..] {
+                    [] | ["Fuse"] => 0,
+                    // Only of the fused text: a strip before it takes spaces off each token.
+                    ["Fuse", "Strip"] => stripped(parts.last()?)?,
+                    _ => return None,
+                };
+                let to_space = replace["content"] == " ";
+                let mark = replace["pattern"]["String"].as_str().filter(|_| to_space)?;
+                Some(Self::Metaspace {
+                    mark: mark.to_owned(),
+                    byte_fallback,
+                    bare_start: false,
+                    stripped,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn stripped(&self) -> usize {
+        match self {
+            Self::Metaspace { stripped, .. } => *stripped,
+            _ => 0,
+        }
+    }
+
+    /// The bytes that a token adds, as the first of a text or after others.
+    fn bytes(&self, token: &str, first: bool) -> Result<Vec<u8>> {
+        Ok(match self {
+            Self::ByteLevel => {
+                let bytes: Option<Vec<u8>> = token.chars().map(byte_of).collect();
+                bytes.ok_or_else(|| Error::NotBytes {
+                    token: token.to_owned(),
+                })?
+            }
+            Self::Metaspace {
+                mark,
+                byte_fallback,
+                bare_start,
+                ..
+            } => match fallback_byte(token).filter(|_| *byte_fallback) {
+                Some(byte) => vec![byte],
+                None => token
+                    .replace(mark, if first && *bare_start { "" } else { " " })
+                    .into(),
+            },
+            Self::WordPiece { .. } if token.is_empty() => Vec::new(),
+            Self::WordPiece {
+                prefix,
+                cleanup: clean,
+            } => {
+                let text = match (first, token.strip_prefix(prefix)) {
+                    (true, _) => token.to_owned(),
+                    (false, Some(rest)) => rest.to_owned(),
+                    (false, None) => format!(" {token}"),
+                };
+                if *clean {
+                    cleanup(&text).into()
+                } else {
+                    text.into()
+                }
+            }
+        })
+    }
+}
+
+/// The spaces that a strip takes off the start of a text; none if it takes off anything else.
+fn stripped(strip: &Value) -> Option<usize> {
+    let only_start = strip["content"] == " " && strip["stop"] == 0;
+    strip["start"]
+        .as_u64()
+        .filter(|_| only_start)?
+        .try_into()
+        .ok()
+}
+
+/// The kinds of decoders, with the settings of those that have been seen to vary.
+fn names(parts: &[&Value]) -> String {
+    let name = |part: &&Value| match part["type"].as_str() {
+        Some("Replace" | "Strip") | None => part.to_string(),
+        Some(kind) => kind.to_owned(),
+    };
+    parts.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// A decoder, or the decoders it is made of.
+fn parts(decoder: &Value) -> Vec<&Value> {
+    match decoder["decoders"].as_array() {
+        Some(parts) => parts.iter().flat_map(self::parts).collect(),
+        None => vec![decoder],
+    }
+}
+
+/// The byte that a character of the byte-level alphabet stands for: printable ones stand for
+/// themselves, the others follow from U+0100 on.
+fn byte_of(c: char) -> Option<u8> {
+    let stands_for_itself = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    match u32::from(c) {
+        code @ 0..=0xFF => u8::try_from(code).ok().filter(stands_for_itself),
+        code => {
+            let mut others = (0..=0xFF_u8).filter(|byte| !stands_for_itself(byte));
+            others.nth(usize::try_from(code - 0x100).ok()?)
+        }
+    }
+}
+
+/// The byte that a token such as `<0x0A>` stands for.
+fn fallback_byte(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    if digits.len() == 2 {
+        u8::from_str_radix(digits, 16).ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A tokenizer of these tokens, then `<eos>`, which is special, and `<tool>`, which is not.
+    fn tokenizer(tokens: &[&str], decoder: Value) -> Tokenizer {
+        let added = |id: usize, content: &str, special: bool| {
+            json!({"id": id, "content": content, "special": special, "single_word": false,
+                   "lstrip": false, "rstrip": false, "normalized": false})
+        };
+        let vocab: serde_json::Map<_, _> = tokens
+            .iter()
+            .enumerate()
+            .map(|(id, token)| ((*token).to_owned(), json!(id)))
+            .collect();
+        let json = json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": [added(tokens.len(), "<eos>", true), added(tokens.len() + 1, "<tool>", false)],
+            "pre_tokenizer": null, "post_processor": null, "decoder": decoder,
+            "model": {"type": "WordLevel", "vocab": vocab, "unk_token": tokens[0]},
+        });
+        json.to_string().parse().unwrap()
+    }
+
+    /// Our text must be the tokenizer's own wherever no character is cut.
+    fn agrees(tokens: &[&str], decoder: Value, sequences: &[&[u32]]) {
+        let tokenizer = tokenizer(tokens, decoder);
+        let bytes = TokenBytes::from_tokenizer(&tokenizer).unwrap();
+        for ids in sequences {
+            let decoded = bytes.decode(ids).unwrap();
+            assert_eq!(
+                decoded.text,
+                tokenizer.decode(ids, true).unwrap(),
+                "{ids:?}"
+            );
+            let sum: u32 = decoded.token_byte_lens.iter().sum();
+            assert_eq!(sum as usize, decoded.text.len());
+        }
+    }
+
+    #[test]
+    fn every_byte_has_its_character() {
+        let mut bytes: Vec<u8> = (0..0x144)
+            .filter_map(char::from_u32)
+            .filter_map(byte_of)
+            .collect();
+        bytes.sort_unstable();
+        assert_eq!(bytes, (0..=0xFF).collect::<Vec<u8>>());
+        assert_eq!(
+            (byte_of('Ġ'), byte_of('Ċ'), byte_of('ń')),
+            (Some(b' '), Some(b'\n'), None)
+        );
+    }
+
+    #[test]
+    fn byte_level() {
+        let decoder = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
+        let tokens = ["Ġcaf", "Ã", "©", "Ċ", "ðŁİ", "¬"];
+        agrees(
+            &tokens,
+            decoder.clone(),
+            &[&[0, 1, 2], &[6, 0, 3, 6, 7, 1, 2], &[4, 5, 6], &[]],
+        );
+        let bytes = TokenBytes::from_tokenizer(&tokenizer(&tokens, decoder)).unwrap();
+        assert_eq!(bytes.decode(&[0, 1]).unwrap().text, " caf\u{FFFD}");
+        let error = bytes.decode(&[0, 99]).unwrap_err();
+        assert_eq!(error.to_string(), "token 1 must be an id below 8, got 99");
+    }
+
+    #[test]
+    fn sentence_piece() {
+        let tokens = ["▁Hello", "▁", "world", "<0xE2>", "<0x82>", "<0xAC>", "▁▁a"];
+        let sequences: [&[u32]; 4] = [&[0, 1, 2, 7], &[7, 1, 0], &[2, 0, 3, 4, 5], &[6, 6, 8]];
+        let fallback = json!({"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+            {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]});
+        agrees(&tokens, fallback, &sequences);
+        let metaspace = |scheme| json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+        let without_bytes: [&[u32]; 3] = [&[0, 1, 2, 7], &[7, 1, 0], &[6, 6, 8]];
+        agrees(&tokens, metaspace("always"), &without_bytes);
+        agrees(&tokens, metaspace("never"), &without_bytes);
+    }
+
+    #[test]
+    fn a_text_loses_the_spaces_at_its_start_that_its_decoder_strips() {
+        let decoder = |start: usize| {
+            json!({"type": "Sequence", "decoders": [
+                {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": start, "stop": 0}]})
+        };
+        let tokens = ["▁a", "<0x20>", "▁", "b", "▁▁▁c"];
+        let sequences: [&[u32]; 7] = [
+            &[0],
+            &[1, 0],
+            &[2, 1, 2, 3],
+            &[4, 4],
+            &[3, 0],
+            &[5, 1, 4],
+            &[1],
+        ];
+        for start in 0..4 {
+            agrees(&tokens, decoder(start), &sequences);
+        }
+    }
+
+    #[test]
+    fn word_piece() {
+        let tokens = ["play", "##ing", ".", "film", "n't"];
+        let sequences: [&[u32]; 3] = [&[0, 1, 3, 2], &[5, 3, 4, 2, 5], &[1, 0]];
+        for cleanup in [true, false] {
+            agrees(
+                &tokens,
+                json!({"type": "WordPiece", "prefix": "##", "cleanup": cleanup}),
+                &sequences,
+            );
+        }
+    }
+
+    #[test]
+    fn ids_far_above_the_number_of_tokens_are_refused() {
+        let with_last = |id: u32| {
+            let json = json!({
+                "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "added_tokens": [],
+                "pre_tokenizer": null, "post_processor": null, "decoder": {"type": "ByteLevel",
+                    "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+                "model": {"type": "WordLevel", "vocab": {"a": 0, "b": id}, "unk_token": "a"},
+            });
+            TokenBytes::from_tokenizer(&json.to_string().parse().unwrap())
+        };
+        assert_eq!(with_last(70).unwrap().len(), 71);
+        for id in [u32::MAX, 4_000_000_000, 65_544] {
+            let error = with_last(id).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("the ids of 2 tokens must be below 65544, got {id}")
+            );
+        }
+    }
+
+    #[test]
+    fn other_decoders_are_refused() {
+        let replace = json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "});
+        let regex = json!({"type": "Replace", "pattern": {"Regex": "\\A (?! )"}, "content": ""});
+        let (fallback, fuse) = (json!({"type": "ByteFallback"}), json!({"type": "Fuse"}));
+        let strip = |start: u32, stop: u32| json!({"type": "Strip", "content": " ", "start": start, "stop": stop});
+        let byte_level = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true});
+        let ctc =
+            json!({"type": "CTC", "pad_token": "a", "word_delimiter_token": "|", "cleanup": true});
+        for (parts, named) in [
+            (vec![ctc], "got CTC"),
+            (
+                vec![
+                    replace.clone(),
+                    fallback.clone(),
+                    fuse.clone(),
+                    regex.clone(),
+                ],
+                "\\\\A (?! )",
+            ),
+            (
+                vec![replace.clone(), fallback.clone(), fuse.clone(), strip(0, 1)],
+                "\"stop\":1",
+            ),
+            (
+                vec![replace.clone(), strip(1, 0), fuse.clone()],
+                "\"start\":1",
+            ),
+            (vec![byte_level, strip(1, 0)], "got ByteLevel, {"),
+            (vec![regex], "\\\\A (?! )"),
+            (vec![fallback, replace.clone(), fuse], "got ByteFallback, {"),
+            (vec![replace.clone(), replace], "{"),
+        ] {
+            let tokenizer = tokenizer(&["a"], json!({"type": "Sequence", "decoders": parts}));
+            let error = TokenBytes::from_tokenizer(&tokenizer)
+                .unwrap_err()
+                .to_string();
+            let said = error.starts_with("the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got");
+            assert!(said && error.contains(named), "{error}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The sections that are the trainer's own.
+
+use rerec::CurriculumMetric;
+use rerec_policy::Decay;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, check};
+
+/// The supervised warm start on the data's demonstrations and drills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmStartConfig {
+    /// Optimiser steps. 0 leaves the warm start out.
+    pub steps: u64,
+    /// Demonstrations per step, at least 1.
+    pub demonstrations: usize,
+    /// Drills per step.
+    pub drills: usize,
+    /// Peak learning rate; it rises over `warmup` steps and falls as `schedule` says. Above 0.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+    /// How the learning rate falls over the steps: `{ kind = "linear" }` (default), `"cosine"` or `"constant"`; the first two with
+    /// a `final_share` of the peak in [0, 1], default 0.
+    #[serde(default = "falling")]
+    pub schedule: Decay,
+}
+
+fn falling() -> Decay {
+    Decay::Linear { final_share: 0.0 }
+}
+
+impl WarmStartConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        let (rate, shown) = (self.learning_rate, self.demonstrations);
+        check(shown >= 1, "warm_start.demonstrations", shown, "at least 1")?;
+        check_rate("warm_start", rate, self.schedule)
+    }
+}
+
+/// Reinforcement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReinforcementConfig {
+    /// Train queries that the curriculum schedules: the first so many. None: all.
+    #[serde(default)]
+    pub queries: Option<usize>,
+    /// Epochs of the curriculum. 0 leaves reinforcement out.
+    pub epochs: u32,
+    /// Most steps in all; none: as many as the epochs have.
+    #[serde(default)]
+    pub max_steps: Option<u64>,
+    /// Responses sampled for each query, G. At least 2.
+    pub samples: usize,
+    /// Softmax temperature of sampling. Above 0.
+    pub temperature: f64,
+    /// Longest response in tokens. At least 1.
+    pub max_new_tokens: usize,
+    /// Updates that a step's rollouts are split into, by whole queries. At least 1, at most the batch size of the curriculum.
+    pub mini_batches: usize,
+    /// Peak learning rate; it rises over `warmup` steps and falls as `schedule` says. Above 0.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    pub warmup: u64,
+    /// How the learning rate falls, as in the warm start; default `{ kind = "constant" }`. The end of the run is where the
+    /// curriculum's epochs or `max_steps` put it as far as is known at each step.
+    #[serde(default = "constant")]
+    pub schedule: Decay,
+    /// Metric of the curriculum. Default `reward`.
+    #[serde(default)]
+    pub curriculum_metric: CurriculumMetric,
+}
+
+fn constant() -> Decay {
+    Decay::Constant {}
+}
+
+impl ReinforcementConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        let at_least = |least: usize, name, value: usize| {
+            let allowed = format!("at least {least}");
+            check(
+                value >= least,
+                &format!("reinforcement.{name}"),
+                value,
+                &allowed,
+            )
+        };
+        at_least(1, "queries", self.queries.unwrap_or(1))?;
+        at_least(2, "samples", self.samples)?;
+        at_least(1, "max_new_tokens", self.max_new_tokens)?;
+        at_least(1, "mini_batches", self.mini_batches)?;
+        let temperature = self.temperature;
+        let is_warm = temperature > 0.0 && temperature.is_finite();
+        check(is_warm, "reinforcement.temperature", temperature, "above 0")?;
+        check_rate("reinforcement", self.learning_rate, self.schedule)
+    }
+}
+
+fn check_rate(section: &str, rate: f64, schedule: Decay) -> Result<()> {
+    let positive = rate > 0.0 && rate.is_finite();
+    check(
+        positive,
+        &format!("{section}.learning_rate"),
+        rate,
+        "above 0",
+    )?;
+    let share = schedule.final_share();
+    let within = (0.0..=1.0).contains(&share);
+    check(
+        within,
+        &format!("{section}.schedule.final_share"),
+        share,
+        "in [0, 1]",
+    )
+}
+
+/// Which checkpoints are written and kept. The last is always kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// Steps of reinforcement between checkpoints. Default 10, at least 1.
+    pub every: u64,
+    /// Also keeps the checkpoint that was best on validation queries by this metric. Default: none.
+    pub best: Option<BestBy>,
+}
+
+/// By what evaluations on validation queries are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BestBy {
+    /// Share of right answers.
+    Accuracy,
+    /// Mean NDCG at the reward's cut-off.
+    Ndcg,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        let (every, best) = (10, None);
+        Self { every, best }
+    }
+}
+
+impl CheckpointConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        check(
+            self.every >= 1,
+            "checkpoints.every",
+            self.every,
+            "at least 1",
+        )
+    }
+}
+
+/// Evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Steps of reinforcement between evaluations on validation queries. Default 5, at least 1.
+    pub every: u64,
+    /// Most validation queries asked each time. Default 100, at least 1.
+    pub validation_queries: usize,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self {
+            every: 5,
+            validation_queries: 100,
+        }
+    }
+}
+
+impl EvaluationConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        check(
+            self.every >= 1,
+            "evaluation.every",
+            self.every,
+            "at least 1",
+        )?;
+        let asked = self.validation_queries;
+        check(
+            asked >= 1,
+            "evaluation.validation_queries",
+            asked,
+            "at least 1",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_the_sections_own_unless_given() {
+        let warm = "steps = 9\ndemonstrations = 1\ndrills = 0\nlearning_rate = 1.0\nwarmup = 4\n";
+        let read = |more: &str| toml::from_str::<WarmStartConfig>(&format!("{warm}{more}"));
+        let linear = Decay::Linear { final_share: 0.0 };
+        assert_eq!(read("").unwrap().schedule, linear);
+        let cosine = read("schedule = { kind = 'cosine', final_share = 0.1 }").unwrap();
+        assert_eq!(cosine.schedule, Decay::Cosine { final_share: 0.1 });
+        let unknown = read("schedule = { kind = 'constant', final_share = 0.1 }");
+        assert!(unknown.unwrap_err().message().contains("final_share"));
+        let reinforcement = "epochs = 1\nsamples = 2\ntemperature = 1.0\nmax_new_tokens = 8\nmini_batches = 1\n\
+                             learning_rate = 1.0\nwarmup = 5";
+        let read: ReinforcementConfig = toml::from_str(reinforcement).unwrap();
+        assert_eq!(read.schedule, Decay::Constant {});
+    }
+}

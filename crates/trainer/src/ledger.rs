@@ -1,0 +1,152 @@
+//! The files that a run writes while it goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
+
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const METRICS: &str = "metrics.jsonl";
+pub(crate) const ROLLOUTS: &str = "rollouts.jsonl";
+pub(crate) const EPOCHS: &str = "epochs.jsonl";
+pub(crate) const EVALUATIONS: &str = "evaluations.jsonl";
+
+/// Bytes of each file that belong to what a checkpoint holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lengths {
+    metrics: u64,
+    rollouts: u64,
+    epochs: u64,
+    evaluations: u64,
+}
+
+/// Appends the records of a run to its files.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    folder: PathBuf,
+    metrics: JsonLines,
+    rollouts: JsonLines,
+    epochs: JsonLines,
+    evaluations: JsonLines,
+}
+
+impl Ledger {
+    /// Opens the files of a run and cuts them to what its checkpoint counts: what stands behind belongs to steps that will be
+    /// made again.
+    pub(crate) fn open(folder: &Path, lengths: Lengths) -> Result<Self> {
+        let open = |name, len| JsonLines::open(folder.join(name), len);
+        Ok(Self {
+            metrics: open(METRICS, lengths.metrics)?,
+            rollouts: open(ROLLOUTS, lengths.rollouts)?,
+            epochs: open(EPOCHS, lengths.epochs)?,
+            evaluations: open(EVALUATIONS, lengths.evaluations)?,
+            folder: folder.to_owned(),
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The state of all files, for a checkpoint. They are on the disk when this returns: a checkpoint must not count lines
+    /// that a power failure takes away again.
+    pub(crate) fn lengths(&self) -> Result<Lengths> {
+        Ok(Lengths {
+            metrics: self.metrics.synced_len()?,
+            rollouts: self.rollouts.synced_len()?,
+            epochs: self.epochs.synced_len()?,
+            evaluations: self.evaluations.synced_len()?,
+        })
+    }
+
+    pub(crate) fn step(&mut self, metrics: &MetricsRecord, groups: &[GroupRecord]) -> Result<()> {
+        groups
+            .iter()
+            .try_for_each(|group| self.rollouts.push(group))?;
+        self.metrics.push(metrics)
+    }
+
+    pub(crate) fn epoch(&mut self, epoch: &EpochRecord) -> Result<()> {
+        self.epochs.push(epoch)
+    }
+
+    pub(crate) fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
+        self.evaluations.push(evaluation)
+    }
+}
+
+/// Makes the folder of a new run and writes its settings; one that holds anything already is refused.
+pub(crate) fn create(config: &TrainConfig) -> Result<()> {
+    let folder = config.run_folder();
+    refuse_used(&folder)?;
+    fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    write_config(config)
+}
+
+/// Refuses a folder that holds anything.
+pub(crate) fn refuse_used(folder: &Path) -> Result<()> {
+    let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    match is_used {
+        true => Err(Error::RunExists {
+            path: folder.to_owned(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Writes the settings of a run into its folder.
+pub(crate) fn write_config(config: &TrainConfig) -> Result<()> {
+    let path = config.run_folder().join(CONFIG);
+    let text = toml::to_string(config).map_err(|error| Error::InvalidFile {
+        path: path.clone(),
+        what: error.to_string(),
+    })?;
+    rerec_files::write(&path, |file| file.put(text.as_bytes()))?;
+    Ok(())
+}
+
+/// A file with one JSON value per line.
+#[derive(Debug)]
+struct JsonLines {
+    path: PathBuf,
+    file: File,
+    len: u64,
+}
+
+impl JsonLines {
+    fn open(path: PathBuf, len: u64) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).append(true).open(&path);
+        let file = file.map_err(Error::io(&path))?;
+        let got = file.metadata().map_err(Error::io(&path))?.len();
+        if got < len {
+            let what = format!("has {got} bytes, but the checkpoint counts {len}");
+            return Err(Error::InvalidFile { path, what });
+        }
+        file.set_len(len).map_err(Error::io(&path))?;
+        Ok(Self { path, file, len })
+    }
+
+    fn push(&mut self, value: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_string(value).map_err(|error| Error::InvalidFile {
+            path: self.path.clone(),
+            what: error.to_string(),
+        })?;
+        line.push('\n');
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(Error::io(&self.path))?;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    fn synced_len(&self) -> Result<u64> {
+        self.file.sync_data().map_err(Error::io(&self.path))?;
+        Ok(self.len)
+    }
+}

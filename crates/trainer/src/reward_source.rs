@@ -1,0 +1,246 @@
+//! Where the reward's graph and embeddings come from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rerec_datasets::{Dataset, Rating};
+use rerec_rewards::{
+    AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Interactions,
+    ItemEmbeddings, ItemIndex, JoinBy, LightGcn, LightGcnConfig, SimilarityConfig,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::observer::{Event, Observer};
+
+/// Items among the most popular whose mutual likeness tells whether the preference score has contrast.
+const CONTRAST_ITEMS: usize = 50;
+
+/// Where an item-attribute graph comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GraphSource {
+    /// The attributes of the catalogue's items.
+    #[default]
+    Catalogue,
+    /// A GEXF, TSV or JSON Lines file, joined with the catalogue by title.
+    File(PathBuf),
+    /// No graph: the reward has no query alignment score.
+    None,
+}
+
+/// Where item embeddings come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbeddingSource {
+    /// LightGCN, trained on the data's ratings when the run begins and kept in its folder.
+    Lightgcn(LightGcnConfig),
+    /// A safetensors, npy or TSV file with the ids of the catalogue.
+    File(PathBuf),
+    /// No embeddings: the reward has no preference alignment score.
+    None,
+}
+
+impl Default for EmbeddingSource {
+    fn default() -> Self {
+        Self::Lightgcn(LightGcnConfig::default())
+    }
+}
+
+impl EmbeddingSource {
+    /// The seed, where embeddings are trained here.
+    pub(crate) fn seed_mut(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Lightgcn(config) => Some(&mut config.seed),
+            Self::File(_) | Self::None => None,
+        }
+    }
+}
+
+/// The dual-graph reward with the sources of its two alignment scores.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RewardSource {
+    /// Weights, cut-off and how answers are read.
+    pub dual_graph: DualGraphConfig,
+    /// The graph.
+    pub graph: GraphSource,
+    /// The embeddings.
+    pub embeddings: EmbeddingSource,
+    /// How embeddings are compared.
+    pub similarity: SimilarityConfig,
+}
+
+impl RewardSource {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A setting out of range.
+    pub fn validate(&self) -> Result<()> {
+        self.dual_graph.validate()?;
+        if let EmbeddingSource::Lightgcn(config) = &self.embeddings {
+            LightGcn::new(config.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Reads or trains the parts and composes the reward. Embeddings that are trained are written to `keep`, and read from there
+    /// the next time.
+    ///
+    /// A part that the data have nothing for, no attributes or no ratings, is left out with a warning.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not fit the catalogue; ratings that cannot be trained on.
+    pub fn build(
+        &self,
+        data: &Dataset,
+        keep: Option<&Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<DualGraphReward> {
+        let graph = self.graph(&data.catalogue, observer)?;
+        let embeddings = self.embeddings(data, keep, observer)?;
+        Ok(DualGraphReward::new(
+            self.dual_graph.clone(),
+            Arc::new(data.catalogue.clone()),
+            graph.map(Arc::new),
+            embeddings.map(Arc::new),
+        )?)
+    }
+
+    fn graph(
+        &self,
+        catalogue: &Catalogue,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<AttributeGraph>> {
+        let has_attributes = || {
+            catalogue
+                .items()
+                .iter()
+                .any(|item| !item.attributes.is_empty())
+        };
+        match &self.graph {
+            GraphSource::Catalogue if has_attributes() => {
+                Ok(Some(AttributeGraph::from_catalogue(catalogue)?))
+            }
+            GraphSource::Catalogue => {
+                warn(
+                    observer,
+                    "no item of the catalogue has attributes: the reward has no query alignment score",
+                );
+                Ok(None)
+            }
+            GraphSource::File(path) => {
+                let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+                if joined.report.id_space.looks_wrong() {
+                    let path = path.display();
+                    warn(
+                        observer,
+                        &format!(
+                            "{path}: items that share attributes are no more alike than at random; do its names belong to this catalogue?"
+                        ),
+                    );
+                }
+                Ok(Some(joined.graph))
+            }
+            GraphSource::None => Ok(None),
+        }
+    }
+
+    fn embeddings(
+        &self,
+        data: &Dataset,
+        keep: Option<&Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<ItemEmbeddings>> {
+        let table = match &self.embeddings {
+            EmbeddingSource::None => return Ok(None),
+            EmbeddingSource::Lightgcn(_) if data.ratings.is_empty() => {
+                warn(
+                    observer,
+                    "the data have no ratings: the reward has no preference alignment score",
+                );
+                return Ok(None);
+            }
+            EmbeddingSource::Lightgcn(config) => trained(config, &data.ratings, keep, observer)?,
+            EmbeddingSource::File(path) => EmbeddingTable::read(path)?,
+        };
+        let embeddings = ItemEmbeddings::new(&data.catalogue, &table, self.similarity)?;
+        warn_if_flat(&embeddings, data, observer)?;
+        Ok(Some(embeddings))
+    }
+}
+
+fn warn(observer: &mut dyn Observer, what: &str) {
+    // A request to end the run is heard at its first step.
+    let _ = observer.event(&Event::Warning(what));
+}
+
+fn interactions(ratings: &[Rating]) -> Result<Interactions> {
+    let pairs = ratings
+        .iter()
+        .map(|one| (one.user.as_str(), one.item.as_str()));
+    Ok(Interactions::from_pairs(pairs)?)
+}
+
+/// LightGCN's item embeddings: those kept from an earlier call, or trained now.
+fn trained(
+    config: &LightGcnConfig,
+    ratings: &[Rating],
+    keep: Option<&Path>,
+    observer: &mut dyn Observer,
+) -> Result<EmbeddingTable> {
+    if let Some(path) = keep.filter(|path| path.is_file()) {
+        return Ok(EmbeddingTable::read(path)?);
+    }
+    let max_epochs = config.max_epochs;
+    let fitted = LightGcn::new(config.clone())?.fit(&interactions(ratings)?, |report| {
+        let _ = observer.event(&Event::Embeddings {
+            epoch: report.epoch,
+            max_epochs,
+            ndcg: report.validation.map(|quality| quality.ndcg),
+        });
+    })?;
+    let table = fitted.item_embeddings()?;
+    if let Some(path) = keep {
+        table.write(path)?;
+    }
+    Ok(table)
+}
+
+/// Warns of embeddings in which popular items are all alike: the preference score is then a bonus for popularity.
+fn warn_if_flat(
+    embeddings: &ItemEmbeddings,
+    data: &Dataset,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    let items = most_rated(data, embeddings);
+    if items.len() < 2 {
+        return Ok(());
+    }
+    let contrast = embeddings.contrast(&items)?;
+    if contrast.is_flat() {
+        warn(
+            observer,
+            &format!(
+                "the preference score has little contrast: popular items have a mean cosine of {:.2} to each other; \
+                 set similarity.similarity to centred_cosine, or train the embeddings longer",
+                contrast.mean_cosine
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// The most rated items that have an embedding; the first of the catalogue where there are no ratings.
+fn most_rated(data: &Dataset, embeddings: &ItemEmbeddings) -> Vec<ItemIndex> {
+    let mut counts = vec![0u32; data.catalogue.len()];
+    for rating in &data.ratings {
+        if let Some(item) = data.catalogue.index_of(&rating.item) {
+            counts[item.position()] += 1;
+        }
+    }
+    let known = data.catalogue.iter().map(|(item, _)| item);
+    let mut items: Vec<ItemIndex> = known.filter(|&item| embeddings.contains(item)).collect();
+    items.sort_by_key(|item| std::cmp::Reverse(counts[item.position()]));
+    items.truncate(CONTRAST_ITEMS);
+    items
+}

@@ -1,0 +1,126 @@
+//! Reading the records of a run.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::config::TrainConfig;
+use crate::error::{Error, Result};
+use crate::ledger::{CONFIG, EPOCHS, EVALUATIONS, METRICS, ROLLOUTS};
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
+
+/// The folder of a run that goes on or is over, with all its records. Reading it needs no libtorch and disturbs no run.
+///
+/// ```no_run
+/// let run = rerec_trainer::Run::open("runs/quickstart")?;
+/// let last = run.metrics()?.last().map(|step| step.accuracy);
+/// # Ok::<(), rerec_trainer::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Run {
+    folder: PathBuf,
+    config: TrainConfig,
+}
+
+impl Run {
+    /// Opens a run's folder and reads its settings.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] where there is none; settings that cannot be read.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref().to_owned();
+        let path = folder.join(CONFIG);
+        if !path.is_file() {
+            return Err(Error::NoRun { path: folder });
+        }
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let config = toml::from_str(&text).map_err(|source| Error::ConfigFile {
+            path,
+            source: Box::new(source),
+        })?;
+        Ok(Self { folder, config })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// One record per step.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn metrics(&self) -> Result<Vec<MetricsRecord>> {
+        self.records(METRICS)?.collect()
+    }
+
+    /// One record per epoch of the curriculum.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn epochs(&self) -> Result<Vec<EpochRecord>> {
+        self.records(EPOCHS)?.collect()
+    }
+
+    /// One record per evaluation.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
+        self.records(EVALUATIONS)?.collect()
+    }
+
+    /// The groups of responses of all steps, one at a time: a long run's do not fit into memory.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn groups(&self) -> Result<Records<GroupRecord>> {
+        self.records(ROLLOUTS)
+    }
+
+    fn records<T>(&self, name: &str) -> Result<Records<T>> {
+        let path = self.folder.join(name);
+        let file = File::open(&path).map_err(Error::io(&path))?;
+        Ok(Records {
+            path,
+            lines: BufReader::new(file),
+            number: 0,
+            kind: PhantomData,
+        })
+    }
+}
+
+/// The records of a file, line by line. A last line without its end is one that the run is just writing, and left out.
+#[derive(Debug)]
+pub struct Records<T> {
+    path: PathBuf,
+    lines: BufReader<File>,
+    number: usize,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Iterator for Records<T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = String::new();
+        if let Err(error) = self.lines.read_line(&mut line) {
+            return Some(Err(Error::io(&self.path)(error)));
+        }
+        let line = line.strip_suffix('\n')?;
+        self.number += 1;
+        let record = serde_json::from_str(line).map_err(|error| Error::InvalidFile {
+            path: self.path.clone(),
+            what: format!("line {}: {error}", self.number),
+        });
+        Some(record)
+    }
+}
