@@ -12,18 +12,20 @@ use std::{
 };
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Message, Prompt, SampleRequest, Sampler, Sampling,
+    DecoderPolicy, DecoderPolicyConfig, Message, ModelSource, Prompt, SampleRequest, Sampler,
+    Sampling,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let usage = "usage: generate MODEL, a Hugging Face folder or a GGUF file";
     let path = PathBuf::from(env::args_os().nth(1).ok_or(usage)?);
     let config = DecoderPolicyConfig::default();
-    let mut policy = if path.extension().is_some_and(|e| e == "gguf") {
-        DecoderPolicy::from_gguf(&path, config)?
-    } else {
-        DecoderPolicy::from_folder(&path, config)?
+    let adapters = None;
+    let source = match path.extension().is_some_and(|e| e == "gguf") {
+        true => ModelSource::Gguf { path, adapters },
+        false => ModelSource::Folder { path, adapters },
     };
+    let mut policy = DecoderPolicy::open(&source, config, [].into_iter(), 0)?;
     println!("{:.1} million weights", policy.parameters() as f64 / 1e6);
 
     let mut said: Vec<Message> = Vec::new();

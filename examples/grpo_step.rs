@@ -7,17 +7,17 @@
 
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Learner, ModelConfig, Objective, ObjectiveConfig, QueryId,
-    RolloutGroup, SampleRequest, Sampler, Sampling, Tokenizer, TokenizerConfig,
+    Architecture, DecoderPolicy, DecoderPolicyConfig, FreshModel, Learner, ModelSource, Objective,
+    ObjectiveConfig, QueryId, RolloutGroup, SampleRequest, Sampler, Sampling,
 };
 
 const PROMPTS: [&str; 4] = ["a western", "a comedy", "a drama", "a musical"];
 const GROUP: usize = 8;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, PROMPTS.into_iter())?;
+    let source = ModelSource::Fresh(tiny_model());
     let config = DecoderPolicyConfig::default();
-    let mut policy = DecoderPolicy::from_scratch(&tiny_model(), tokenizer, config, 1)?;
+    let mut policy = DecoderPolicy::open(&source, config, PROMPTS.into_iter(), 1)?;
     policy.anchor()?;
     let objective = Objective::new(ObjectiveConfig::default())?;
     let grpo = Grpo::new(GrpoConfig::default())?;
@@ -64,22 +64,17 @@ fn share_of_vowels(text: &str) -> f64 {
     vowels as f64 / text.chars().count().max(1) as f64
 }
 
-fn tiny_model() -> ModelConfig {
-    ModelConfig {
-        model_type: "llama".to_owned(),
+fn tiny_model() -> FreshModel {
+    FreshModel {
+        architecture: Architecture::Llama,
+        // No merges: every byte is a token.
         vocab_size: 260,
         hidden_size: 32,
         intermediate_size: 64,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: None,
-        rms_norm_eps: 1e-6,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        tie_word_embeddings: true,
-        max_position_embeddings: 64,
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        max_positions: 64,
         initializer_range: 0.05,
-        rest: Default::default(),
     }
 }

@@ -5,8 +5,8 @@
 #![allow(clippy::print_stdout)]
 
 use rerec_policy::{
-    Decay, DecoderPolicy, DecoderPolicyConfig, Learner, ModelConfig, SampleRequest, Sampler,
-    Sampling, Schedule, SupervisedExample, Tokenizer, TokenizerConfig,
+    Architecture, Decay, DecoderPolicy, DecoderPolicyConfig, FreshModel, Learner, ModelSource,
+    SampleRequest, Sampler, Sampling, Schedule, SupervisedExample,
 };
 
 const STEPS: u64 = 300;
@@ -16,10 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let years = (1930..2020).filter(|year| year % 5 != 3);
     let lessons: Vec<(String, String)> = years.map(lesson).collect();
     let corpus = lessons.iter().flat_map(|(p, r)| [p.as_str(), r.as_str()]);
-    // No merges: every byte is a token, so that a year is four digits.
-    let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, corpus)?;
+    let source = ModelSource::Fresh(tiny_model());
     let config = DecoderPolicyConfig::default();
-    let mut policy = DecoderPolicy::from_scratch(&tiny_model(), tokenizer, config, 1)?;
+    let mut policy = DecoderPolicy::open(&source, config, corpus, 1)?;
 
     let rates = Schedule::new(5e-3, 0, Decay::Linear { final_share: 0.0 })?;
     for step in 0..STEPS {
@@ -54,22 +53,17 @@ fn lesson(year: u32) -> (String, String) {
     (format!("Film ({year})"), format!("{}s", year / 10 * 10))
 }
 
-fn tiny_model() -> ModelConfig {
-    ModelConfig {
-        model_type: "llama".to_owned(),
+fn tiny_model() -> FreshModel {
+    FreshModel {
+        architecture: Architecture::Llama,
+        // No merges: every byte is a token, so that a year is four digits.
         vocab_size: 260,
         hidden_size: 48,
         intermediate_size: 96,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: None,
-        rms_norm_eps: 1e-6,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        tie_word_embeddings: true,
-        max_position_embeddings: 64,
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        max_positions: 64,
         initializer_range: 0.05,
-        rest: Default::default(),
     }
 }

@@ -1,6 +1,8 @@
 //! Compiles the C++ shim over libtorch, and lets this crate's test binaries find libtorch at run time without
 //! `LD_LIBRARY_PATH`.
-use std::{env, path::Path};
+use std::env;
+#[cfg(feature = "torch")]
+use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -26,7 +26,8 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
-cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, tests
+cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; those of
+                              rerec-policy as on a CPU without AVX-512 too
 cargo xtask help              print this
 
 Set-up uses, in this order: the folder that LIBTORCH names, the PyTorch 2.11.0 that is installed for python3, or wheels
@@ -108,6 +109,56 @@ fn test(rest: &[&str], environment: &Environment) -> Result<()> {
     hand_over(cargo(&[&words, rest].concat(), environment))
 }
 
+/// The metrics of ranked lists compile without graphs, embeddings and threads.
+const METRICS_ALONE: [&str; 6] = [
+    "check",
+    "--package",
+    "rerec-rewards",
+    "--no-default-features",
+    "--features",
+    "ranking",
+];
+
+/// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
+const PACKAGES: [&str; 12] = [
+    "package",
+    "--workspace",
+    "--exclude",
+    "rerec-benches",
+    "--exclude",
+    "rerec-examples",
+    "--exclude",
+    "rerec-tests",
+    "--exclude",
+    "xtask",
+    "--no-verify",
+    "--allow-dirty",
+];
+
+/// The tests of libtorch's arithmetic. Numbers have to hold on every CPU: libtorch and oneDNN choose other code where AVX-512 is
+/// missing. All packages are named, not rerec-policy alone, so that nothing is compiled with other features than for `test`.
+const ON_A_NARROW_CPU: [&str; 19] = [
+    "test",
+    "--workspace",
+    "--features",
+    WITH_KERNELS,
+    "--lib",
+    "--test",
+    "decoder",
+    "--test",
+    "variants",
+    "--test",
+    "hugging_face",
+    "--test",
+    "gguf",
+    "--test",
+    "smollm2",
+    "--test",
+    "objective",
+    "--test",
+    "end_to_end",
+];
+
 fn ci(environment: &Environment) -> Result<()> {
     check(cargo(&["fmt", "--all", "--check"], environment))?;
     // The lints need the headers of libtorch; the tests reuse what is compiled for them.
@@ -126,5 +177,11 @@ fn ci(environment: &Environment) -> Result<()> {
     let mut document = cargo(&["doc", "--workspace", "--no-deps"], environment);
     document.env("RUSTDOCFLAGS", "--deny warnings");
     check(document)?;
+    check(cargo(&METRICS_ALONE, environment))?;
+    check(cargo(&PACKAGES, environment))?;
+    let mut narrow = cargo(&ON_A_NARROW_CPU, environment);
+    narrow.env("ATEN_CPU_CAPABILITY", "avx2");
+    narrow.env("ONEDNN_MAX_CPU_ISA", "AVX2");
+    check(narrow)?;
     test(&[], environment)
 }

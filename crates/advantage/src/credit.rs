@@ -67,7 +67,7 @@ pub struct Annotated<'a> {
 }
 
 impl Annotated<'_> {
-    /// The mentions that begin in segment `index`.
+    /// The mentions that segment `index` holds a part of.
     pub fn mentions_in(&self, index: usize) -> &[Mention] {
         let Some(Segment { span, .. }) = self.segments.get(index) else {
             return &[];
@@ -76,8 +76,13 @@ impl Annotated<'_> {
             self.mentions
                 .partition_point(|mention| mention.span.start < at)
         };
+        let mut first = before(span.start);
+        // In title mode a later mention ends later, so those that reach into the segment are the last before it.
+        while first > 0 && self.mentions[first - 1].span.end > span.start {
+            first -= 1;
+        }
         self.mentions
-            .get(before(span.start)..before(span.end))
+            .get(first..before(span.end))
             .unwrap_or_default()
     }
 

@@ -18,11 +18,11 @@ use crate::segment::SegmentKind;
 /// use rerec_advantage::{JudgedAnswer, CreditAssigner, CreditConfig, Explanation, ItemNames, JudgedResponse};
 ///
 /// let assigner = CreditAssigner::new(CreditConfig::default())?;
-/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Ed (1996)"].map(ItemNames::from_title))?;
 /// let judged = JudgedResponse {
-///     response: "Up it is.\n\\boxed{Up}",
+///     response: "Ed it is.\n\\boxed{Ed}",
 ///     token_byte_lens: &[3, 7, 10],
-///     answer: Some(JudgedAnswer { span: 10..20, items: &["Up (2009)"], is_right: false }),
+///     answer: Some(JudgedAnswer { span: 10..20, items: &["Ed (1996)"], is_right: false }),
 ///     targets: &["Heat (1995)"],
 ///     reward: 0.5,
 /// };
@@ -31,7 +31,7 @@ use crate::segment::SegmentKind;
 /// // The first step names the wrong answer; its two tokens have a mean advantage of -1.
 /// let step = &explanation.steps[0];
 /// assert_eq!((step.ratio, step.tokens, step.mean_advantage), (0.7, 2, Some(-1.0)));
-/// assert_eq!(explanation.to_string().lines().nth(2), Some("!0.700     -1.000  Up it is."));
+/// assert_eq!(explanation.to_string().lines().nth(2), Some("!0.700     -1.000  Ed it is."));
 /// # Ok::<(), rerec_advantage::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -201,14 +201,14 @@ mod tests {
     #[test]
     fn a_rollout_reads_well() {
         let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
-        let items = ["Heat (1995)", "Up (2009)", "Jaws (1975)"].map(ItemNames::from_title);
+        let items = ["Heat (1995)", "Ed (1996)", "Jaws (1975)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
         let judged = JudgedResponse {
-            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Up}",
+            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Ed}",
             token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
             answer: Some(JudgedAnswer {
                 span: 41..51,
-                items: &["Up (2009)"],
+                items: &["Ed (1996)"],
                 is_right: false,
             }),
             targets: &["Heat (1995)"],
@@ -222,13 +222,13 @@ reward 0.050
  ratio  advantage  step
  1.000     +1.500  Heat is long.
                      + Heat (1995) (target)
-!0.700     -1.000  Up and Jaws
-                     - Up (2009) (recommended)
+!0.700     -1.000  Ed and Jaws
+                     - Ed (1996) (recommended)
                        Jaws (1975)
  1.000     +0.000  are short.
  1.000     +0.500  So
- 1.000     +0.250  [answer] \\boxed{Up}
-                     - Up (2009) (recommended)
+ 1.000     +0.250  [answer] \\boxed{Ed}
+                     - Ed (1996) (recommended)
 ";
         assert_eq!(explanation.to_string(), expected);
         assert!(Explanation::new(&credit, Some(&[0.0])).is_err());

@@ -7,6 +7,7 @@
 
 mod advantages;
 mod batch;
+mod common_word;
 mod credit;
 mod error;
 mod estimator;

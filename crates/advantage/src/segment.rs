@@ -12,6 +12,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::mention::Mention;
 
 /// What a segment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -108,6 +109,29 @@ pub fn cut_answer(
         }
     }
     Ok(cut)
+}
+
+/// Joins steps between which a mention goes on; the mentions end in the order in which they begin.
+pub(crate) fn join_inside(
+    text: &str,
+    segments: Vec<Segment>,
+    mentions: &[Mention],
+) -> Vec<Segment> {
+    let is_inside = |at: usize| {
+        let before = mentions.partition_point(|mention| mention.span.start < at);
+        let last = before.checked_sub(1).and_then(|last| mentions.get(last));
+        last.is_some_and(|mention| mention.span.end > at)
+    };
+    let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
+    for segment in segments {
+        match joined.last_mut() {
+            Some(last) if last.kind == segment.kind && is_inside(segment.span.start) => {
+                *last = Segment::new(text, last.span.start..segment.span.end, segment.kind);
+            }
+            _ => joined.push(segment),
+        }
+    }
+    joined
 }
 
 /// Whether segments tile a text as [`Segmenter`] promises.

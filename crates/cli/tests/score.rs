@@ -225,13 +225,13 @@ fn people_of_one_name_are_two_and_keys_of_parallel_edges_are_relations() {
 fn a_header_row_is_said_and_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("graph.tsv");
-    std::fs::write(&path, "\u{feff}item\tattribute\nHeat\tCrime\n").unwrap();
-    let line = json!({"id": 1, "response": "\\boxed{item}", "ground_truth": ["Heat"]});
+    std::fs::write(&path, "\u{feff}head\ttail\nHeat\tCrime\n").unwrap();
+    let line = json!({"id": 1, "response": "\\boxed{head}", "ground_truth": ["Heat"]});
     let output = score(&["--graph", path.to_str().unwrap()], &[line]).success();
     assert_eq!(answers(&output)[0]["flags"], json!(["unknown_item"]));
     let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(
-        said.contains("the first line is a header: item, attribute"),
+        said.contains("the first line is a header: head, tail"),
         "{said}"
     );
 }

@@ -70,6 +70,7 @@ impl<'f> FileSet<'f> {
     ) -> Result<(), E> {
         let mut file = HashedFile::create(&self.folder.join(name))?;
         fill(&mut file)?;
+        // Synced now, named at the end: between the renames of a set there is no slow disk to be cut off at.
         self.files.insert(name.to_owned(), file.sync()?);
         Ok(())
     }

@@ -117,6 +117,7 @@ fn other_unicode(bytes: &[u8], is_utf8: bool) -> Option<&'static str> {
         [0xFE, 0xFF, ..] => return Some("UTF-16BE"),
         _ => {}
     }
+    // Four counts by position: which ones are zero tells the width of a unit and the order of its bytes.
     let sample = &bytes[..bytes.len().min(SAMPLE)];
     let mut zeros = [0; 4];
     for (position, _) in sample.iter().enumerate().filter(|(_, byte)| **byte == 0) {

@@ -82,23 +82,56 @@ pub struct LoraConfig {
     pub alpha: f64,
     /// Share of a product's inputs that its adapter does not see in training. Default 0; range `[0, 1)`.
     pub dropout: f64,
-    /// Which of `q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`, `up_proj` and `down_proj` are adapted. Default all.
-    pub targets: Vec<String>,
+    /// Which projections are adapted, at least one. Default all.
+    pub targets: Vec<Projection>,
     /// Of the first A and of dropout; B begins at 0. Default 0.
     pub seed: u64,
 }
 
-impl LoraConfig {
-    /// What may be adapted.
-    pub const TARGETS: [&str; 7] = [
-        "q_proj",
-        "k_proj",
-        "v_proj",
-        "o_proj",
-        "gate_proj",
-        "up_proj",
-        "down_proj",
+/// A matrix product of a decoder layer that can be adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Projection {
+    /// Attention's queries.
+    QProj,
+    /// Attention's keys.
+    KProj,
+    /// Attention's values.
+    VProj,
+    /// Attention's output.
+    OProj,
+    /// The feed-forward layer's gate.
+    GateProj,
+    /// What the gate multiplies.
+    UpProj,
+    /// The feed-forward layer's output.
+    DownProj,
+}
+
+impl Projection {
+    /// All seven.
+    pub const ALL: [Self; 7] = [
+        Self::QProj,
+        Self::KProj,
+        Self::VProj,
+        Self::OProj,
+        Self::GateProj,
+        Self::UpProj,
+        Self::DownProj,
     ];
+
+    /// Its module's name in checkpoints and configurations: `q_proj`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::QProj => "q_proj",
+            Self::KProj => "k_proj",
+            Self::VProj => "v_proj",
+            Self::OProj => "o_proj",
+            Self::GateProj => "gate_proj",
+            Self::UpProj => "up_proj",
+            Self::DownProj => "down_proj",
+        }
+    }
 }
 
 impl Default for LoraConfig {
@@ -107,7 +140,7 @@ impl Default for LoraConfig {
             rank: 16,
             alpha: 32.0,
             dropout: 0.0,
-            targets: Self::TARGETS.map(str::to_owned).to_vec(),
+            targets: Projection::ALL.to_vec(),
             seed: 0,
         }
     }
@@ -131,7 +164,7 @@ pub struct DecoderPolicyConfig {
     /// Default 8192; at least 1.
     pub micro_batch_tokens: usize,
     /// Responses sampled side by side. Default 256; at least 1. The KV cache has room for the longest response in every row and,
-    /// for each of their prompts once, for the longest prompt, at `8 * layers * kv heads * head width` bytes a token in f32, half
+    /// for each of their prompts once, for the longest prompt, at `8 * layers * kv heads * head width` bytes per token in f32, half
     /// of it in bf16: see [`ModelConfig::kv_cache_bytes`](crate::ModelConfig::kv_cache_bytes).
     pub generation_rows: usize,
     /// AdamW.
@@ -210,12 +243,8 @@ impl LoraConfig {
             self.dropout,
             "in [0, 1)",
         )?;
-        let unknown = |target: &&String| !Self::TARGETS.contains(&target.as_str());
-        let allowed = "some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
-        if let Some(target) = self.targets.iter().find(unknown) {
-            return check(false, "lora.targets", target, allowed);
-        }
-        check(!self.targets.is_empty(), "lora.targets", "none", allowed)
+        let is_any = !self.targets.is_empty();
+        check(is_any, "lora.targets", "none", "at least one projection")
     }
 }
 

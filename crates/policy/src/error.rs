@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rerec_files::Checksum;
 use rerec_text::QueryId;
 
 /// Anything that can go wrong in a policy.
@@ -90,17 +91,32 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// A file that is not the one its folder's checksums were made of.
+    /// A file that cannot be read or written, or is not the one that its folder's checksums were made of.
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
+    /// The model that a checkpoint's adapters belong to has moved.
     #[error(
-        "{path}: holds {found}, but checksums.json says {expected}; if it was changed on purpose, delete checksums.json"
+        "{checkpoint} holds adapters of a model whose file {file} is missing; put the model back there"
     )]
-    Checksum {
-        /// The file.
-        path: PathBuf,
-        /// Size and digest when it was written.
-        expected: String,
-        /// Size and digest now.
-        found: String,
+    BaseMissing {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// Where the model's file was.
+        file: PathBuf,
+    },
+    /// The model that a checkpoint's adapters belong to has changed.
+    #[error(
+        "{checkpoint} holds adapters of another model: its file {file} holds {found}, expected {expected}"
+    )]
+    BaseChanged {
+        /// The checkpoint.
+        checkpoint: PathBuf,
+        /// The file that changed.
+        file: PathBuf,
+        /// What it held when the checkpoint was written.
+        expected: Checksum,
+        /// What it holds now.
+        found: Checksum,
     },
     /// What the model computes stopped being a number.
     #[error("{what} is {value}; the weights were left as they were")]

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +14,7 @@ use hf_hub::{
 };
 use serde::Deserialize;
 
-use crate::error::{Error, Result, check, io_fault};
+use crate::error::{Error, Result, check};
 
 /// Every model has them.
 const NEEDED: [&str; 3] = ["config.json", "tokenizer.json", "tokenizer_config.json"];
@@ -153,11 +152,7 @@ fn shards(index: &Path) -> Result<Vec<String>> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let text = fs::read_to_string(index).map_err(io_fault(index))?;
-    let index: Index = serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-        path: index.to_owned(),
-        what: e.to_string(),
-    })?;
+    let index: Index = rerec_files::read_json(index)?;
     let mut shards: Vec<String> = index.weight_map.into_values().collect();
     shards.sort();
     shards.dedup();
@@ -167,6 +162,7 @@ fn shards(index: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use std::{
+        fs,
         io::{BufRead, BufReader, Write},
         net::{TcpListener, TcpStream},
         thread,

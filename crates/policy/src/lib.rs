@@ -28,6 +28,7 @@ mod gguf;
 mod hub;
 mod learner;
 mod model_config;
+mod model_source;
 mod objective;
 mod random;
 mod rollout;
@@ -40,14 +41,16 @@ mod scripted;
 mod torch;
 
 pub use config::{
-    DecoderPolicyConfig, Device, LoraConfig, OptimizerConfig, Precision, TokenizerConfig,
+    DecoderPolicyConfig, Device, LoraConfig, OptimizerConfig, Precision, Projection,
+    TokenizerConfig,
 };
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
-pub use model_config::{ModelConfig, RopeScaling};
+pub use model_config::{Architecture, ModelConfig, RopeScaling};
+pub use model_source::{FreshModel, ModelSource};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use random::random_stream;
 pub use rerec_text::{Message, QueryId};
@@ -58,4 +61,9 @@ pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scripted::{Cue, Lesson, ScriptedPolicy, TaughtGroup, TaughtResponse, TokenSplit};
 #[cfg(feature = "torch")]
-pub use torch::{DecoderPolicy, Tokenizer, ops, set_threads, tune_allocator};
+pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
+
+/// Not part of the API: the tests and the benchmark of the CUDA kernels compare single operations, which no policy exposes.
+#[cfg(feature = "torch")]
+#[doc(hidden)]
+pub use torch::ops;

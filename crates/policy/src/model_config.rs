@@ -10,12 +10,37 @@ use crate::{
     error::{Error, Result, check, io_fault},
 };
 
+/// A family of decoders. In files `llama`, `qwen2` or `qwen3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// Llama, and SmolLM2 too.
+    #[default]
+    Llama,
+    /// Qwen2 and Qwen2.5: biases on query, key and value.
+    Qwen2,
+    /// Qwen3: each head's query and key are normalised.
+    Qwen3,
+}
+
+impl Architecture {
+    /// The family of that name.
+    #[cfg(feature = "torch")]
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "llama" => Some(Self::Llama),
+            "qwen2" => Some(Self::Qwen2),
+            "qwen3" => Some(Self::Qwen3),
+            _ => None,
+        }
+    }
+}
+
 /// The shape of a Llama-, Qwen2- or Qwen3-like decoder; field names are those of `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// `llama` (SmolLM2 too), `qwen2` (2.5 too), with biases on query, key and value, or `qwen3`, which normalises each
-    /// head's query and key.
-    pub model_type: String,
+    /// The family.
+    pub model_type: Architecture,
     /// Rows of the embedding.
     pub vocab_size: usize,
     /// Width of the residual stream.
@@ -130,10 +155,10 @@ impl ModelConfig {
     #[cfg(feature = "torch")]
     pub(crate) fn for_transformers(&self, precision: Precision) -> Self {
         let mut config = self.clone();
-        let name = match self.model_type.as_str() {
-            "qwen2" => "Qwen2ForCausalLM",
-            "qwen3" => "Qwen3ForCausalLM",
-            _ => "LlamaForCausalLM",
+        let name = match self.model_type {
+            Architecture::Llama => "LlamaForCausalLM",
+            Architecture::Qwen2 => "Qwen2ForCausalLM",
+            Architecture::Qwen3 => "Qwen3ForCausalLM",
         };
         let mut add = |key: &str, value: Value| {
             config.rest.entry(key).or_insert(value);
@@ -157,12 +182,6 @@ impl ModelConfig {
     /// # Errors
     /// [`Error::InvalidSetting`] names the field, its value and what it may be.
     pub fn validate(&self) -> Result<()> {
-        check(
-            matches!(self.model_type.as_str(), "llama" | "qwen2" | "qwen3"),
-            "model_type",
-            &self.model_type,
-            "llama, qwen2 or qwen3",
-        )?;
         self.check_sizes()?;
         self.check_heads()?;
         self.check_numbers()
@@ -269,13 +288,15 @@ impl ModelConfig {
     }
 
     /// Whether query, key and value projections carry a bias.
+    #[cfg(feature = "torch")]
     pub(crate) fn has_qkv_bias(&self) -> bool {
-        self.model_type == "qwen2"
+        self.model_type == Architecture::Qwen2
     }
 
     /// Whether each head's query and key are normalised.
+    #[cfg(feature = "torch")]
     pub(crate) fn has_query_key_norm(&self) -> bool {
-        self.model_type == "qwen3"
+        self.model_type == Architecture::Qwen3
     }
 }
 

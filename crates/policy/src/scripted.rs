@@ -1,14 +1,15 @@
 //! A policy that says what it was told to say, to test a training loop by hand.
 
-use std::{fmt, fs, ops::ControlFlow, path::Path};
+use std::{fmt, ops::ControlFlow, path::Path};
 
+use rerec_files::{FileSet, read_json, verify};
 use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Finish, Learner, Objective, Progress, Prompt, Response, RolloutGroup, SampleRequest, Sampler,
     Sampling, SupervisedExample, SupervisedStats, TrainingGroup, UpdateStats,
-    error::{Error, Result, io_fault},
+    error::{Error, Result},
     learner::check_learning_rate,
 };
 
@@ -312,21 +313,14 @@ impl Learner for ScriptedPolicy {
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(FILE);
-        let text = serde_json::to_string(&self.lessons).map_err(|e| Error::InvalidFile {
-            path: path.clone(),
-            what: e.to_string(),
-        })?;
-        fs::write(&path, text).map_err(io_fault(&path))
+        let mut files = FileSet::new(folder);
+        files.json(FILE, &self.lessons)?;
+        Ok(files.finish()?)
     }
 
     fn restore(&mut self, folder: &Path) -> Result<()> {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
-        self.lessons = serde_json::from_str(&text).map_err(|e| Error::InvalidFile {
-            path,
-            what: e.to_string(),
-        })?;
+        verify(folder, |name| name == FILE)?;
+        self.lessons = read_json(&folder.join(FILE))?;
         Ok(())
     }
 }

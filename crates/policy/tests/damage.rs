@@ -101,7 +101,7 @@ proptest! {
         let changed = damage.strike(struck, usize::MAX);
         match policy.restore(folder.path()) {
             Ok(()) => prop_assert!(!changed || struck.ends_with("checksums.json")),
-            Err(Error::Checksum { path, .. }) => prop_assert!(path == *struck || struck.ends_with("checksums.json")),
+            Err(Error::File(rerec_files::Error::Checksum { path, .. })) => prop_assert!(path == *struck || struck.ends_with("checksums.json")),
             Err(_) => prop_assert!(struck.ends_with("checksums.json")),
         }
     }

@@ -8,9 +8,10 @@
 use std::ops::ControlFlow;
 
 use rerec_policy::{
-    Aggregation, DecoderPolicy, DecoderPolicyConfig, Error, Finish, Learner, ModelConfig,
-    Objective, ObjectiveConfig, Prompt, QueryId, Response, RolloutGroup, SampleRequest, Sampler,
-    Sampling, SupervisedExample, Surrogate, Tokenizer, TokenizerConfig, TrainingGroup,
+    Aggregation, Architecture, DecoderPolicy, DecoderPolicyConfig, Error, Finish, Learner,
+    ModelConfig, Objective, ObjectiveConfig, Prompt, QueryId, Response, RolloutGroup,
+    SampleRequest, Sampler, Sampling, SupervisedExample, Surrogate, Tokenizer, TokenizerConfig,
+    TrainingGroup,
 };
 
 const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
@@ -20,9 +21,9 @@ const LESSON: [SupervisedExample<'static>; 1] = [SupervisedExample {
     response: TEXTS[1],
 }];
 
-fn model(model_type: &str, tied: bool) -> ModelConfig {
+fn model(model_type: Architecture, tied: bool) -> ModelConfig {
     ModelConfig {
-        model_type: model_type.to_owned(),
+        model_type,
         vocab_size: 280,
         hidden_size: 16,
         intermediate_size: 32,
@@ -43,7 +44,7 @@ fn model(model_type: &str, tied: bool) -> ModelConfig {
 fn policy_with(config: DecoderPolicyConfig) -> DecoderPolicy {
     let tokenizer =
         Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
-    DecoderPolicy::from_scratch(&model("qwen2", false), tokenizer, config, 3).unwrap()
+    DecoderPolicy::from_scratch(&model(Architecture::Qwen2, false), tokenizer, config, 3).unwrap()
 }
 
 fn policy() -> DecoderPolicy {
@@ -162,7 +163,7 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
             generation_rows,
             ..Default::default()
         });
-        // Until it has an idea of when to end.
+        // Until it has learned to end some responses.
         let lessons = TEXTS.map(|text| SupervisedExample {
             prompt: text.into(),
             response: text,
@@ -282,7 +283,7 @@ fn the_kl_term_needs_an_anchor() {
 }
 
 #[test]
-fn a_demonstration_is_learned_by_heart() {
+fn a_demonstration_is_memorised() {
     let mut policy = policy();
     let mut loss = f64::INFINITY;
     for _ in 0..60 {
@@ -327,9 +328,13 @@ fn a_saved_folder_loads_as_a_model() {
         let tokenizer =
             Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
         let config = DecoderPolicyConfig::default();
-        let mut policy =
-            DecoderPolicy::from_scratch(&model("llama", tied), tokenizer, config.clone(), 3)
-                .unwrap();
+        let mut policy = DecoderPolicy::from_scratch(
+            &model(Architecture::Llama, tied),
+            tokenizer,
+            config.clone(),
+            3,
+        )
+        .unwrap();
         policy.save(folder.path()).unwrap();
         let mut loaded = DecoderPolicy::from_folder(folder.path(), config).unwrap();
         assert_eq!(sample(&mut loaded, 1.0), sample(&mut policy, 1.0));
@@ -342,7 +347,7 @@ fn a_checkpoint_of_another_shape_is_named() {
     policy().save(folder.path()).unwrap();
     let model = ModelConfig {
         intermediate_size: 40,
-        ..model("qwen2", false)
+        ..model(Architecture::Qwen2, false)
     };
     let tokenizer = policy().tokenizer().clone();
     let config = DecoderPolicyConfig::default();
@@ -459,7 +464,7 @@ fn a_damaged_checkpoint_is_named_and_changes_nothing() {
     let before = sample(&mut policy, 0.0);
     let refused = policy.restore(folder.path());
     assert!(
-        matches!(&refused, Err(Error::Checksum { path: p, .. }) if *p == path),
+        matches!(&refused, Err(Error::File(rerec_files::Error::Checksum { path: p, .. })) if *p == path),
         "{refused:?}"
     );
     std::fs::remove_file(folder.path().join("checksums.json")).unwrap();
@@ -487,7 +492,7 @@ fn a_damaged_checkpoint_is_named_and_changes_nothing() {
 }
 
 #[test]
-fn a_model_that_has_come_apart_gives_no_responses() {
+fn a_diverged_model_gives_no_responses() {
     let mut policy = policy();
     policy.supervise(&LESSON, 1e38).unwrap();
     for temperature in [0.0, 1.0] {

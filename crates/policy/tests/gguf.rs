@@ -1,4 +1,4 @@
-//! GGUF files: the numbers are gguf-py's (`make_gguf.py` made the file), and a file that lies is refused with the place.
+//! GGUF files: the numbers are gguf-py's (`make_gguf.py` made the file), and malformed files are rejected with the place.
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails where an unwrap does; helpers here are part of tests"

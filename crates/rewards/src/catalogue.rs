@@ -154,6 +154,7 @@ impl Catalogue {
                     field,
                 });
             }
+            // The map is thrown away with the error, so that overwriting the first entry does no harm.
             if let Some(first) = index.insert(item.id.clone(), ItemIndex(position)) {
                 let (id, first) = (item.id.clone(), first.position());
                 return Err(Error::DuplicateItem {

@@ -149,6 +149,7 @@ impl LightGcn {
             };
             progress(&report);
             history.push(report);
+            // Without validation the latest epoch is the best one known.
             if validation.is_none_or(|quality| quality.ndcg > best.ndcg) {
                 let ndcg = validation.map_or(best.ndcg, |quality| quality.ndcg);
                 best = Best {

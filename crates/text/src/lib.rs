@@ -33,4 +33,4 @@ pub use tokens::lossy::{LossyText, lossy_text};
 pub use tokens::spans::TokenSpans;
 #[cfg(feature = "tokenizers")]
 pub use tokens::vocabulary::TokenBytes;
-pub use year::leading_year;
+pub use year::year;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mention::MentionMode;
 use crate::mention::lexicon::Lexicon;
 use crate::segment::nested::{Nested, Split};
-use crate::segment::{Segment, Segmenter, check_tiling, cut_answer};
+use crate::segment::{Segment, Segmenter, check_tiling, cut_answer, join_inside};
 
 /// Settings of a [`CreditAssigner`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -209,9 +209,6 @@ impl CreditAssigner {
         let tokens = TokenSpans::new(text, judged.token_byte_lens)?;
         let mut segments = self.segmenter.segment(text);
         check_tiling(text, &segments)?;
-        if let Some(answer) = &judged.answer {
-            segments = cut_answer(text, segments, answer.span.clone())?;
-        }
         let ItemTable { items, unknown } = ItemTable::new(judged, lexicon);
         let mentions = if unknown.is_empty() {
             lexicon.find(text)
@@ -219,6 +216,13 @@ impl CreditAssigner {
             let names = unknown.into_iter().map(ItemNames::from_title);
             lexicon.find_with(&Lexicon::new(names, lexicon.mode())?, text)
         };
+        if lexicon.mode() == MentionMode::Title {
+            // "Mamma Mia! Here We Go Again" is one name, whatever the splitter knows of it.
+            segments = join_inside(text, segments, &mentions);
+        }
+        if let Some(answer) = &judged.answer {
+            segments = cut_answer(text, segments, answer.span.clone())?;
+        }
         Ok(Annotated {
             judged,
             segments,
@@ -387,6 +391,122 @@ mod tests {
             tiling,
             "segments must tile the response: segment 1 must start at byte 15, got 1"
         );
+    }
+
+    /// What each step keeps of the reward where Casino, which is wrong, is the answer.
+    fn ratios(split: Vec<Split>, titles: [&str; 2], text: &str) -> Vec<(String, f64)> {
+        let assigner = CreditAssigner::new(CreditConfig {
+            split,
+            ..Default::default()
+        })
+        .unwrap();
+        let lexicon = assigner.lexicon(titles.map(ItemNames::from_title)).unwrap();
+        let judged = JudgedResponse {
+            response: text,
+            token_byte_lens: &[text.len() as u32],
+            answer: Some(JudgedAnswer {
+                span: text.rfind("\\boxed").unwrap()..text.len(),
+                items: &titles[..1],
+                is_right: false,
+            }),
+            targets: &titles[1..],
+            reward: 1.0,
+        };
+        let credit = assigner.assign(&judged, &lexicon).unwrap();
+        let steps = credit.annotated.segments.iter().zip(&credit.steps);
+        let steps = steps.filter(|(segment, _)| segment.kind == SegmentKind::Reasoning);
+        steps
+            .map(|(segment, step)| (text[segment.content.clone()].to_owned(), step.ratio))
+            .collect()
+    }
+
+    #[test]
+    fn a_step_for_the_right_film_of_a_name_is_not_punished_for_the_wrong_one() {
+        let titles = ["Cinderella (1950)", "Cinderella (2015)"];
+        for name in [
+            "Cinderella (2015)",
+            "**Cinderella** (2015)",
+            "\"Cinderella\" [2015]",
+            "Cinderella, the 2015 film,",
+            "Cinderella（2015）",
+        ] {
+            let text = format!("{name} is better.\n\\boxed{{Cinderella (1950)}}");
+            assert_eq!(
+                ratios(vec![Split::Paragraph], titles, &text)[0].1,
+                1.0,
+                "{text}"
+            );
+        }
+        let text = "**Cinderella** (1950) is better.\n\\boxed{Cinderella (1950)}";
+        assert_eq!(ratios(vec![Split::Paragraph], titles, text)[0].1, 0.7);
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_step_whatever_signs_it_has() {
+        for title in [
+            "Dr. Strangelove (1964)",
+            "Mamma Mia! Here We Go Again (2018)",
+            "E.T. the Extra-Terrestrial (1982)",
+            "Oh, God! You Devil (1984)",
+        ] {
+            for name in [title, &title[..title.len() - 7]] {
+                let text = format!("I like {name} a lot. Nothing else.\n\\boxed{{{title}}}");
+                let steps = ratios(vec![Split::Sentence], [title, "Heat (1995)"], &text);
+                let expected = [
+                    (format!("I like {name} a lot. "), 0.7),
+                    ("Nothing else.".to_owned(), 1.0),
+                ];
+                assert_eq!(steps, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_counts_in_each_step_that_holds_a_part_of_it() {
+        #[derive(Debug)]
+        struct Halves;
+
+        impl Segmenter for Halves {
+            fn segment(&self, text: &str) -> Vec<Segment> {
+                let half = |span| Segment::new(text, span, SegmentKind::Reasoning);
+                vec![half(0..4), half(4..text.len())]
+            }
+        }
+
+        let rule = StepPenalty::new(RatioConfig::default()).unwrap();
+        let assigner = CreditAssigner::from_parts(
+            Box::new(Halves),
+            MentionMode::Substring,
+            vec![Box::new(rule)],
+        );
+        let lexicon = assigner.lexicon([]).unwrap();
+        let judged = JudgedResponse {
+            response: "Casino it is. Casino",
+            token_byte_lens: &[4, 10, 6],
+            answer: Some(JudgedAnswer {
+                span: 14..20,
+                items: &["Casino"],
+                is_right: false,
+            }),
+            targets: &["Heat"],
+            reward: 1.0,
+        };
+        assert_eq!(
+            assigner.assign(&judged, &lexicon).unwrap().token_rewards,
+            [0.7, 0.7, 1.0]
+        );
+    }
+
+    #[test]
+    fn a_tag_that_a_thought_speaks_of_hides_no_step() {
+        let text =
+            "<think>I must use <answer> tags.\nCasino fits best.</think>\n<answer>\\boxed{Casino}";
+        let steps = ratios(
+            vec![Split::Think, Split::Paragraph],
+            ["Casino (1995)", "Heat (1995)"],
+            text,
+        );
+        assert_eq!(steps[1], ("Casino fits best.</think>".to_owned(), 0.7));
     }
 
     #[test]

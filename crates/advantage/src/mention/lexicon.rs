@@ -3,11 +3,16 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::Anchored;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
 
-use rerec_text::{Fold, Folded, ItemNames, is_boundary, leading_year, small_words, year_of};
+use rerec_text::{Fold, Folded, ItemNames, is_boundary, small_words, year_of};
 
+use super::standing::{is_marked, opens_sentence, stands_alone};
+use super::year::YearBehind;
 use super::{Mention, MentionMode};
+use crate::common_word::is_common_word;
 use crate::error::{Error, Result};
 
 /// The items that the responses to a query may name; built once a query, searched once a response.
@@ -26,8 +31,10 @@ pub struct Lexicon {
     items: Vec<ItemNames>,
     index: HashMap<String, usize>,
     mode: MentionMode,
-    searcher: Option<AhoCorasick>,
+    searcher: Option<NFA>,
     patterns: Vec<Pattern>,
+    /// Names that begin with a year, such as "2001: a space odyssey", as they are searched for.
+    dated: Vec<String>,
 }
 
 /// A name to search for.
@@ -44,6 +51,8 @@ struct Yearless {
     year: Option<u16>,
     /// How many of its words begin with a small letter.
     small_words: usize,
+    /// Whether the name says little by itself, such as "It".
+    is_common: bool,
 }
 
 impl Lexicon {
@@ -69,6 +78,9 @@ impl Lexicon {
                 });
             }
         }
+        let is_dated =
+            |name: &&String| name.len() > 4 && name.bytes().take(4).all(|b| b.is_ascii_digit());
+        let dated = names.iter().filter(is_dated).cloned().collect();
         let searcher = build(&names).map_err(|source| Error::TooManyNames {
             items: items.len(),
             source,
@@ -79,6 +91,7 @@ impl Lexicon {
             mode,
             searcher,
             patterns,
+            dated,
         })
     }
 
@@ -113,7 +126,7 @@ impl Lexicon {
         self.resolve(mentions)
     }
 
-    /// Every name in a text that may stand where it stands, in no order.
+    /// Every name in a text that may stand where it stands, but for those inside another that ends where they do; in no order.
     fn occurrences(&self, text: &str) -> Vec<Mention> {
         let Some(searcher) = &self.searcher else {
             return Vec::new();
@@ -127,25 +140,90 @@ impl Lexicon {
 
     fn accept(
         &self,
-        searcher: &AhoCorasick,
+        searcher: &NFA,
         text: &str,
         searched: &str,
         original: impl Fn(Range<usize>) -> Option<Range<usize>>,
     ) -> Vec<Mention> {
         let mut mentions = Vec::new();
-        for found in searcher.find_overlapping_iter(searched) {
-            let pattern = self.patterns.get(found.pattern().as_usize());
-            let (Some(pattern), Some(span)) = (pattern, original(found.range())) else {
+        let Ok(mut state) = searcher.start_state(Anchored::No) else {
+            return mentions;
+        };
+        for (at, byte) in searched.bytes().enumerate() {
+            state = searcher.next_state(Anchored::No, state, byte);
+            if !searcher.is_special(state) || !searcher.is_match(state) {
                 continue;
-            };
-            if self.mode != MentionMode::Title || pattern.may_stand(text, &span) {
-                mentions.push(Mention {
-                    span,
-                    item: pattern.item,
-                });
+            }
+            let end = at + 1;
+            let mut behind = None;
+            let mut longest = 0;
+            // All names that end here, the longest first. In title mode the first that may stand hides the others: of names within
+            // names the work does not grow with the depth.
+            for place in 0..searcher.match_len(state) {
+                let id = searcher.match_pattern(state, place);
+                let length = searcher.pattern_len(id);
+                if self.mode == MentionMode::Title && length < longest {
+                    break;
+                }
+                let pattern = self.patterns.get(id.as_usize());
+                let (Some(pattern), Some(span)) = (pattern, original(end - length..end)) else {
+                    continue;
+                };
+                if self.mode != MentionMode::Title
+                    || self.may_stand(pattern, text, &span, &mut behind)
+                {
+                    longest = length;
+                    mentions.push(Mention {
+                        span,
+                        item: pattern.item,
+                    });
+                }
             }
         }
         mentions
+    }
+
+    /// Whether a name may stand at a span of a text; `behind` keeps what is behind it for other names that end there.
+    fn may_stand<'t>(
+        &self,
+        pattern: &Pattern,
+        text: &'t str,
+        span: &Range<usize>,
+        behind: &mut Option<YearBehind<'t>>,
+    ) -> bool {
+        let (Some(before), Some(name), Some(after)) = (
+            text.get(..span.start),
+            text.get(span.clone()),
+            text.get(span.end..),
+        ) else {
+            return false;
+        };
+        let begins = is_boundary(before.chars().next_back(), name.chars().next());
+        let ends = is_boundary(name.chars().next_back(), after.chars().next());
+        let Some(guard) = pattern.yearless.as_ref().filter(|_| begins && ends) else {
+            return begins && ends;
+        };
+        let behind = *behind.get_or_insert_with(|| self.year_behind(after));
+        guard.allows(before, name, after, behind)
+    }
+
+    /// What is behind a name, unless it is the beginning of another: "Heat, 2001: A Space Odyssey".
+    fn year_behind<'t>(&self, after: &'t str) -> YearBehind<'t> {
+        let behind = YearBehind::of(after);
+        let begins_name = |at: usize| {
+            let is_there = |name: &&str| {
+                let there = after.get(at..at + name.len());
+                there.is_some_and(|there| there.eq_ignore_ascii_case(name))
+            };
+            self.dated
+                .iter()
+                .map(String::as_str)
+                .any(|name| is_there(&name))
+        };
+        match behind.bare.is_some_and(begins_name) {
+            true => YearBehind::default(),
+            false => behind,
+        }
     }
 
     /// Orders mentions; in title mode a name inside a longer one is no mention.
@@ -184,33 +262,17 @@ impl MentionMode {
     }
 }
 
-impl Pattern {
-    /// Whether the name may stand at a span of a text.
-    fn may_stand(&self, text: &str, span: &Range<usize>) -> bool {
-        let (Some(before), Some(name), Some(after)) = (
-            text.get(..span.start),
-            text.get(span.clone()),
-            text.get(span.end..),
-        ) else {
-            return false;
-        };
-        let begins = is_boundary(before.chars().next_back(), name.chars().next());
-        let ends = is_boundary(name.chars().next_back(), after.chars().next());
-        begins
-            && ends
-            && self
-                .yearless
-                .as_ref()
-                .is_none_or(|guard| guard.allows(name, after))
-    }
-}
-
 impl Yearless {
-    fn allows(&self, name: &str, after: &str) -> bool {
-        match (&self.year, leading_year(after)) {
-            (Some(own), Some(year)) => *own == year,
-            _ => small_words(name) <= self.small_words,
+    fn allows(&self, before: &str, name: &str, after: &str, behind: YearBehind<'_>) -> bool {
+        if let Some(agrees) = self.year.and_then(|year| behind.agrees_with(year)) {
+            return agrees;
         }
+        // "It" at the beginning of a sentence is a pronoun, unless something marks it as a name.
+        let is_word = self.is_common && !is_marked(before, after);
+        if is_word && (opens_sentence(before) && !stands_alone(after)) {
+            return false;
+        }
+        small_words(name) <= self.small_words
     }
 }
 
@@ -218,6 +280,7 @@ fn yearless(name: &str, title: &str) -> Option<Yearless> {
     year_of(name).is_none().then(|| Yearless {
         year: year_of(title),
         small_words: small_words(name),
+        is_common: is_common_word(name),
     })
 }
 
@@ -252,17 +315,13 @@ fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
     Ok((merged, index))
 }
 
-fn build(names: &[String]) -> Result<Option<AhoCorasick>, aho_corasick::BuildError> {
+fn build(names: &[String]) -> Result<Option<NFA>, aho_corasick::BuildError> {
     if names.is_empty() {
         return Ok(None);
     }
     // A DFA searches a third faster, but takes three times as long to build as a query can win back. A prefilter is of no
     // use to a search for overlapping names.
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .prefilter(false)
-        .build(names)
-        .map(Some)
+    NFA::builder().prefilter(false).build(names).map(Some)
 }
 
 #[cfg(test)]
@@ -302,6 +361,83 @@ mod tests {
             "Cinderella it is.",
         );
         assert_eq!(both, ["Cinderella", "Cinderella"]);
+    }
+
+    #[test]
+    fn the_year_behind_markup_tells_which_film() {
+        let titles = ["Cinderella (1950)", "Cinderella (2015)"];
+        for text in [
+            "Cinderella (2015) is",
+            "**Cinderella** (2015) is",
+            "\"Cinderella\" (2015) is",
+            "“Cinderella” – 2015 is",
+            "*Cinderella* [2015] is",
+            "<i>Cinderella</i> (2015) is",
+            "\\textit{Cinderella} (2015) is",
+            "《Cinderella》（2015）",
+            "Cinderella  (2015) is",
+            "Cinderella 2015 is",
+            "Cinderella (2015 film) is",
+            "Cinderella (2015, dir. Branagh)",
+            "Cinderella, the 2015 film",
+            "cinderella from 2015",
+        ] {
+            let items = titles.map(ItemNames::from_title);
+            let found = Lexicon::new(items, MentionMode::Title).unwrap().find(text);
+            assert!(
+                found.iter().all(|mention| mention.item == 1) && found.len() == 1,
+                "{text}: {found:?}"
+            );
+        }
+        assert_eq!(
+            named(
+                &["Heat (1995)", "2001: A Space Odyssey (1968)"],
+                "Heat, 2001: A Space Odyssey"
+            ),
+            ["Heat", "2001: A Space Odyssey"]
+        );
+        assert!(named(&["Heat (1995)"], "Heat, 2001: another").is_empty());
+    }
+
+    #[test]
+    fn a_common_word_at_the_beginning_of_a_sentence_is_no_title() {
+        let titles = ["It (2017)", "Her (2013)", "Up (2009)"];
+        for text in [
+            "It is scary. Up to now nothing fits.",
+            "So be it.\nHer mood is sad.",
+            "- It is scary.\n1. Up to now: It fits.",
+            "Is it? It is! \"It is\", she said.",
+            "it is up to her",
+        ] {
+            assert!(named(&titles, text).is_empty(), "{text}");
+        }
+        for (text, expected) in [
+            ("It (2017) is scary.", "It (2017)"),
+            ("**It** is scary.", "It"),
+            ("\"It\" is scary.", "It"),
+            ("“Her” is sad.", "Her"),
+            ("I like Up a lot.", "Up"),
+            ("1. Up\n2. Heat", "Up"),
+            ("Up: a balloon", "Up"),
+            ("It [2017] is scary.", "It"),
+            ("\\textit{It} is scary.", "It"),
+        ] {
+            assert_eq!(named(&titles, text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn names_within_names_cost_no_more_than_the_longest() {
+        let depth = 200;
+        let name = |words: usize| ["Go"; 200][..words].join(" ");
+        let items = (1..=depth).map(|words| ItemNames::new(name(words)));
+        let lexicon = Lexicon::new(items, MentionMode::Title).unwrap();
+        let text = ["Go"; 5000].join(" ");
+        // One occurrence for each word that a name may end with, not one for each name that ends there.
+        assert_eq!(lexicon.occurrences(&text).len(), 5000);
+        let found = lexicon.find(&text);
+        assert_eq!(found.len(), 5000 - depth + 1);
+        assert!(found.iter().all(|mention| mention.item == depth - 1));
     }
 
     #[test]

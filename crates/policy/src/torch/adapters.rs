@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::decoder::Weights;
+use super::weights::Weights;
 use crate::{LoraConfig, ModelConfig, error::Result, random::random_stream};
 
 /// A `[rank, in]` and B `[out, rank]` of every adapted projection, f32, by the projection's module and `lora_A.weight` or
@@ -117,6 +117,6 @@ impl Adapters {
 fn names(config: &LoraConfig, weight: &str) -> Option<[String; 2]> {
     let module = weight.strip_suffix(".weight")?;
     let (_, projection) = module.rsplit_once('.')?;
-    let adapted = config.targets.iter().any(|target| target == projection);
+    let adapted = config.targets.iter().any(|t| t.name() == projection);
     adapted.then(|| ["A", "B"].map(|which| format!("{module}.lora_{which}.weight")))
 }

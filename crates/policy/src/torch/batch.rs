@@ -1,7 +1,8 @@
 //! Sequences laid one behind the other, with a prompt that several responses share read once.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
+use super::placement::Placement;
 use crate::{RolloutGroup, error::Result};
 
 /// Responses that share a prompt, which is read once for all of them.
@@ -42,8 +43,8 @@ pub(super) fn tokens_read(response: &[u32]) -> usize {
 /// Tokens of several sequences in one row, without padding; what may look at what.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    /// Kind and device of the computation.
-    place: (Kind, Device),
+    /// Of the computation.
+    placement: Placement,
     /// Position of every token within its own sequence.
     positions: Vec<i64>,
     pub(crate) blocks: Vec<Block>,
@@ -60,23 +61,25 @@ pub(crate) struct Block {
 }
 
 impl Layout {
-    fn new(place: (Kind, Device)) -> Self {
+    fn new(placement: Placement) -> Self {
         Self {
-            place,
+            placement,
             positions: Vec::new(),
             blocks: Vec::new(),
         }
     }
 
     /// Whole sequences of the given lengths.
-    pub(crate) fn of_sequences(lens: &[usize], place: (Kind, Device)) -> Result<Self> {
-        let mut layout = Self::new(place);
+    pub(crate) fn of_sequences(lens: &[usize], placement: Placement) -> Result<Self> {
+        let mut layout = Self::new(placement);
         lens.iter().try_for_each(|&len| layout.add(len, &[]))?;
         Ok(layout)
     }
 
     /// Appends a prompt of `prompt` tokens with responses of the given lengths behind it.
     fn add(&mut self, prompt: usize, responses: &[usize]) -> Result<()> {
+        // A lone response goes on with its prompt as one causal sequence, which needs no mask. Several become branches: each
+        // attends to the prompt's keys and to itself, and positions go on from the prompt's end in every one of them.
         let (alone, branches) = match responses {
             [only] => (*only, [].as_slice()),
             several => (0, several),
@@ -84,7 +87,7 @@ impl Layout {
         self.append(0, prompt + alone);
         let branches = branches.iter().filter(|&&len| len > 0).map(|&len| {
             self.append(prompt, len);
-            branch_mask(len as i64, prompt as i64, self.place)
+            branch_mask(len as i64, prompt as i64, self.placement)
         });
         let branches = branches.collect::<Result<_>>()?;
         let trunk = (prompt + alone) as i64;
@@ -100,7 +103,7 @@ impl Layout {
 
     /// Position of every token within its own sequence, `[tokens]`.
     pub(crate) fn positions(&self) -> Result<Tensor> {
-        Ok(Tensor::f_from_slice(&self.positions)?.f_to_device(self.place.1)?)
+        Ok(Tensor::f_from_slice(&self.positions)?.f_to_device(self.placement.device)?)
     }
 
     /// Lengths of trunks and branches in order; they add up to the tokens.
@@ -116,9 +119,9 @@ impl Layout {
     }
 }
 
-fn branch_mask(tokens: i64, trunk: i64, place: (Kind, Device)) -> Result<Tensor> {
+fn branch_mask(tokens: i64, trunk: i64, placement: Placement) -> Result<Tensor> {
     let all = [tokens, trunk + tokens];
-    Ok(Tensor::f_full(all, f64::NEG_INFINITY, place)?.f_triu(trunk + 1)?)
+    Ok(Tensor::f_full(all, f64::NEG_INFINITY, placement.options())?.f_triu(trunk + 1)?)
 }
 
 /// Rows of one micro-batch, laid out for the decoder.
@@ -137,8 +140,8 @@ pub(super) struct PackedBatch {
 
 impl PackedBatch {
     /// Packs prompts of at least one token with their responses.
-    pub(super) fn new(groups: &[SharedPrompt<'_>], place: (Kind, Device)) -> Result<Self> {
-        let mut layout = Layout::new(place);
+    pub(super) fn new(groups: &[SharedPrompt<'_>], placement: Placement) -> Result<Self> {
+        let mut layout = Layout::new(placement);
         let (mut ids, mut predictors) = (Vec::new(), Vec::new());
         let (mut targets, mut temperatures) = (Vec::new(), Vec::new());
         for group in groups {
@@ -156,13 +159,13 @@ impl PackedBatch {
                 temperatures.extend(response.iter().map(|_| group.temperature as f32));
             }
         }
-        let numbers = |ids: &[i64]| Tensor::f_from_slice(ids)?.f_to_device(place.1);
+        let numbers = |ids: &[i64]| Tensor::f_from_slice(ids)?.f_to_device(placement.device);
         Ok(Self {
             ids: numbers(&ids)?,
             layout,
             predictors: numbers(&predictors)?,
             targets: numbers(&targets)?,
-            temperatures: Tensor::f_from_slice(&temperatures)?.f_to_device(place.1)?,
+            temperatures: Tensor::f_from_slice(&temperatures)?.f_to_device(placement.device)?,
         })
     }
 
@@ -217,8 +220,11 @@ fn count_within(responses: &[&[u32]], room: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use tch::Kind;
+
     use super::*;
-    use crate::torch::decoder::F32;
+
+    const F32: Placement = Placement::CPU_F32;
 
     fn group<'a>(prompt: &'a [u32], responses: &[&'a [u32]]) -> SharedPrompt<'a> {
         SharedPrompt {

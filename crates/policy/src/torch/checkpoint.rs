@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rerec_files::{FileSet, HashedFile, read_json};
 use safetensors::{
     Dtype,
     tensor::{Metadata, TensorInfo},
@@ -13,32 +14,29 @@ use safetensors::{
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
-use super::files::{FolderWriter, PartialFile, read_json};
 use crate::{
     SafetensorsFile,
     error::{Error, Result},
 };
 
-impl FolderWriter<'_> {
-    /// Writes tensors by name, f32, bf16 or f16 as they are, without a copy of more than a piece of one.
-    pub(super) fn tensors<'a>(
-        &mut self,
-        name: &str,
-        tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
-    ) -> Result<()> {
-        self.write(name, |file| {
-            let mut entries = tensors
-                .map(|(name, tensor)| Ok((name, dtype(file, name, tensor)?, tensor)))
-                .collect::<Result<Vec<_>>>()?;
-            // Behind wider numbers, narrower ones are aligned too.
-            entries.sort_by_key(|&(name, dtype, _)| (Reverse(dtype.bitsize()), name));
-            put_header(file, &entries)?;
-            entries.iter().try_for_each(|(.., t)| put_numbers(file, t))
-        })
-    }
+/// Writes tensors by name, f32, bf16 or f16 as they are, without a copy of more than a piece of one.
+pub(super) fn put<'a>(
+    files: &mut FileSet<'_>,
+    name: &str,
+    tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
+) -> Result<()> {
+    files.write(name, |file| {
+        let mut entries = tensors
+            .map(|(name, tensor)| Ok((name, dtype(file, name, tensor)?, tensor)))
+            .collect::<Result<Vec<_>>>()?;
+        // Behind wider numbers, narrower ones are aligned too.
+        entries.sort_by_key(|&(name, dtype, _)| (Reverse(dtype.bitsize()), name));
+        put_header(file, &entries)?;
+        entries.iter().try_for_each(|(.., t)| put_numbers(file, t))
+    })
 }
 
-fn dtype(file: &PartialFile, name: &str, tensor: &Tensor) -> Result<Dtype> {
+fn dtype(file: &HashedFile, name: &str, tensor: &Tensor) -> Result<Dtype> {
     match tensor.f_kind()? {
         Kind::Float => Ok(Dtype::F32),
         Kind::BFloat16 => Ok(Dtype::BF16),
@@ -52,7 +50,7 @@ fn dtype(file: &PartialFile, name: &str, tensor: &Tensor) -> Result<Dtype> {
 }
 
 /// Length and text of the header, padded to multiples of 8 bytes.
-fn put_header(file: &mut PartialFile, entries: &[(&str, Dtype, &Tensor)]) -> Result<()> {
+fn put_header(file: &mut HashedFile, entries: &[(&str, Dtype, &Tensor)]) -> Result<()> {
     let mut end = 0;
     let mut info = |&(name, dtype, tensor): &(&str, Dtype, &Tensor)| {
         let begin = end;
@@ -75,13 +73,13 @@ fn put_header(file: &mut PartialFile, entries: &[(&str, Dtype, &Tensor)]) -> Res
     let mut text = serde_json::to_vec(&metadata).map_err(|e| fault(e.to_string()))?;
     text.resize(text.len().next_multiple_of(8), b' ');
     file.put(&(text.len() as u64).to_le_bytes())?;
-    file.put(&text)
+    Ok(file.put(&text)?)
 }
 
 /// Numbers that are copied out of a tensor at a time.
 const PIECE: usize = 1 << 20;
 
-fn put_numbers(file: &mut PartialFile, tensor: &Tensor) -> Result<()> {
+fn put_numbers(file: &mut HashedFile, tensor: &Tensor) -> Result<()> {
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let (count, width) = (flat.numel(), flat.f_kind()?.elt_size_in_bytes());
     let mut bytes = vec![0; count.min(PIECE) * width];
@@ -259,9 +257,9 @@ mod tests {
 
     fn write(folder: &Path, tensors: &[(&str, Tensor)]) -> Result<()> {
         let tensors = tensors.iter().map(|(name, t)| (*name, t));
-        let mut files = FolderWriter::new(folder);
-        files.tensors("t.safetensors", tensors)?;
-        files.finish()
+        let mut files = FileSet::new(folder);
+        put(&mut files, "t.safetensors", tensors)?;
+        Ok(files.finish()?)
     }
 
     #[test]

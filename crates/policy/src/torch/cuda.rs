@@ -1,4 +1,4 @@
-//! Kernels of our own for CUDA: `crates/policy/kernels`, compiled by NVRTC when they are first needed.
+//! The project's CUDA kernels: `crates/policy/kernels`, compiled by NVRTC when they are first needed.
 //!
 //! A program with these kernels starts on any machine. libtorch's CUDA half, the driver and NVRTC are opened at run time; where
 //! one of them is missing, [`ops`](super::ops) computes as libtorch does. NVRTC and CUDA's headers are looked for where the

@@ -6,7 +6,6 @@ mod leaves;
 mod linear;
 mod rotary;
 mod tape;
-mod weights;
 
 use std::collections::BTreeMap;
 
@@ -20,14 +19,15 @@ use self::{
 };
 pub(crate) use self::{
     cache::{KvCache, PromptCache},
-    leaves::{F32, Gradients, Leaf, Trained},
+    leaves::{Gradients, Leaf, Trained},
     linear::Dropout,
     tape::Tape,
-    weights::Weights,
 };
 use super::{
     batch::{Layout, tokens_read},
     ops,
+    placement::Placement,
+    weights::Weights,
 };
 use crate::{ModelConfig, Result};
 
@@ -119,9 +119,12 @@ impl Decoder {
         &self.config
     }
 
-    /// Kind and device of its tensors.
-    pub(crate) fn place(&self) -> (Kind, tch::Device) {
-        (self.embedding.kind(), self.embedding.device())
+    /// Of its tensors.
+    pub(crate) fn placement(&self) -> Placement {
+        Placement {
+            kind: self.embedding.kind(),
+            device: self.embedding.device(),
+        }
     }
 
     /// The output head, `[vocab, hidden]`.
@@ -195,7 +198,7 @@ impl Decoder {
         self.final_norm(&x)
     }
 
-    /// Hidden states `[batch, hidden]` of one further token a row, `ids` and `positions` `[batch]`.
+    /// Hidden states `[batch, hidden]` of one further token per row, `ids` and `positions` `[batch]`.
     pub(crate) fn decode(
         &self,
         ids: &Tensor,

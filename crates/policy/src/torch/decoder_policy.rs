@@ -1,5 +1,6 @@
 //! The policy: a decoder with its tokenizer, optimiser and reference.
 
+mod base;
 mod storage;
 mod training;
 
@@ -8,20 +9,23 @@ use std::{ops::ControlFlow, path::Path};
 use rerec_text::QueryId;
 use tch::{Kind, Tensor, no_grad};
 
+use self::base::Base;
 use super::{
     adapters::Adapters,
     batch::{PackedBatch, SharedPrompt, micro_batches},
     checkpoint::StoredTensors,
-    decoder::{Decoder, F32, Trained, Weights},
-    device, generation, gguf_model,
+    decoder::{Decoder, Trained},
+    generation, gguf_model,
     head::Head,
     optimizer::{AdamW, Parameters},
+    placement::{self, Placement, kind},
     tokenizer::Tokenizer,
+    weights::Weights,
 };
 use crate::{
-    DecoderPolicyConfig, GgufFile, Learner, ModelConfig, Objective, Precision, Progress,
+    DecoderPolicyConfig, GgufFile, Learner, ModelConfig, ModelSource, Objective, Progress,
     RolloutGroup, SampleRequest, Sampler, Sampling, SupervisedExample, SupervisedStats,
-    TokenScores, TrainingGroup, UpdateStats,
+    TokenScores, TokenizerConfig, TrainingGroup, UpdateStats,
     error::{Error, Result, check},
 };
 
@@ -52,6 +56,8 @@ pub struct DecoderPolicy {
     decoder: Decoder,
     reference: Option<Reference>,
     optimizer: AdamW,
+    /// Where the weights lie that adapters stand beside.
+    base: Option<Base>,
 }
 
 /// The frozen policy that the KL term is measured against.
@@ -71,6 +77,47 @@ enum Own {
 }
 
 impl DecoderPolicy {
+    /// Builds a policy from any source. `corpus` and `seed` are for a model that is drawn afresh: what its tokenizer is trained
+    /// on, and the seed of its weights.
+    ///
+    /// # Errors
+    /// Whatever the source's own constructor reports; [`Error::InvalidSetting`] for the hub without the feature `hub`;
+    /// [`Error::NoAdapter`] for adapters and a `config` without `lora`.
+    pub fn open<'t>(
+        source: &ModelSource,
+        config: DecoderPolicyConfig,
+        corpus: impl Iterator<Item = &'t str> + Send,
+        seed: u64,
+    ) -> Result<Self> {
+        let mut policy = match source {
+            ModelSource::Fresh(fresh) => {
+                let vocab_size = fresh.vocab_size;
+                let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size }, corpus)?;
+                let model = fresh.config(tokenizer.vocab_size());
+                Self::from_scratch(&model, tokenizer, config, seed)?
+            }
+            ModelSource::Folder { path, .. } => Self::from_folder(path, config)?,
+            ModelSource::Gguf { path, .. } => Self::from_gguf(path, config)?,
+            #[cfg(feature = "hub")]
+            ModelSource::Hub { repo, revision, .. } => {
+                Self::from_hub(repo, revision.as_deref(), config)?
+            }
+            #[cfg(not(feature = "hub"))]
+            ModelSource::Hub { .. } => {
+                let allowed = "fresh, folder or gguf: this build lacks the feature hub";
+                return Err(Error::InvalidSetting {
+                    setting: "model.kind",
+                    got: "hub".to_owned(),
+                    allowed,
+                });
+            }
+        };
+        if let Some(adapters) = source.adapters() {
+            policy.load_adapter(adapters)?;
+        }
+        Ok(policy)
+    }
+
     /// A model with freshly drawn weights.
     ///
     /// # Errors
@@ -83,7 +130,7 @@ impl DecoderPolicy {
     ) -> Result<Self> {
         config.validate()?;
         model.validate()?;
-        let weights = Weights::draw(model, seed, storage_place(&config)?)?;
+        let weights = Weights::draw(model, seed, stored_as(&config)?)?;
         Self::assemble(model, weights, tokenizer, config)
     }
 
@@ -94,14 +141,16 @@ impl DecoderPolicy {
     /// Names the file and what is wrong with it, or the adapters that `config` has no place for.
     pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
         config.validate()?;
-        storage::verify_model(folder)?;
-        let model = ModelConfig::from_folder(folder)?;
-        let tokenizer = Tokenizer::from_folder(folder)?;
-        let stored = StoredTensors::open_model(folder, &Weights::shapes(&model))?;
-        let weights = Weights::fill(&model, storage_place(&config)?, |name, shape| {
+        let base = storage::verified_base(folder, config.lora.is_some())?;
+        let model_folder = base.as_ref().map_or(folder, |base| &base.folder);
+        let model = ModelConfig::from_folder(model_folder)?;
+        let tokenizer = Tokenizer::from_folder(model_folder)?;
+        let stored = StoredTensors::open_model(model_folder, &Weights::shapes(&model))?;
+        let weights = Weights::fill(&model, stored_as(&config)?, |name, shape| {
             stored.read(name, shape)
         })?;
         let mut policy = Self::assemble(&model, weights, tokenizer, config)?;
+        policy.base = base;
         policy.take_adapter_of(folder)?;
         Ok(policy)
     }
@@ -115,7 +164,7 @@ impl DecoderPolicy {
         let file = GgufFile::open(path)?;
         let model = gguf_model::config(&file)?;
         let tokenizer = gguf_model::tokenizer(&file)?;
-        let weights = gguf_model::weights(&file, &model, storage_place(&config)?)?;
+        let weights = gguf_model::weights(&file, &model, stored_as(&config)?)?;
         Self::assemble(&model, weights, tokenizer, config)
     }
 
@@ -131,7 +180,7 @@ impl DecoderPolicy {
             model.vocab_size,
             "at least the tokenizer's",
         )?;
-        let (kind, device) = (kind(config.precision), device::open(config.device)?);
+        let (kind, device) = (kind(config.precision), placement::open(config.device)?);
         let adapters = config
             .lora
             .as_ref()
@@ -157,6 +206,7 @@ impl DecoderPolicy {
             decoder,
             reference,
             optimizer,
+            base: None,
         })
     }
 
@@ -191,7 +241,7 @@ impl DecoderPolicy {
             .check_sequence(ids, &[0])
             .map_err(|what| Error::InvalidIds { what })?;
         let alone = SharedPrompt::alone(ids, &[0]);
-        let batch = PackedBatch::new(&[alone], self.decoder.place())?;
+        let batch = PackedBatch::new(&[alone], self.decoder.placement())?;
         no_grad(|| {
             let hidden = self.decoder.hidden(&batch.ids, &batch.layout)?;
             let logits = self.decoder.logits(&hidden)?;
@@ -254,7 +304,7 @@ impl DecoderPolicy {
         }
         let groups: Vec<SharedPrompt<'_>> = groups.iter().map(SharedPrompt::from).collect();
         for part in micro_batches(&groups, self.config.micro_batch_tokens) {
-            let batch = PackedBatch::new(&part, decoder.place())?;
+            let batch = PackedBatch::new(&part, decoder.placement())?;
             let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
             look(&Head::new(decoder, &batch), &hidden)?;
         }
@@ -349,7 +399,7 @@ impl Learner for DecoderPolicy {
     fn anchor(&mut self) -> Result<()> {
         let own = match &self.adapters {
             Some(adapters) => Own::Adapters(adapters.frozen_copy()?),
-            None => Own::Weights(self.weights.frozen_copy(self.decoder.place().0)?),
+            None => Own::Weights(self.weights.frozen_copy(self.decoder.placement().kind)?),
         };
         self.reference = Some(self.reference_of(own)?);
         self.optimizer = AdamW::new(self.config.optimizer.clone());
@@ -372,7 +422,7 @@ impl DecoderPolicy {
             Own::Weights(weights) => (weights, Trained::Nothing),
             Own::Adapters(adapters) => (&self.weights, Trained::Adapters(adapters)),
         };
-        let kind = self.decoder.place().0;
+        let kind = self.decoder.placement().kind;
         Ok(Reference {
             decoder: Decoder::new(self.model(), weights, kind, adapters)?,
             own,
@@ -388,18 +438,13 @@ fn trained_tensors<'a>(weights: &'a Weights, adapters: &'a Option<Adapters>) -> 
     }
 }
 
-/// Where weights are kept: what is trained stays f32, whatever it is computed in.
-fn storage_place(config: &DecoderPolicyConfig) -> Result<(Kind, tch::Device)> {
+/// How weights are kept: what is trained stays f32, whatever it is computed in. Steps far below bf16's spacing would be rounded
+/// away one by one; in f32 they gather until the copy that is computed with moves.
+fn stored_as(config: &DecoderPolicyConfig) -> Result<Placement> {
     let kind = match config.lora {
         Some(_) => kind(config.precision),
-        None => F32.0,
+        None => Kind::Float,
     };
-    Ok((kind, device::open(config.device)?))
-}
-
-fn kind(precision: Precision) -> Kind {
-    match precision {
-        Precision::F32 => Kind::Float,
-        Precision::Bf16 => Kind::BFloat16,
-    }
+    let device = placement::open(config.device)?;
+    Ok(Placement { kind, device })
 }

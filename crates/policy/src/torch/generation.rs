@@ -134,10 +134,12 @@ impl<'a> Generator<'a> {
             if done == total {
                 return Ok(());
             }
+            // While responses wait, finished rows are given away; copying the cache to close gaps pays only when none waits.
             let is_last_round = self.next == total;
             if is_last_round && open.len() as f64 <= active.rows.len() as f64 * (1.0 - COMPACT_AT) {
                 self.compact(&mut active, &open)?;
             }
+            // All rows go on before new ones begin, so that those begin with the logits of their prompt and read no token twice.
             self.advance(&mut active)?;
             if !is_last_round && !ended.is_empty() {
                 self.refill(&mut active, &ended)?;
@@ -238,7 +240,7 @@ impl<'a> Generator<'a> {
     fn prefill(&self, prompts: &[usize]) -> Result<(Tensor, PromptCache)> {
         let prompts: Vec<&[u32]> = prompts.iter().map(|&p| &*self.prompts[p]).collect();
         let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
-        let mut cache = PromptCache::new(self.decoder.config(), self.decoder.place(), &lens)?;
+        let mut cache = PromptCache::new(self.decoder.config(), self.decoder.placement(), &lens)?;
         let logits: Vec<Tensor> = runs(&lens, PREFILL_TOKENS)
             .into_iter()
             .map(|run| self.read(&prompts[run], &mut cache))
@@ -251,7 +253,7 @@ impl<'a> Generator<'a> {
         let lens: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
         let ids = prompts.iter().copied().flatten();
         let ids: Vec<i64> = ids.map(|&id| i64::from(id)).collect();
-        let layout = Layout::of_sequences(&lens, self.decoder.place())?;
+        let layout = Layout::of_sequences(&lens, self.decoder.placement())?;
         let hidden = self.decoder.prefill(&self.numbers(&ids)?, &layout, cache)?;
         let ends = lens.iter().scan(0, |end, &len| {
             *end += len as i64;
@@ -272,6 +274,7 @@ impl<'a> Generator<'a> {
             all.map(|&id| i64::from(id)).collect()
         };
         let logits = self.sampling.shaped(&logits, seen)?;
+        // One number from the response's own stream for each of its tokens: who shares the batch changes nothing.
         let uniform = |&response: &usize| self.responses[response].random.random();
         let uniform: Vec<f32> = match self.sampling.temperature {
             0.0 => vec![0.0; rows.len()],
@@ -351,7 +354,7 @@ impl<'a> Generator<'a> {
     }
 
     fn numbers(&self, numbers: &[i64]) -> Result<Tensor> {
-        let device = self.decoder.place().1;
+        let device = self.decoder.placement().device;
         Ok(Tensor::f_from_slice(numbers)?.f_to_device(device)?)
     }
 
@@ -405,7 +408,7 @@ impl Draft {
     }
 }
 
-/// Refuses what a model that has come apart gives.
+/// Rejects what a diverged model gives.
 fn check_number(log_prob: f32) -> Result<()> {
     if log_prob.is_finite() {
         return Ok(());

@@ -1,15 +1,16 @@
 //! A model out of a GGUF file: configuration, weights and tokenizer under the names of Hugging Face.
 
 use serde_json::{Map, Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 use tokenizers::Tokenizer as HfTokenizer;
 
 use super::{
-    decoder::Weights,
+    placement::Placement,
     tokenizer::{Tokenizer, tokenizer_class},
+    weights::Weights,
 };
 use crate::{
-    GgufFile, GgufValue, ModelConfig, RopeScaling,
+    Architecture, GgufFile, GgufValue, ModelConfig, RopeScaling,
     error::{Error, Result},
 };
 
@@ -25,7 +26,12 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig> {
         .and_then(|t| t.shape.first().copied())
         .ok_or_else(|| file.fault("token_embd.weight", "is missing"))?;
     let config = ModelConfig {
-        model_type: architecture.to_owned(),
+        model_type: Architecture::from_name(architecture).ok_or_else(|| {
+            meta.fault(
+                "general.architecture",
+                &format!("llama, qwen2 or qwen3, got {architecture:?}"),
+            )
+        })?,
         vocab_size,
         hidden_size: meta.number(&own("embedding_length"))?,
         intermediate_size: meta.number(&own("feed_forward_length"))?,
@@ -77,12 +83,12 @@ fn rope_scaling(meta: &Meta<'_>, key: &str) -> Result<Option<RopeScaling>> {
 pub(super) fn weights(
     file: &GgufFile,
     config: &ModelConfig,
-    place: (Kind, Device),
+    placement: Placement,
 ) -> Result<Weights> {
     for (name, shape) in Weights::shapes(config) {
         check_shape(file, &stored_name(&name), &shape)?;
     }
-    Weights::fill(config, place, |name, shape| {
+    Weights::fill(config, placement, |name, shape| {
         let tensor = Tensor::f_from_slice(&file.read(&stored_name(name))?)?.f_view(shape)?;
         match interleaved_heads(name, config) {
             Some(heads) => halves(&tensor, heads),
@@ -129,7 +135,7 @@ fn stored_name(name: &str) -> String {
 /// Heads of a tensor whose rows alternate between the two halves of the rotary embedding, as Llama's queries and keys do there.
 fn interleaved_heads(name: &str, config: &ModelConfig) -> Option<usize> {
     match name {
-        _ if config.model_type != "llama" => None,
+        _ if config.model_type != Architecture::Llama => None,
         _ if name.contains(".q_proj.") => Some(config.num_attention_heads),
         _ if name.contains(".k_proj.") => Some(config.num_key_value_heads),
         _ => None,

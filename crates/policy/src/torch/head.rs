@@ -13,7 +13,7 @@ const CHUNK_LOGITS: i64 = 1 << 20;
 /// Tokens held at once at least: each chunk reads and writes the whole gradient of the head.
 const CHUNK_TOKENS: i64 = 256;
 
-/// What the head predicts, and by which weight.
+/// The output head over the predicted tokens of a batch.
 pub(super) struct Head<'a> {
     /// `[vocab, hidden]`.
     pub(super) weight: &'a Tensor,
@@ -75,6 +75,8 @@ impl<'a> Head<'a> {
         mut weight_gradient: Option<Tensor>,
         mut slope: impl FnMut(Range<usize>, &[f32]) -> Vec<f32>,
     ) -> Result<Tensor> {
+        // The gradient of the logits is (softmax - one-hot) * slope / temperature, so it can be made from the logits of a chunk
+        // at once, in their own memory: logits are never kept from the forward pass for the backward one.
         let hidden_gradient = no_grad(|| hidden.f_empty_like())?;
         self.each_chunk(hidden, |chunk| {
             let logits = self.logits(&chunk)?;
@@ -123,6 +125,7 @@ impl<'a> Head<'a> {
 
 /// Adds `a b` to an f32 `sum`.
 fn add_product(sum: &mut Tensor, a: &Tensor, b: &Tensor) -> Result<()> {
+    // A bf16 product is rounded once and added up in f32; bf16 sums over chunks would lose small gradients.
     let _ = if sum.kind() == a.kind() {
         sum.f_addmm_(a, b)?
     } else {

@@ -1,4 +1,4 @@
-//! Operations between the matrix products: on a GPU by kernels of our own (feature `cuda`), else as libtorch has them.
+//! Operations between the matrix products: by the project's kernels on a GPU (feature `cuda`), by libtorch elsewhere.
 //!
 //! A kernel takes the place of libtorch's operations where the first tensor is f32 or bf16 on a CUDA device and no gradient is
 //! asked for. What libtorch computes is the reference: kernels round their results once and sum in another order.
@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::cuda;
 use crate::Result;
 
-/// Whether there are a GPU, its driver and NVRTC, so that kernels of our own are used. Asks libtorch for CUDA.
+/// Whether there are a GPU, its driver and NVRTC, so that the project's kernels are used. Asks libtorch for CUDA.
 pub fn has_kernels() -> bool {
     #[cfg(feature = "cuda")]
     let has_kernels = cuda::is_available();

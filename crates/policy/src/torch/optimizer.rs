@@ -54,6 +54,7 @@ impl AdamW {
                 value: norm,
             });
         }
+        // Only now, so that a step that is refused leaves no trace.
         self.make_moments(parameters)?;
         self.steps += 1;
         let c = &self.config;
@@ -63,6 +64,7 @@ impl AdamW {
             betas: (c.beta1, c.beta2),
             weight_decay: 0.0,
             epsilon: c.epsilon,
+            // As torch's clip_grad_norm_, which adds 1e-6 to the norm.
             gradient_divisor: ((norm + 1e-6) / c.max_grad_norm).max(1.0),
         };
         let (matrices, vectors): (Vec<_>, Vec<_>) = self

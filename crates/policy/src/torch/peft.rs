@@ -1,17 +1,17 @@
 //! Adapters in the files of PEFT.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
+use rerec_files::{FileSet, read_json, verify};
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
-use super::{
-    adapters::Adapters,
-    checkpoint,
-    files::{FolderWriter, read_json, verify},
-};
+use super::{adapters::Adapters, checkpoint};
 use crate::{
-    LoraConfig,
+    LoraConfig, Projection,
     error::{Error, Result},
 };
 
@@ -38,13 +38,19 @@ fn fixed() -> [(&'static str, Vec<Value>); 9] {
     ]
 }
 
-/// Writes both files, their names behind `folder`, which is empty or ends with a slash.
-pub(super) fn put(files: &mut FolderWriter<'_>, folder: &str, adapters: &Adapters) -> Result<()> {
+/// Writes both files, their names behind `folder`, which is empty or ends with a slash. `base` is where the model lies that they
+/// belong to, if that is known.
+pub(super) fn put(
+    files: &mut FileSet<'_>,
+    folder: &str,
+    adapters: &Adapters,
+    base: Option<&Path>,
+) -> Result<()> {
     let config = adapters.config();
     let config = json!({
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": null,
+        "base_model_name_or_path": base,
         "r": config.rank,
         "lora_alpha": config.alpha,
         "lora_dropout": config.dropout,
@@ -64,7 +70,7 @@ pub(super) fn put(files: &mut FolderWriter<'_>, folder: &str, adapters: &Adapter
         .map(|(name, t)| (format!("{PREFIX}{name}"), t))
         .collect();
     let named = named.iter().map(|(name, t)| (name.as_str(), *t));
-    files.tensors(&format!("{folder}{TENSORS}"), named)
+    checkpoint::put(files, &format!("{folder}{TENSORS}"), named)
 }
 
 /// Tensors of the given names and shapes, written for adapters like those of `expected`.
@@ -106,27 +112,20 @@ fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
     if number("lora_alpha") != Some(expected.alpha) {
         return fault("lora_alpha", &expected.alpha.to_string());
     }
-    if targets(json.get("target_modules")) != sorted(&expected.targets) {
-        return fault("target_modules", &format!("{:?}", expected.targets));
+    let expected: BTreeSet<&str> = expected.targets.iter().map(|t| t.name()).collect();
+    if targets(json.get("target_modules")) != expected {
+        let expected: Vec<&str> = expected.into_iter().collect();
+        return fault("target_modules", &format!("{expected:?}"));
     }
     Ok(())
 }
 
-fn targets(value: Option<&Value>) -> Vec<String> {
+fn targets(value: Option<&Value>) -> BTreeSet<&str> {
     match value {
         Some(Value::String(all)) if all == "all-linear" => {
-            sorted(&LoraConfig::TARGETS.map(str::to_owned))
+            Projection::ALL.map(Projection::name).into()
         }
-        Some(Value::Array(names)) => {
-            let names = names.iter().filter_map(Value::as_str).map(str::to_owned);
-            sorted(&names.collect::<Vec<_>>())
-        }
-        _ => Vec::new(),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => BTreeSet::new(),
     }
-}
-
-fn sorted(names: &[String]) -> Vec<String> {
-    let mut names = names.to_vec();
-    names.sort();
-    names
 }

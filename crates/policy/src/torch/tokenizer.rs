@@ -8,6 +8,7 @@ use std::{
 };
 
 use minijinja::Environment;
+use rerec_files::{FileSet, read_json};
 use rerec_text::{LossyText, Message, TokenBytes};
 use serde::{Deserialize, Serialize};
 use tokenizers::{
@@ -19,7 +20,6 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel,
 };
 
-use super::files::{FolderWriter, read_json};
 use crate::{
     Prompt, TokenizerConfig,
     error::{Error, Result, check, io_fault},
@@ -208,12 +208,12 @@ impl Tokenizer {
     }
 
     /// Writes `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
-    pub(super) fn save(&self, files: &mut FolderWriter<'_>) -> Result<()> {
+    pub(super) fn save(&self, files: &mut FileSet<'_>) -> Result<()> {
         let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
         files.text("tokenizer.json", &text)?;
         files.json("tokenizer_config.json", &self.side_car)?;
         let stops = serde_json::json!({ "eos_token_id": self.stops });
-        files.json("generation_config.json", &stops)
+        Ok(files.json("generation_config.json", &stops)?)
     }
 
     fn assemble(

@@ -74,6 +74,7 @@ impl ItemEmbeddings {
         let pairs = n * (n - 1.0);
         let squares = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>();
         let mean_cosine = (squares(&sum) - n) / pairs;
+        // The mean of squares less the square of the mean; rounding can take it below 0.
         let variance = (squares(&gram) - n) / pairs - mean_cosine * mean_cosine;
         Ok(ContrastReport {
             items: items.len(),
@@ -109,6 +110,7 @@ mod tests {
             .map(|(i, j)| cosine(unit(i), unit(j)))
             .collect();
         let mean = pairs.iter().sum::<f64>() / 21.0;
+        // The mean of squares less the square of the mean; rounding can take it below 0.
         let variance = pairs.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 21.0;
         let report = embeddings.contrast(&indices).unwrap();
         assert!((report.mean_cosine - mean).abs() < 1e-6);

@@ -122,6 +122,7 @@ impl EmbeddingTable {
                     .iter()
                     .flat_map(|id| [id.as_str(), "\n"])
                     .collect();
+                // The ids first: a matrix without its ids is of no use, while ids alone are overwritten next time.
                 write_whole(&ids_path(path), ids.as_bytes())?;
                 npy::write(self.values())
             }

@@ -20,6 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Array2<f32>, Fault> {
         fortran_order,
         shape: [rows, columns],
     } = Header::parse(header)?;
+    // Checked before memory is allocated: the header is the file's word alone.
     let expected = rows
         .checked_mul(columns)
         .and_then(|values| values.checked_mul(scalar.size()));

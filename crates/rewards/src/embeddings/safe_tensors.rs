@@ -16,6 +16,7 @@ const IDS: &str = "ids";
 /// Ids and their `[rows, d]` matrix.
 pub(super) fn parse(bytes: &[u8]) -> Result<(Vec<String>, Array2<f32>), Fault> {
     let header = |reason: String| Fault::new(Place::Header, reason);
+    // `deserialize` drops the metadata, in which the ids are.
     let (_, metadata) =
         SafeTensors::read_metadata(bytes).map_err(|error| header(error.to_string()))?;
     let ids = metadata

@@ -1,7 +1,7 @@
 //! From (item, attribute) pairs to the compact graph.
 
+use rerec_text::composed;
 use rustc_hash::FxHashMap;
-use unicode_normalization::UnicodeNormalization;
 
 use super::AttributeGraph;
 use crate::{Attribute, Catalogue, Error, ItemIndex, MissingPolicy, Result};
@@ -12,7 +12,7 @@ pub(super) fn fold(text: &str) -> String {
     let cased = text.to_uppercase().to_lowercase();
     let words: Vec<&str> = cased.split_whitespace().collect();
     // Last, since a change of case can take a text out of NFC.
-    words.join(" ").nfc().collect()
+    composed(&words.join(" ")).into_owned()
 }
 
 #[derive(Default)]
@@ -48,6 +48,7 @@ impl GraphBuilder {
     }
 
     pub(super) fn build(mut self, catalogue: &Catalogue) -> AttributeGraph {
+        // Sorted by item, then attribute: each item's attributes are ascending, as binary search wants them.
         self.edges.sort_unstable();
         self.edges.dedup();
         let mut offsets = vec![0; catalogue.len() + 1];

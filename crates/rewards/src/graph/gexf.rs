@@ -58,6 +58,7 @@ impl Network {
         for (position, node) in self.nodes.iter().enumerate() {
             rank[sides.find(position)].0 += usize::from(is_known(node));
         }
+        // Backwards, so that the first edge of a part is the last to say which side is its source.
         for (position, edge) in self.edges.iter().enumerate().rev() {
             rank[sides.find(edge.source as usize)].1 = self.edges.len() - position;
         }
@@ -103,6 +104,7 @@ impl Network {
     /// Node `n` and, for the side across, `n + nodes`: equal representatives are one side of a part.
     fn sides(&self) -> Result<UnionFind<usize>, Fault> {
         let nodes = self.nodes.len();
+        // Two-colouring by union-find: an edge joins each end to the other side of the other end, in any order of edges.
         let mut sides = UnionFind::new(2 * nodes);
         for edge in &self.edges {
             let (source, target) = (edge.source as usize, edge.target as usize);

@@ -117,6 +117,7 @@ impl AttributeGraph {
                 }
             }
         }
+        // A hash map's order is nobody's choice: sorted first, the shuffle is the same on every run.
         let mut cliques: Vec<Vec<usize>> = cliques.into_values().collect();
         cliques.sort_unstable();
         cliques.shuffle(rng);
@@ -210,6 +211,7 @@ fn title_words(catalogue: &Catalogue) -> Vec<Vec<u32>> {
         .collect();
     let mut features = Features::default();
     let mut numbered: Vec<Vec<u32>> = words.iter().map(|words| features.number(words)).collect();
+    // A word of one title links nothing, and one of every hundredth title links everything.
     let common = (catalogue.len() / 100).max(10) as u32;
     for words in &mut numbered {
         words.retain(|&word| (2..=common).contains(&features.counts[word as usize]));

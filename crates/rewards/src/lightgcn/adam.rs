@@ -23,6 +23,7 @@ impl Adam {
 
     pub(super) fn step(&mut self, parameters: &mut [f32], gradient: &[f32]) {
         self.steps = self.steps.saturating_add(1);
+        // Moments begin at 0 and are too small at first, by these factors.
         let correction = |beta: f32| 1.0 - f64::from(beta).powi(self.steps);
         let rate = (self.learning_rate / correction(BETA_1)) as f32;
         let scale = correction(BETA_2).sqrt().recip() as f32;

@@ -48,6 +48,7 @@ pub(super) fn rank(
             for (user, mut scores) in (first as u32..).zip(scores.rows_mut()) {
                 let relevant = held_out.items_of(user);
                 if !relevant.is_empty() {
+                    // What a user has seen must not take a rank from what was held out.
                     for &item in seen.iter().flat_map(|seen| seen.items_of(user)) {
                         scores[item as usize] = f32::NEG_INFINITY;
                     }

@@ -145,6 +145,7 @@ impl Interactions {
                 allowed: "at least 0 each and below 1 together",
             });
         }
+        // User by user, so that nobody's share depends on who else is there.
         let mut parts = [const { Vec::new() }; 3];
         for user in 0..self.users.len() as u32 {
             let items = self.items_in_lot_order(user, seed);

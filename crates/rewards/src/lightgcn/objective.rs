@@ -20,6 +20,7 @@ pub(super) fn ranking_loss(
         let n = &embeddings[negative.clone()];
         let margin = difference_dot(u, p, n);
         loss += softplus(-margin);
+        // The derivative of softplus is the sigmoid.
         let pull = share * sigmoid(-margin) as f32;
         for k in 0..dimension {
             gradient[user.start + k] -= pull * (p[k] - n[k]);
@@ -40,6 +41,7 @@ pub(super) fn l2_loss(
 ) -> f64 {
     let share = weight / batch.len() as f64;
     let mut squares = 0.0;
+    // A node that occurs in several triplets counts as often, as in the authors' code.
     for node in batch.iter().flat_map(Triplet::nodes) {
         let row = node as usize * dimension..(node as usize + 1) * dimension;
         for (g, &x) in gradient[row.clone()].iter_mut().zip(&embeddings[row]) {

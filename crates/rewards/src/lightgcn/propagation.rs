@@ -39,6 +39,7 @@ impl Propagation {
         for node in 1..=nodes {
             offsets[node] += offsets[node - 1];
         }
+        // Edges come by user, then item, so that every node's neighbours end up ascending: the order of the sums is fixed.
         let mut cursor = offsets.clone();
         let mut neighbours = vec![0; 2 * interactions.len()];
         for (user, item) in interactions.edges() {
@@ -76,6 +77,7 @@ impl Propagation {
         nodes(&mut work.current, dimension)
             .zip(input.par_chunks_exact(dimension))
             .for_each(|((node, row), x)| {
+                // At least 1: a node without edges would divide by 0, and only its own layer 0 counts.
                 let scale = self.degree(node).max(1.0).sqrt().recip();
                 row.iter_mut().zip(x).for_each(|(f, x)| *f = scale * x);
             });
@@ -100,6 +102,7 @@ impl Propagation {
         let neighbours = &self.neighbours[self.offsets[node]..self.offsets[node + 1]];
         let share = self.degree(node).max(1.0).recip();
         let dimension = row.len();
+        // Tile by tile: the sums of one tile stay in registers over all neighbours, instead of in memory over each.
         let mut tiles = row.chunks_exact_mut(TILE);
         for (tile, out) in (&mut tiles).enumerate() {
             let mut sum = [0.0f32; TILE];

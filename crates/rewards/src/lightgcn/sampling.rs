@@ -52,6 +52,7 @@ pub(super) fn epoch(interactions: &Interactions, rng: &mut impl Rng) -> Vec<Trip
         (others > 0).then(|| Triplet {
             user,
             positive: users + positive,
+            // One draw among those not chosen: drawing until one is not chosen would never end for a user of all but one.
             negative: users + nth_absent(chosen, rng.random_range(0..others)),
         })
     };

@@ -55,6 +55,7 @@ impl Numbers<'_> {
         item_of: impl Fn(usize) -> &'a T,
     ) -> Option<usize> {
         let mask = self.slots.len() - 1;
+        // Slots of earlier queries hold less than the base, so that none has to be cleared between queries.
         let mut slot = FxBuildHasher.hash_one(item) as usize & mask;
         loop {
             let earlier = self.slots[slot].checked_sub(self.base);

@@ -148,6 +148,7 @@ impl Evaluator {
             &'c mut [f64],
         );
         let measure = |(chunk, ((queries, outcomes), values)): (usize, Chunk<'_, '_, T>)| {
+            // One buffer for all lists of a chunk, which no list allocates anew.
             let mut judged = Judged::default();
             let rows = values.chunks_mut(width);
             for (at, ((query, outcome), row)) in queries.iter().zip(outcomes).zip(rows).enumerate()

@@ -53,6 +53,7 @@ impl Judged {
                 Some(first) => _ = numbers.renumber(item, first, item_of),
             }
         }
+        // Without a judged item nothing of the list can count.
         let up_to = if whole || !self.pool.is_empty() {
             ranked.len()
         } else {
@@ -67,6 +68,7 @@ impl Judged {
                     let (_, grade) = relevance.get(earlier);
                     let position = at - repetitions;
                     self.placed.push(Placed { position, grade });
+                    // All that is judged was met: the rest of a long list changes nothing but its length.
                     if self.placed.len() == self.pool.len() && !whole {
                         break;
                     }
@@ -91,6 +93,7 @@ impl Judged {
             NegativeGrades::Unjudged => 0.0,
             NegativeGrades::NotRelevant => f64::NEG_INFINITY,
         };
+        // The pool descends, so that a count is a place in it.
         self.relevant = self
             .pool
             .partition_point(|&grade| grade >= conventions.relevant_from);

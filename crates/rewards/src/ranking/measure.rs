@@ -94,6 +94,7 @@ impl Measured<'_> {
     }
 
     fn precision(&self) -> f64 {
+        // Without a cut-off the list itself is all there is to divide by.
         let whole = self.k == usize::MAX;
         let ranks = match self.conventions.precision {
             PrecisionDenominator::Cutoff if !whole => self.k,

@@ -182,6 +182,7 @@ impl DualGraphReward {
     ) -> Result<f64> {
         // Targets that nothing can align with are an error whatever the model wrote.
         targets.first().map(|&target| score(target)).transpose()?;
+        // By rank and not by item, so that an item nothing is known of pulls the mean towards 0.
         let weight = |position| match self.config.alignment {
             ListAlignment::First => f64::from(u8::from(position == 0)),
             ListAlignment::Mean => 1.0,

@@ -1,6 +1,6 @@
 //! The shape of a model that is drawn afresh.
 
-use rerec_policy::ModelConfig;
+use rerec_policy::{Architecture, ModelConfig};
 use serde::{Deserialize, Serialize};
 
 /// The shape of a Llama-like decoder; the vocabulary comes from the tokenizer.
@@ -32,7 +32,7 @@ impl ModelShape {
     /// The full configuration for a tokenizer of `vocab_size` ids.
     pub fn with_vocab(&self, vocab_size: usize) -> ModelConfig {
         ModelConfig {
-            model_type: "llama".to_owned(),
+            model_type: Architecture::Llama,
             vocab_size,
             hidden_size: self.hidden_size,
             intermediate_size: self.intermediate_size,

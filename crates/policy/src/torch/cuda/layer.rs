@@ -76,7 +76,7 @@ pub(in crate::torch) fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result
         head.into(),
         stride.into(),
     ];
-    // SAFETY: x holds `heads` dense heads at each stride, y all of them, the tables one head a token; all of one kind.
+    // SAFETY: x holds `heads` dense heads at each stride, y all of them, the tables one head per token; all of one kind.
     unsafe { device.launch(launch, &arguments)? };
     Ok(y)
 }

@@ -54,7 +54,7 @@ pub(in crate::torch) fn select(
         (&selected.entropies).into(),
         vocab.into(),
     ];
-    // SAFETY: logits hold `rows` rows of `vocab`, all others one number a row, in the kinds that the kernel declares.
+    // SAFETY: logits hold `rows` rows of `vocab`, all others one number per row, in the kinds that the kernel declares.
     unsafe { device.launch(launch, &arguments)? };
     Ok(selected)
 }

@@ -74,7 +74,7 @@ impl Attention {
         self.o.forward(&self.attend(&q, &k, &v, layout)?, None)
     }
 
-    /// Attention of one new token a row, `x` `[rows, hidden]`, over its prompt and its response.
+    /// Attention of one new token per row, `x` `[rows, hidden]`, over its prompt and its response.
     pub(super) fn decode(
         &self,
         x: &Tensor,

@@ -2,10 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{ModelConfig, Result, torch::batch::Layout};
-
-/// Kind and device of a cache.
-type Place = (Kind, Device);
+use crate::{
+    ModelConfig, Result,
+    torch::{batch::Layout, placement::Placement},
+};
 
 /// Slots that a row's memory grows by.
 const GROWTH: i64 = 64;
@@ -14,7 +14,7 @@ const GROWTH: i64 = 64;
 #[derive(Debug)]
 pub(crate) struct PromptCache {
     layers: Vec<(Tensor, Tensor)>,
-    place: Place,
+    placement: Placement,
     /// Tokens of each prompt.
     lens: Vec<i64>,
     /// How many prompts [`PromptCache::fill`] is through with.
@@ -23,7 +23,7 @@ pub(crate) struct PromptCache {
 
 impl PromptCache {
     /// Memory for prompts of the given lengths.
-    pub(crate) fn new(config: &ModelConfig, place: Place, lens: &[usize]) -> Result<Self> {
+    pub(crate) fn new(config: &ModelConfig, placement: Placement, lens: &[usize]) -> Result<Self> {
         let slots = lens.iter().copied().max().unwrap_or(0);
         let size = [
             lens.len() as i64,
@@ -32,11 +32,16 @@ impl PromptCache {
             config.head_width() as i64,
         ];
         let layers = (0..config.num_hidden_layers)
-            .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
+            .map(|_| {
+                Ok((
+                    Tensor::f_zeros(size, placement.options())?,
+                    Tensor::f_zeros(size, placement.options())?,
+                ))
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             layers,
-            place,
+            placement,
             lens: lens.iter().map(|&len| len as i64).collect(),
             filled: 0,
         })
@@ -76,7 +81,7 @@ impl PromptCache {
 
     /// Keeps the prompts at `kept`.
     fn keep(&mut self, kept: &[usize]) -> Result<()> {
-        let places = positions(kept, self.place.1)?;
+        let places = positions(kept, self.placement.device)?;
         for (k, v) in &mut self.layers {
             *k = k.f_index_select(0, &places)?;
             *v = v.f_index_select(0, &places)?;
@@ -89,7 +94,7 @@ impl PromptCache {
     fn put(&mut self, new: &Self, places: &[usize]) -> Result<()> {
         let count = places.iter().map(|place| place + 1).max().unwrap_or(0);
         self.make_room(count.max(self.lens.len()), new.slots())?;
-        let at = positions(places, self.place.1)?;
+        let at = positions(places, self.placement.device)?;
         for ((k, v), (new_k, new_v)) in self.layers.iter().zip(&new.layers) {
             for (cached, new_one) in [(k, new_k), (v, new_v)] {
                 let mut first = cached.f_narrow(2, 0, new.slots())?;
@@ -148,7 +153,7 @@ pub(crate) struct Sharing {
 
 impl Sharing {
     fn new(prompt_of: &[usize], cache: &PromptCache) -> Result<Self> {
-        let (prompts, device) = (cache.lens.len(), cache.place.1);
+        let (prompts, device) = (cache.lens.len(), cache.placement.device);
         let mut counts = vec![0; prompts];
         let slots: Vec<(usize, usize)> = prompt_of
             .iter()
@@ -172,7 +177,7 @@ impl Sharing {
             prompts: prompts as i64,
             width: width as i64,
             lens: index(&cache.lens, device)?,
-            mask: mask_behind(&cache.lens, cache.slots(), cache.place)?,
+            mask: mask_behind(&cache.lens, cache.slots(), cache.placement)?,
         })
     }
 }
@@ -209,7 +214,7 @@ impl KvCache {
         prompts: PromptCache,
         prompt_of: &[usize],
     ) -> Result<Self> {
-        let place = prompts.place;
+        let placement = prompts.placement;
         let size = [
             prompt_of.len() as i64,
             config.num_key_value_heads as i64,
@@ -217,7 +222,12 @@ impl KvCache {
             config.head_width() as i64,
         ];
         let layers = (0..config.num_hidden_layers)
-            .map(|_| Ok((Tensor::f_zeros(size, place)?, Tensor::f_zeros(size, place)?)))
+            .map(|_| {
+                Ok((
+                    Tensor::f_zeros(size, placement.options())?,
+                    Tensor::f_zeros(size, placement.options())?,
+                ))
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             sharing: Sharing::new(prompt_of, &prompts)?,
@@ -227,7 +237,7 @@ impl KvCache {
         })
     }
 
-    /// Makes room for one more token a row.
+    /// Makes room for one more token per row.
     pub(crate) fn make_room(&mut self) -> Result<Step> {
         let used = self.lens.iter().copied().max().unwrap_or(0) + 1;
         let slots = self.layers.first().map_or(0, |(k, _)| k.size()[2]);
@@ -238,18 +248,18 @@ impl KvCache {
                 *v = v.f_constant_pad_nd([0, 0, 0, more])?;
             }
         }
-        let place = self.prompts.place;
+        let placement = self.prompts.placement;
         let lens: Vec<i64> = self.lens.iter().map(|len| len + 1).collect();
         Ok(Step {
-            rows: Tensor::f_arange(self.lens.len() as i64, (Kind::Int64, place.1))?,
-            slots: index(&self.lens, place.1)?,
-            lens: index(&lens, place.1)?,
+            rows: Tensor::f_arange(self.lens.len() as i64, (Kind::Int64, placement.device))?,
+            slots: index(&self.lens, placement.device)?,
+            lens: index(&lens, placement.device)?,
             used,
-            mask: mask_behind(&lens, used, place)?,
+            mask: mask_behind(&lens, used, placement)?,
         })
     }
 
-    /// Stores keys and values `[rows, kv heads, head]` of one more token a row, and gives all there is to look at.
+    /// Stores keys and values `[rows, kv heads, head]` of one more token per row, and gives all there is to look at.
     pub(crate) fn extend(
         &mut self,
         layer: usize,
@@ -283,7 +293,7 @@ impl KvCache {
         prompts: &[usize],
         prompt_of: &[usize],
     ) -> Result<()> {
-        let kept = positions(rows, self.prompts.place.1)?;
+        let kept = positions(rows, self.prompts.placement.device)?;
         for (k, v) in &mut self.layers {
             *k = k.f_index_select(0, &kept)?;
             *v = v.f_index_select(0, &kept)?;
@@ -310,12 +320,13 @@ impl KvCache {
 }
 
 /// `[rows, 1, 1, slots]`: 0 for the first `lens` slots of each row, minus infinity behind them.
-fn mask_behind(lens: &[i64], slots: i64, place: Place) -> Result<Tensor> {
-    let lens = index(lens, place.1)?.f_view([-1, 1, 1, 1])?;
-    let at = Tensor::f_arange(slots, (Kind::Int64, place.1))?;
+fn mask_behind(lens: &[i64], slots: i64, placement: Placement) -> Result<Tensor> {
+    let lens = index(lens, placement.device)?.f_view([-1, 1, 1, 1])?;
+    let at = Tensor::f_arange(slots, (Kind::Int64, placement.device))?;
     let hidden = at.f_ge_tensor(&lens)?;
     let size = hidden.size();
-    Ok(Tensor::f_zeros(size.as_slice(), place)?.f_masked_fill(&hidden, f64::NEG_INFINITY)?)
+    Ok(Tensor::f_zeros(size.as_slice(), placement.options())?
+        .f_masked_fill(&hidden, f64::NEG_INFINITY)?)
 }
 
 fn positions(places: &[usize], device: Device) -> Result<Tensor> {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{
-    Weights,
-    linear::{Adapter, Linear},
+use super::linear::{Adapter, Linear};
+use crate::{
+    Result,
+    torch::{adapters::Adapters, weights::Weights},
 };
-use crate::{Result, torch::adapters::Adapters};
 
 /// What training changes.
 #[derive(Debug, Clone, Copy)]
@@ -199,6 +199,3 @@ impl Source<'_> {
         std::mem::take(&mut self.leaves)
     }
 }
-
-/// Where tensors are made for reading and drawing.
-pub(crate) const F32: (Kind, Device) = (Kind::Float, Device::Cpu);

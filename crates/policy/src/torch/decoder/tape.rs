@@ -39,8 +39,11 @@ impl<'a> Tape<'a> {
     ) -> Result<Self> {
         let pass = decoder.pass(layout, dropout)?;
         let mut stages = Vec::with_capacity(decoder.layers.len() + 1);
+        // The embedding's gradient is a sum over rows of ids, made by hand on the way back: autograd would make a whole
+        // [vocab, hidden] tensor for every micro-batch.
         let mut x = no_grad(|| decoder.embed(ids))?;
         for index in 0..=decoder.layers.len() {
+            // Detached, so that each stage is a graph of its own and can be freed on its own.
             let input = x.f_detach()?.f_set_requires_grad(true)?;
             let run = || decoder.stage(index, &input, &pass);
             // The last norm is cheap to keep.
@@ -73,6 +76,7 @@ impl<'a> Tape<'a> {
     /// Adds the gradients of everything below the hidden states, given theirs.
     pub(crate) fn backward(mut self, hidden: Tensor, gradients: &mut Gradients) -> Result<()> {
         let mut gradient = hidden;
+        // Each stage leaves the list before its gradients are made: its graph is freed at the end of the round.
         while let Some(Stage { input, output }) = self.stages.pop() {
             let index = self.stages.len();
             let output = match output {
@@ -131,14 +135,18 @@ impl Decoder {
 mod tests {
     use super::*;
     use crate::{
-        LoraConfig, ModelConfig,
+        LoraConfig, ModelConfig, Projection,
         torch::{
             adapters::Adapters,
             batch::{PackedBatch, SharedPrompt},
-            decoder::{F32, Trained, Weights},
+            decoder::Trained,
             head::Head,
+            placement::Placement,
+            weights::Weights,
         },
     };
+
+    const F32: Placement = Placement::CPU_F32;
 
     fn config(model_type: &str, tied: bool) -> ModelConfig {
         serde_json::from_value(serde_json::json!({
@@ -194,7 +202,7 @@ mod tests {
 
     /// By autograd through whole sequences, one by one, and the whole softmax.
     fn autograds(decoder: &Decoder) -> Tensor {
-        let mut loss = Tensor::zeros([], F32);
+        let mut loss = Tensor::zeros([], F32.options());
         let mut token = 0;
         for (group, response) in groups()
             .iter()
@@ -246,7 +254,7 @@ mod tests {
         for (model_type, tied) in [("llama", true), ("qwen2", false), ("qwen3", true)] {
             let config = config(model_type, tied);
             let weights = Weights::draw(&config, 3, F32).unwrap();
-            let decoder = Decoder::new(&config, &weights, F32.0, Trained::Weights).unwrap();
+            let decoder = Decoder::new(&config, &weights, F32.kind, Trained::Weights).unwrap();
             assert_equal(&decoder, model_type);
         }
     }
@@ -255,18 +263,19 @@ mod tests {
     fn gradients_of_adapters_equal_autograds() {
         let config = config("qwen2", false);
         let weights = Weights::draw(&config, 3, F32).unwrap();
-        for targets in [&LoraConfig::TARGETS[..], &["k_proj", "up_proj"]] {
+        let two = [Projection::KProj, Projection::UpProj];
+        for targets in [&Projection::ALL[..], &two] {
             let lora = LoraConfig {
                 rank: 3,
-                targets: targets.iter().map(|&t| t.to_owned()).collect(),
+                targets: targets.to_vec(),
                 ..Default::default()
             };
-            let adapters = Adapters::draw(&lora, &config, F32.1).unwrap();
+            let adapters = Adapters::draw(&lora, &config, F32.device).unwrap();
             for (_, tensor) in adapters.by_name() {
                 let _ = tensor.shallow_clone().normal_(0.0, 0.1);
             }
             let decoder =
-                Decoder::new(&config, &weights, F32.0, Trained::Adapters(&adapters)).unwrap();
+                Decoder::new(&config, &weights, F32.kind, Trained::Adapters(&adapters)).unwrap();
             assert_equal(&decoder, &format!("{targets:?}"));
         }
     }

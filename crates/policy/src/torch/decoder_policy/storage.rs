@@ -2,24 +2,29 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
+use rerec_files::{FileSet, read_json, verify};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{DecoderPolicy, Own, kind, trained_tensors};
+use super::{
+    DecoderPolicy, Own,
+    base::{Base, POINTER},
+    trained_tensors,
+};
 use crate::{
     Precision,
     error::{Error, Result, io_fault},
     torch::{
         adapters::Adapters,
         checkpoint::{self, StoredTensors},
-        decoder::Weights,
-        files::{FolderWriter, read_json, verify},
         peft,
+        placement::{Placement, kind},
         tokenizer::Tokenizer,
+        weights::Weights,
     },
 };
 
@@ -32,7 +37,7 @@ struct TrainingState {
 }
 
 /// Files of a checkpoint that a model is not read from.
-const TRAINING_FILES: [&str; 3] = [
+pub(super) const TRAINING_FILES: [&str; 3] = [
     "reference.safetensors",
     "optimizer.safetensors",
     "training.json",
@@ -46,12 +51,12 @@ impl DecoderPolicy {
     /// Writes the adapters as PEFT has them: `adapter_config.json` and `adapter_model.safetensors`, into an existing folder.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] without adapters; [`Error::Io`].
+    /// [`Error::NoAdapter`] without adapters; [`Error::File`].
     pub fn save_adapter(&self, folder: &Path) -> Result<()> {
         let adapters = self.adapters.as_ref().ok_or(Error::NoAdapter)?;
-        let mut files = FolderWriter::new(folder);
-        peft::put(&mut files, "", adapters)?;
-        files.finish()
+        let mut files = FileSet::new(folder);
+        peft::put(&mut files, "", adapters, self.base())?;
+        Ok(files.finish()?)
     }
 
     /// Takes the values of adapters that PEFT or [`DecoderPolicy::save_adapter`] wrote. Rank, alpha and targets must be those of
@@ -82,15 +87,38 @@ impl DecoderPolicy {
     /// Writes a Hugging Face folder in which the adapters have become part of the weights, into an existing folder.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::File`].
     pub fn save_merged(&self, folder: &Path) -> Result<()> {
         let weights = self.weights.frozen_copy(kind(self.config.precision))?;
         if let Some(adapters) = &self.adapters {
             adapters.merge_into(&weights)?;
         }
-        let mut files = FolderWriter::new(folder);
+        let mut files = FileSet::new(folder);
         self.put_model(&mut files, &weights)?;
-        files.finish()
+        Ok(files.finish()?)
+    }
+
+    /// Writes the model without its adapters as a Hugging Face folder, into an existing folder. From then on checkpoints hold the
+    /// adapters and a pointer to it, path and checksums, instead of the model once more.
+    ///
+    /// A policy that was loaded from a folder has its base there already.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] without adapters; [`Error::File`].
+    pub fn save_base(&mut self, folder: &Path) -> Result<()> {
+        if self.adapters.is_none() {
+            return Err(Error::NoAdapter);
+        }
+        let mut files = FileSet::new(folder);
+        self.put_model(&mut files, &self.weights)?;
+        files.finish()?;
+        self.base = Some(Base::written(folder)?);
+        Ok(())
+    }
+
+    /// The folder of the model that checkpoints point to; none where they hold the model themselves.
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_ref().map(|base| &*base.folder)
     }
 
     /// Lets the decoder compute with the present values of what is trained.
@@ -99,7 +127,7 @@ impl DecoderPolicy {
             .refresh(&trained_tensors(&self.weights, &self.adapters))
     }
 
-    fn put_model(&self, files: &mut FolderWriter<'_>, weights: &Weights) -> Result<()> {
+    fn put_model(&self, files: &mut FileSet<'_>, weights: &Weights) -> Result<()> {
         let precision = match weights.kind() {
             Kind::BFloat16 => Precision::Bf16,
             _ => Precision::F32,
@@ -110,10 +138,17 @@ impl DecoderPolicy {
     }
 
     pub(super) fn write_folder(&self, folder: &Path) -> Result<()> {
-        let mut files = FolderWriter::new(folder);
-        self.put_model(&mut files, &self.weights)?;
+        let mut files = FileSet::new(folder);
+        match &self.base {
+            // Beside adapters no weight ever changes.
+            Some(base) => files.json(POINTER, &base.seen_from(folder)?)?,
+            None => {
+                self.put_model(&mut files, &self.weights)?;
+                remove(&folder.join(POINTER))?;
+            }
+        }
         if let Some(adapters) = &self.adapters {
-            put_adapters(&mut files, folder, ADAPTER, adapters)?;
+            self.put_adapters(&mut files, folder, ADAPTER, adapters)?;
         }
         let reference = self.reference.as_ref().map(|r| &r.own);
         match reference {
@@ -121,27 +156,37 @@ impl DecoderPolicy {
                 put_tensors(&mut files, "reference.safetensors", &weights.named()?)?;
             }
             Some(Own::Adapters(adapters)) => {
-                put_adapters(&mut files, folder, REFERENCE_ADAPTER, adapters)?;
+                self.put_adapters(&mut files, folder, REFERENCE_ADAPTER, adapters)?;
             }
             Some(Own::Nothing) | None => {}
         }
         let moments: Vec<(String, &Tensor)> = self.optimizer.moments().collect();
         let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
-        files.tensors("optimizer.safetensors", moments)?;
+        checkpoint::put(&mut files, "optimizer.safetensors", moments)?;
         let state = TrainingState {
             optimizer_steps: self.optimizer.steps(),
             has_reference: !matches!(reference, Some(Own::Nothing) | None),
         };
         files.json("training.json", &state)?;
-        files.finish()
+        Ok(files.finish()?)
+    }
+
+    fn put_adapters(
+        &self,
+        files: &mut FileSet<'_>,
+        folder: &Path,
+        name: &str,
+        adapters: &Adapters,
+    ) -> Result<()> {
+        let path = folder.join(name);
+        fs::create_dir_all(&path).map_err(io_fault(&path))?;
+        peft::put(files, &format!("{name}/"), adapters, self.base())
     }
 
     pub(super) fn read_folder(&mut self, folder: &Path) -> Result<()> {
         verify(folder, |_| true)?;
+        // From here on nothing is hashed again: what is listed is what is read.
         let state: TrainingState = read_json(&folder.join("training.json"))?;
-        let tokenizer = Tokenizer::from_folder(folder)?;
-        let place = (self.weights.kind(), self.decoder.place().1);
-        let weights = self.read_weights(&folder.join("model.safetensors"), place)?;
         let adapters = match &self.adapters {
             Some(own) => Some(self.read_adapters(&folder.join(ADAPTER), own)?),
             None if folder.join(ADAPTER).exists() => {
@@ -149,6 +194,8 @@ impl DecoderPolicy {
             }
             None => None,
         };
+        let base = Base::pointed_to(folder)?;
+        let model = self.read_model(folder, base.as_ref())?;
         let moments = match state.optimizer_steps {
             0 => BTreeMap::new(),
             _ => self.read_moments(folder)?,
@@ -158,8 +205,11 @@ impl DecoderPolicy {
             false => Own::Nothing,
         };
         // Everything was read and checked: only now does anything change.
-        self.tokenizer = tokenizer;
-        self.weights.copy_from(&weights)?;
+        if let Some((tokenizer, weights)) = model {
+            self.tokenizer = tokenizer;
+            self.weights.copy_from(&weights)?;
+        }
+        self.base = base;
         if let (Some(own), Some(read)) = (&self.adapters, &adapters) {
             own.copy_from(read)?;
         }
@@ -172,11 +222,35 @@ impl DecoderPolicy {
         Ok(())
     }
 
+    /// Tokenizer and weights of a checkpoint, or of the base that it points to; none where they are the policy's own already.
+    fn read_model(
+        &self,
+        folder: &Path,
+        base: Option<&Base>,
+    ) -> Result<Option<(Tokenizer, Weights)>> {
+        let placement = Placement {
+            kind: self.weights.kind(),
+            ..self.decoder.placement()
+        };
+        let Some(base) = base else {
+            let weights = self.read_weights(&folder.join("model.safetensors"), placement)?;
+            return Ok(Some((Tokenizer::from_folder(folder)?, weights)));
+        };
+        if self.base.as_ref().is_some_and(|own| own.is_same(base)) {
+            return Ok(None);
+        }
+        base.verify(folder)?;
+        let stored = StoredTensors::open_model(&base.folder, &Weights::shapes(self.model()))?;
+        let read = |name: &str, shape: &[i64]| stored.read(name, shape);
+        let weights = Weights::fill(self.model(), placement, read)?;
+        Ok(Some((Tokenizer::from_folder(&base.folder)?, weights)))
+    }
+
     fn read_reference(&self, folder: &Path) -> Result<Own> {
         let Some(adapters) = &self.adapters else {
             let path = folder.join("reference.safetensors");
             return Ok(Own::Weights(
-                self.read_weights(&path, self.decoder.place())?,
+                self.read_weights(&path, self.decoder.placement())?,
             ));
         };
         let tensors = self.read_adapters(&folder.join(REFERENCE_ADAPTER), adapters)?;
@@ -185,9 +259,11 @@ impl DecoderPolicy {
         Ok(Own::Adapters(frozen))
     }
 
-    fn read_weights(&self, path: &Path, place: (Kind, Device)) -> Result<Weights> {
+    fn read_weights(&self, path: &Path, placement: Placement) -> Result<Weights> {
         let stored = StoredTensors::open(path, &Weights::shapes(self.model()))?;
-        Weights::fill(self.model(), place, |name, shape| stored.read(name, shape))
+        Weights::fill(self.model(), placement, |name, shape| {
+            stored.read(name, shape)
+        })
     }
 
     fn read_adapters(&self, folder: &Path, like: &Adapters) -> Result<BTreeMap<String, Tensor>> {
@@ -201,23 +277,12 @@ impl DecoderPolicy {
             .iter()
             .flat_map(|(name, t)| ["m", "v"].map(|k| (format!("{k}.{name}"), t.size())))
             .collect();
-        let device = self.decoder.place().1;
+        let device = self.decoder.placement().device;
         checkpoint::read(&folder.join("optimizer.safetensors"), &shapes)?
             .into_iter()
             .map(|(name, t)| Ok((name, t.f_to_device(device)?)))
             .collect()
     }
-}
-
-fn put_adapters(
-    files: &mut FolderWriter<'_>,
-    folder: &Path,
-    name: &str,
-    adapters: &Adapters,
-) -> Result<()> {
-    let path = folder.join(name);
-    fs::create_dir_all(&path).map_err(io_fault(&path))?;
-    peft::put(files, &format!("{name}/"), adapters)
 }
 
 fn adapter_without_lora(path: PathBuf) -> Error {
@@ -230,14 +295,38 @@ fn adapter_without_lora(path: PathBuf) -> Error {
 }
 
 fn put_tensors(
-    files: &mut FolderWriter<'_>,
+    files: &mut FileSet<'_>,
     name: &str,
     tensors: &BTreeMap<String, Tensor>,
 ) -> Result<()> {
-    files.tensors(name, tensors.iter().map(|(name, t)| (name.as_str(), t)))
+    checkpoint::put(
+        files,
+        name,
+        tensors.iter().map(|(name, t)| (name.as_str(), t)),
+    )
 }
 
-/// Checks the files that a model is read from, where the folder lists what they held.
-pub(super) fn verify_model(folder: &Path) -> Result<()> {
-    verify(folder, |name| !TRAINING_FILES.contains(&name))
+/// A pointer that an earlier checkpoint left would be followed. It goes before the new files get their names: without it and
+/// with the old list, the folder is refused.
+fn remove(pointer: &Path) -> Result<()> {
+    match fs::remove_file(pointer) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_fault(pointer)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the files that a model is read from, each once, and says where its weights are: the base of adapters. None for a
+/// model that is trained whole.
+pub(super) fn verified_base(folder: &Path, has_adapters: bool) -> Result<Option<Base>> {
+    if let Some(base) = Base::pointed_to(folder)? {
+        verify(folder, |name| !TRAINING_FILES.contains(&name))?;
+        base.verify(folder)?;
+        return Ok(Some(base));
+    }
+    if has_adapters {
+        verify(folder, |name| Path::new(name).starts_with(ADAPTER))?;
+        return Base::of(folder).map(Some);
+    }
+    verify(folder, |name| !TRAINING_FILES.contains(&name))?;
+    Ok(None)
 }

@@ -135,6 +135,8 @@ impl DecoderPolicy {
         if active.groups.is_empty() {
             return Ok(stats);
         }
+        // GSPO weighs every token by its whole response, whose tokens may lie in a later chunk of the head: a pass of its own
+        // finds the log-ratios first.
         let sequence_log_ratios = objective
             .is_sequence_level()
             .then(|| self.mean_log_ratios(&active))
@@ -170,7 +172,7 @@ impl DecoderPolicy {
         let mut first = 0;
         let parts = micro_batches(groups, self.config.micro_batch_tokens);
         for (number, part) in parts.iter().enumerate() {
-            let batch = PackedBatch::new(part, self.decoder.place())?;
+            let batch = PackedBatch::new(part, self.decoder.placement())?;
             let anchors = reference
                 .map(|d| response_log_probs(d, &batch))
                 .transpose()?;
@@ -231,6 +233,7 @@ impl DecoderPolicy {
             .lora
             .as_ref()
             .filter(|lora| lora.dropout > 0.0)?;
+        // Named by the step, so that a restored policy draws the masks that the first one would have drawn.
         let mut stream = random_stream(lora.seed, "dropout", "", self.optimizer.steps() as u64);
         let step = Dropout {
             rate: lora.dropout,
@@ -252,7 +255,7 @@ impl DecoderPolicy {
     fn mean_log_ratios(&self, active: &Active<'_>) -> Result<Vec<f64>> {
         let mut log_probs = Vec::new();
         for part in micro_batches(&active.groups, self.config.micro_batch_tokens) {
-            let batch = PackedBatch::new(&part, self.decoder.place())?;
+            let batch = PackedBatch::new(&part, self.decoder.placement())?;
             log_probs.extend(response_log_probs(&self.decoder, &batch)?);
         }
         let mut log_probs = log_probs.into_iter();

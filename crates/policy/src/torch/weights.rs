@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
+use super::placement::Placement;
 use crate::{
     ModelConfig,
     error::{Error, Result},
@@ -117,13 +118,14 @@ impl Weights {
 
     /// Freshly drawn weights: norms 1, biases 0, the rest normal with the config's deviation. Each tensor
     /// has its own random stream, so that its values depend on nothing but seed and name.
-    pub(crate) fn draw(config: &ModelConfig, seed: u64, place: (Kind, Device)) -> Result<Self> {
-        Self::fill(config, place, |name, shape| {
+    pub(crate) fn draw(config: &ModelConfig, seed: u64, placement: Placement) -> Result<Self> {
+        Self::fill(config, placement, |name, shape| {
+            let options = Placement::CPU_F32.options();
             if name.ends_with("norm.weight") {
-                return Ok(Tensor::f_ones(shape, super::F32)?);
+                return Ok(Tensor::f_ones(shape, options)?);
             }
             if name.ends_with(".bias") {
-                return Ok(Tensor::f_zeros(shape, super::F32)?);
+                return Ok(Tensor::f_zeros(shape, options)?);
             }
             let mut random = random_stream(seed, "weights", name, 0);
             let values: Vec<f64> = (0..shape.iter().product())
@@ -140,12 +142,12 @@ impl Weights {
     /// one is held.
     pub(crate) fn fill(
         config: &ModelConfig,
-        place: (Kind, Device),
+        placement: Placement,
         mut find: impl FnMut(&str, &[i64]) -> Result<Tensor>,
     ) -> Result<Self> {
         let mut stack = |(parts, columns): (Vec<Part>, Option<i64>)| -> Result<Stack> {
             let rows = parts.iter().map(|part| part.rows).sum();
-            let tensor = Tensor::f_empty(shape(rows, columns), place)?;
+            let tensor = Tensor::f_empty(shape(rows, columns), placement.options())?;
             let mut start = 0;
             for part in &parts {
                 let found = find(&part.name, &shape(part.rows, columns))?;
@@ -250,7 +252,7 @@ mod tests {
             "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "max_position_embeddings": 8
         }))
         .unwrap();
-        let weights = Weights::draw(&config, 1, crate::torch::decoder::F32).unwrap();
+        let weights = Weights::draw(&config, 1, Placement::CPU_F32).unwrap();
         let named = weights.named().unwrap();
         let shapes: BTreeMap<_, _> = named.iter().map(|(n, t)| (n.clone(), t.size())).collect();
         assert_eq!(shapes, Weights::shapes(&config));
