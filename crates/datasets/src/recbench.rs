@@ -131,6 +131,7 @@ impl Dataset {
     /// A setting out of range; a file that is missing or malformed, by its place; no query left.
     pub fn recbench(seed: u64, config: &RecBenchConfig) -> Result<Self> {
         config.validate()?;
+        config.prompt.compile()?;
         let (catalogue, ratings) = match config.domain {
             Domain::Movie => films_and_ratings(&config.folder, 0)?,
             Domain::Book => books(&config.folder)?,

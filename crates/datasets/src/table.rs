@@ -13,6 +13,7 @@ mod plain_lines;
 
 use std::fmt;
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub(crate) use cell::Cell;
@@ -146,7 +147,23 @@ impl<'a> Table<'a> {
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(Error::reading(path))
+    let mut start = [0; 2];
+    let mut file = File::open(path).map_err(Error::reading(path))?;
+    let read = file.read(&mut start).map_err(Error::reading(path))?;
+    file.rewind().map_err(Error::reading(path))?;
+    // Downloads come packed; without this their bytes would be taken for a header.
+    let packed = match &start[..read] {
+        b"\x1f\x8b" => Some("it is packed by gzip; unpack it first"),
+        b"PK" => Some("it is a ZIP archive; unpack it first"),
+        _ => None,
+    };
+    match packed {
+        Some(cause) => Err(Error::Unreadable {
+            path: path.to_owned(),
+            cause: cause.to_owned(),
+        }),
+        None => Ok(file),
+    }
 }
 
 /// The places of the columns among `found`, or the one that is required and not there.
@@ -158,6 +175,12 @@ fn places(path: &Path, columns: &[Column<'_>], found: &[&str]) -> Result<Vec<Opt
             return Err(Error::DuplicateColumn {
                 path: path.to_owned(),
                 column: column.name.to_owned(),
+            });
+        }
+        if first.is_none() && column.is_required && found.iter().all(|name| name.is_empty()) {
+            return Err(Error::Empty {
+                path: path.to_owned(),
+                what: "header",
             });
         }
         if first.is_none() && column.is_required {
