@@ -18,12 +18,12 @@ pub struct Advantages {
 pub enum AdvantageValues {
     /// One number for all valid tokens of a response.
     PerResponse(Vec<f64>),
-    /// One number a token, 0 outside the mask.
+    /// One number per token, 0 outside the mask.
     PerToken(Ragged<f64>),
 }
 
 impl Advantages {
-    /// One advantage a response. A group has a signal if one of its advantages is not 0.
+    /// One advantage per response. A group has a signal if one of its advantages is not 0.
     ///
     /// # Errors
     /// More or fewer advantages than responses.
@@ -39,7 +39,7 @@ impl Advantages {
         })
     }
 
-    /// One advantage a token. A group has a signal if one of its advantages is not 0.
+    /// One advantage per token. A group has a signal if one of its advantages is not 0.
     ///
     /// # Errors
     /// More or fewer rows than responses.
@@ -94,6 +94,7 @@ impl Advantages {
             AdvantageValues::PerToken(values) => return values,
             AdvantageValues::PerResponse(values) => values,
         };
+        // Only here does one number per response become one per token: an estimator of outcomes never builds a batch of tokens.
         let lengths = batch.lengths();
         let mut tokens = Ragged::default();
         for (response, (&value, &length)) in values.iter().zip(lengths.iter()).enumerate() {

@@ -183,6 +183,7 @@ impl<'a> RolloutBatch<'a> {
     }
 
     pub(crate) fn outcomes_with_parts(&self) -> Outcomes<'a> {
+        // Given outcomes are exact; no sum stands behind them that could be off by more than their own rounding.
         if let Some(outcomes) = self.outcomes {
             return Outcomes {
                 rewards: Cow::Borrowed(outcomes),
@@ -272,6 +273,7 @@ impl<'a> RolloutBatch<'a> {
         Ok(())
     }
 
+    // Looked for only once a statistic is not finite: a pass over all rewards for the message would cost as much as the estimate.
     /// Why the statistics of rewards are not finite: a reward that is not, or else `overflow`.
     pub(crate) fn not_finite(&self, overflow: Error) -> Error {
         self.check_rewards().err().unwrap_or(overflow)
@@ -288,6 +290,7 @@ impl<'a> RolloutBatch<'a> {
         values: &'v Ragged<f64>,
         responses: &[usize],
     ) -> Cow<'v, [f64]> {
+        // All values as they lie: the whole batch, whatever the order of its groups, since sums of it are all that is taken.
         if self.mask.is_none() && responses.len() == values.len() {
             return Cow::Borrowed(values.values());
         }

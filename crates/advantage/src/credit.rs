@@ -1,4 +1,4 @@
-//! From a response and its reward to a reward a token.
+//! From a response and its reward to one reward per token.
 
 pub(crate) mod assigner;
 pub(crate) mod decrease;
@@ -97,14 +97,14 @@ impl Annotated<'_> {
 pub enum Ratios {
     /// Every token the same.
     Uniform(f64),
-    /// One ratio a segment.
+    /// One ratio per segment.
     PerSegment {
         /// The ratio of each segment.
         ratios: Vec<f64>,
         /// The ratio of tokens outside all segments' content, such as special tokens.
         elsewhere: f64,
     },
-    /// One ratio a token.
+    /// One ratio per token.
     PerToken(Vec<f64>),
 }
 
@@ -137,6 +137,7 @@ impl<'a> ItemTable<'a> {
             items: known.collect(),
             unknown: Vec::new(),
         };
+        // By name, exactly: which spelling means which item was decided when the answer was matched.
         for name in judged.targets {
             table.entry(name, lexicon).is_target = true;
         }
@@ -149,6 +150,7 @@ impl<'a> ItemTable<'a> {
     fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut MentionedItem<'a> {
         let known = lexicon.items().len();
         let place = lexicon.position(name).unwrap_or_else(|| {
+            // A scan: a response recommends a handful of items that no lexicon has.
             let unknown = self.unknown.iter().position(|other| *other == name);
             known
                 + unknown.unwrap_or_else(|| {

@@ -11,7 +11,7 @@ use crate::segment::SegmentKind;
 
 /// A response step by step: what a report or a debugger prints.
 ///
-/// Its [`Display`](fmt::Display) is one line a step: ratio (`!` where penalised), mean advantage,
+/// Its [`Display`](fmt::Display) is one line per step: ratio (`!` where penalised), mean advantage,
 /// kind, text, and the items named (`+` a target, `-` a wrong recommendation).
 ///
 /// ```
@@ -77,7 +77,7 @@ pub struct NamedItem {
 }
 
 impl Explanation {
-    /// Puts together what is known of a response; `advantages` has one number a token.
+    /// Puts together what is known of a response; `advantages` has one number per token.
     ///
     /// # Errors
     /// More or fewer advantages than the response has tokens.
@@ -114,6 +114,7 @@ fn explain(credit: &Credit<'_>, index: usize, advantages: Option<&[f64]>) -> Opt
     if text.is_empty() {
         return None;
     }
+    // Special tokens hold no bytes, and lie at a step without being part of it.
     let mut tokens: Vec<usize> = annotated.tokens.overlapping(&segment.content).collect();
     tokens.retain(|&token| {
         annotated
@@ -204,7 +205,7 @@ mod tests {
         let items = ["Heat (1995)", "Ed (1996)", "Jaws (1975)"].map(ItemNames::from_title);
         let lexicon = assigner.lexicon(items).unwrap();
         let judged = JudgedResponse {
-            response: "Heat is long.\n\nUp and Jaws\nare short.\nSo \\boxed{Ed}",
+            response: "Heat is long.\n\nEd and Jaws\nare short.\nSo \\boxed{Ed}",
             token_byte_lens: &[4, 9, 2, 11, 1, 11, 3, 10, 0],
             answer: Some(JudgedAnswer {
                 span: 41..51,

@@ -35,6 +35,7 @@ impl Groups {
                 Entry::Occupied(slot) => groups[*slot.get()].push(response),
             }
         }
+        // One flat list with offsets instead of a list of lists: groups are small and many.
         let mut offsets = vec![0];
         offsets.extend(groups.iter().scan(0, |end, group| {
             *end += group.len();
@@ -60,6 +61,7 @@ impl Groups {
             end = end.saturating_add(size);
             offsets.push(end);
         }
+        // Sizes may come from a file: memory that is not there is an error and no abort.
         let mut members = Vec::new();
         let reserved = members.try_reserve_exact(end);
         reserved.map_err(|_| Error::TooLarge {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The reward of every token of a batch, one row a response.
+/// The reward of every token of a batch, one row per response.
 pub type TokenRewards = Ragged<f64>;
 
-/// Which tokens of a batch take part, one row a response.
+/// Which tokens of a batch take part, one row per response.
 pub type TokenMask = Ragged<bool>;
 
 /// Rows of different lengths, stored as flat values and row offsets: row `i` is
@@ -61,6 +61,7 @@ impl<T> Ragged<T> {
     /// # Errors
     /// Offsets that do not begin at 0, fall, or do not end at `values.len()`.
     pub fn new(values: Vec<T>, offsets: Vec<usize>) -> Result<Self> {
+        // Offsets may come from a file. That they rise and end with the values is what indexing relies on everywhere else.
         let tiled = offsets.first() == Some(&0)
             && offsets.last() == Some(&values.len())
             && offsets.is_sorted();

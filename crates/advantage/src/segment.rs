@@ -101,6 +101,7 @@ pub fn cut_answer(
         if span.start < answer.start {
             cut.push(Segment::new(text, span.start..answer.start, *kind));
         }
+        // Of several segments that the answer lies in, the first gives it its place; the others lose what it covers.
         if span.start <= answer.start {
             cut.push(Segment::new(text, answer.clone(), SegmentKind::Answer));
         }
@@ -219,6 +220,7 @@ fn line_end(bytes: &[u8], from: usize) -> (usize, usize) {
 
 /// The bytes of a segment's text without the line ends and blank lines around it.
 fn content(text: &str) -> Range<usize> {
+    // Blanks inside the first and the last line belong to the step, whole blank lines around it do not.
     let last = text.trim_end().len();
     if last == 0 {
         return 0..0;

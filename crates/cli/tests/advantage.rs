@@ -15,7 +15,7 @@ fn run(args: &[&str], input: &str) -> (String, String, i32) {
     )
 }
 
-const WRONG: &str = r#"{"id":1,"response":"Heat it is.\n\\boxed{Heat}","token_byte_lens":[11,1,12],"ground_truth":["Up"],"reward":0.5}"#;
+const WRONG: &str = r#"{"id":1,"response":"Heat it is.\n\\boxed{Heat}","token_byte_lens":[11,1,12],"ground_truth":["Ed"],"reward":0.5}"#;
 
 #[test]
 fn a_step_that_names_the_wrong_answer_is_penalised() {
@@ -33,7 +33,7 @@ fn a_step_that_names_the_wrong_answer_is_penalised() {
 
 #[test]
 fn a_right_answer_by_another_spelling_keeps_its_reward() {
-    let line = r#"{"id":"a","response":"Heat.\n\\boxed{heat}","token_byte_lens":[6,12],"ground_truth":"Heat (1995); Up (2009)","reward":1.05}"#;
+    let line = r#"{"id":"a","response":"Heat.\n\\boxed{heat}","token_byte_lens":[6,12],"ground_truth":"Heat (1995); Ed (1996)","reward":1.05}"#;
     let (output, _, _) = run(&["segment"], line);
     assert!(
         output.contains(r#""token_rewards":[1.05,1.05]"#),
@@ -48,7 +48,7 @@ fn a_right_answer_by_another_spelling_keeps_its_reward() {
 
 #[test]
 fn credit_decreases_with_the_distance_to_a_target() {
-    let line = r#"{"id":1,"response":"Up or on","token_byte_lens":[2,3,3],"ground_truth":["Up"],"reward":1}"#;
+    let line = r#"{"id":1,"response":"Ed or on","token_byte_lens":[2,3,3],"ground_truth":["Ed"],"reward":1}"#;
     let (output, _, _) = run(
         &["segment", "--mode", "decrease", "--min-ratio", "0.5"],
         line,
@@ -61,7 +61,7 @@ fn credit_decreases_with_the_distance_to_a_target() {
 
 #[test]
 fn credit_decays_exponentially_at_a_given_rate() {
-    let line = r#"{"id":1,"response":"Up or on","token_byte_lens":[2,3,3],"ground_truth":["Up"],"reward":1}"#;
+    let line = r#"{"id":1,"response":"Ed or on","token_byte_lens":[2,3,3],"ground_truth":["Ed"],"reward":1}"#;
     let halving = ["--min-ratio", "0.5", "--decay-rate", "0.6931471805599453"];
     let (output, _, _) = run(
         &[&["segment", "--mode", "decrease"], &halving[..]].concat(),
@@ -79,7 +79,7 @@ fn credit_decays_exponentially_at_a_given_rate() {
 
 #[test]
 fn rejections_earn_credit_or_a_penalty() {
-    let line = r#"{"id":1,"response":"Heat is not sad.\nUp is not, it fails.\n\\boxed{Up}","token_byte_lens":[17,21,10],"ground_truth":["Up (2009)"],"candidates":["Up (2009)","Heat (1995)"],"reward":1}"#;
+    let line = r#"{"id":1,"response":"Heat is not sad.\nEd is not, it fails.\n\\boxed{Ed}","token_byte_lens":[17,21,10],"ground_truth":["Ed (1996)"],"candidates":["Ed (1996)","Heat (1995)"],"reward":1}"#;
     let (output, _, _) = run(&["segment"], line);
     assert!(
         output.contains(r#""token_rewards":[1.0,1.0,1.0]"#),
@@ -105,7 +105,7 @@ fn a_candidate_hides_the_shorter_name_inside_its_own() {
 
 #[test]
 fn splitters_nest() {
-    let line = r#"{"id":1,"response":"<think>a\nb</think>c\nd","token_byte_lens":[21],"ground_truth":["Up"],"reward":1}"#;
+    let line = r#"{"id":1,"response":"<think>a\nb</think>c\nd","token_byte_lens":[21],"ground_truth":["Ed"],"reward":1}"#;
     let (output, _, _) = run(&["segment", "--split", "think,paragraph"], line);
     assert_eq!(output.matches("\"reasoning\"").count(), 2);
     assert_eq!(output.matches("\"answer\"").count(), 1);
@@ -221,8 +221,8 @@ fn grouped(segmented: &str) -> String {
         .to_string()
 }
 
-const RIGHT: &str = r#"{"id":[1,0],"response":"Up it is.\n\\boxed{Up}","token_byte_lens":[9,1,10],"ground_truth":["Up"],"reward":1.0}
-{"id":[1,1],"response":"Up it is. Yes, yes, yes.\n\\boxed{Up}","token_byte_lens":[9,5,5,5,1,10],"ground_truth":["Up"],"reward":1.0}
+const RIGHT: &str = r#"{"id":[1,0],"response":"Ed it is.\n\\boxed{Ed}","token_byte_lens":[9,1,10],"ground_truth":["Ed"],"reward":1.0}
+{"id":[1,1],"response":"Ed it is. Yes, yes, yes.\n\\boxed{Ed}","token_byte_lens":[9,5,5,5,1,10],"ground_truth":["Ed"],"reward":1.0}
 "#;
 
 #[test]

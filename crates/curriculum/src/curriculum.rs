@@ -189,6 +189,8 @@ impl Curriculum {
         }
         let end = progress.served + left.min(self.config.batch_size);
         let batch = &progress.plan[progress.served..end];
+        // Serving counts as a try for re-checks, also where no metric ever comes back: a mastered query that fails to be
+        // scored would otherwise be due in every epoch.
         for &position in batch {
             self.pool.query_mut(position).last_epoch = progress.epoch;
         }
@@ -241,6 +243,7 @@ impl Curriculum {
                 highest,
             });
         }
+        // All metrics were checked: a record is taken whole or not at all.
         let round = Round::new(position, metrics.iter().map(|&m| metric.difficulty(m)));
         let round = round.ok_or_else(|| Error::NoRollouts { id: query.into() })?;
         self.progress.records().push(round);

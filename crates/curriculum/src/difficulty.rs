@@ -36,6 +36,7 @@ impl Round {
             equal &= difficulty == first;
         }
         let mean = sum / f64::from(rollouts);
+        // Equal metrics may have a mean that is off by one unit in the last place; they have no spread all the same.
         let squares = if equal {
             0.0
         } else {
@@ -76,6 +77,8 @@ impl Round {
         }
     }
 
+    // Additions of floats depend on their order. Sorted by content first, records that threads delivered in any order add up to
+    // the same bits.
     /// By query; rounds of the same query in an order that does not depend on when they arrived.
     pub(crate) fn canonical_cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.query.cmp(&other.query))
@@ -148,6 +151,7 @@ pub(crate) struct MovingAverage {
 
 impl DifficultyEstimator for MovingAverage {
     fn update(&self, before: Estimate, round: &Round) -> Estimate {
+        // The stand-in difficulty 1 of a query never tried is no evidence to average with.
         let kept = if before.is_tried() {
             1.0 - self.weight
         } else {
@@ -170,6 +174,7 @@ pub(crate) struct BetaPosterior {
 
 impl DifficultyEstimator for BetaPosterior {
     fn update(&self, before: Estimate, round: &Round) -> Estimate {
+        // The state keeps mean and weight alone; failures and evidence beyond the prior follow from them.
         let (failures, evidence) = if before.is_tried() {
             (
                 before.difficulty * before.weight - self.prior,

@@ -4,11 +4,13 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A number in [0, 1) that depends on the seed, the purpose, the counter and the query id alone.
 pub(crate) fn uniform(seed: u64, purpose: &str, counter: u64, id: &str) -> f64 {
+    // Hashes of hashes instead of a generator: what one query draws does not depend on who drew before it.
     let stream = xxh3_64_with_seed(
         &counter.to_le_bytes(),
         xxh3_64_with_seed(purpose.as_bytes(), seed),
     );
     let bits = xxh3_64_with_seed(id.as_bytes(), stream);
+    // The upper 53 bits: as many as a float has, so that 1 is never drawn.
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 

@@ -84,12 +84,12 @@ pub enum Error {
         detail: String,
     },
     /// A state file is not a curriculum state, or the first line of one is cut short.
-    #[error("{} does not hold a curriculum state", path.display())]
+    #[error("{} does not hold a curriculum state: {cause}", path.display())]
     StateFormat {
         /// The file.
         path: PathBuf,
-        /// Where and why parsing stopped.
-        source: serde_json::Error,
+        /// Where and why parsing stopped; part of the message, and so no source beside it.
+        cause: serde_json::Error,
     },
     /// A state file is cut short or was damaged since it was written.
     #[error("{} is damaged: its checksum is {found}, it should be {expected}", path.display())]
@@ -102,8 +102,23 @@ pub enum Error {
         found: String,
     },
     /// A state file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] rerec_files::Error),
+    #[error("{}", with_cause(_0))]
+    File(rerec_files::Error),
+}
+
+// By hand: what thiserror derives makes the error a source too, and its cause would be told twice.
+impl From<rerec_files::Error> for Error {
+    fn from(error: rerec_files::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+/// The message of an error, followed by why.
+fn with_cause(error: &rerec_files::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// Result of this crate.

@@ -60,6 +60,8 @@ pub(crate) fn arrange(order: &dyn Order, candidates: &Candidates<'_>) -> Vec<u32
 
 /// Bits that sort like the number; -0 equals 0.
 fn ascending_bits(key: f64) -> u64 {
+    // IEEE numbers of one sign sort like their bits; negative ones the other way round. Integers have a total order, NaN included, and sort
+    // together with their positions without a comparison of our own.
     let bits = (key + 0.0).to_bits();
     if bits >> 63 == 1 {
         !bits
@@ -124,6 +126,7 @@ pub(crate) struct Buckets {
 impl Order for Buckets {
     fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
         let count = f64::from(self.count);
+        // The draw stays below 1, so that it orders within a band and never across.
         let band = |difficulty: f64| (difficulty * count).floor().clamp(0.0, count - 1.0);
         candidates
             .iter()
@@ -155,6 +158,7 @@ impl Mixture {
             left -= weight;
             left >= 0.0
         });
+        // Rounding may leave a rest behind the last part.
         passed.count().min(self.parts.len() - 1)
     }
 }
@@ -180,6 +184,7 @@ impl Order for Mixture {
                 .enumerate()
             {
                 if let Ok(place) = members.binary_search(member) {
+                    // Each part is spread evenly over (0, 1): of a part of 3 and a part of 1, every fourth is the latter's.
                     keys[slots[place]] = (rank as f64 + 0.5) / members.len() as f64;
                 }
             }

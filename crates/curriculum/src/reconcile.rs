@@ -63,6 +63,7 @@ impl Curriculum {
         }
         let gone = |id: &&QueryId| pool.find(id).is_none();
         report.removed = self.pool.ids().iter().filter(gone).cloned().collect();
+        // The epoch is moved while both pools are there: its positions are those of the old one.
         self.move_epoch(&pool, &report, to_serve);
         self.pool = pool;
         Ok(report)
@@ -81,6 +82,7 @@ impl Curriculum {
         }
         let known = *self.pool.query(old);
         let query = pool.query_mut(position);
+        // 0 is "not known", which contradicts nothing.
         let edited = known.revision != query.revision && known.revision != 0 && query.revision != 0;
         if edited {
             report.edited.push(id);
@@ -121,6 +123,7 @@ impl Curriculum {
             .iter()
             .filter_map(|id| pool.find(id))
             .collect();
+        // Metrics of the old wording say nothing about an edited query.
         let records = known.into_iter().filter_map(|round| {
             let query = moved(round.query).filter(|query| !edited.contains(query))?;
             Some(Round { query, ..round })

@@ -18,6 +18,7 @@ pub(crate) fn plan(
     let carried: Vec<u32> = carried
         .iter()
         .copied()
+        // Carried queries that were mastered meanwhile, or exceed a quota, are not served for being carried.
         .filter(|p| selected.binary_search(p).is_ok())
         .collect();
     let already: FxHashSet<u32> = carried.iter().copied().collect();
@@ -65,6 +66,7 @@ fn active_and_due(config: &CurriculumConfig, pool: &Pool, epoch: u32) -> Vec<u32
         }
         Recheck::Share(share) => {
             let active = pool.positions(|query| !query.mastered);
+            // Rounded up: a small pool would otherwise never look back.
             let reviews = (share * active.len() as f64).ceil() as usize;
             with_reviews(
                 pool,
@@ -86,6 +88,8 @@ fn with_reviews(pool: &Pool, mut selected: Vec<u32>, others: Vec<u32>, count: us
 /// The `count` of `positions` that were tried longest ago, ties in data-set order.
 fn longest_waiting(pool: &Pool, mut positions: Vec<u32>, count: usize) -> Vec<u32> {
     if count < positions.len() {
+        // Selecting is linear, where sorting a mastered pool of millions for a few reviews is not. The position in the key makes
+        // the choice one and the same on every run.
         positions.select_nth_unstable_by_key(count, |&position| {
             (pool.query(position).last_epoch, position)
         });
@@ -107,6 +111,7 @@ fn keep_to_quotas(config: &CurriculumConfig, pool: &Pool, selected: Vec<u32>) ->
             longest_waiting(pool, positions, config.quota(class.as_deref()))
         })
         .collect();
+    // Grouped by class until now; ties of the order fall to the order of the data set.
     kept.sort_unstable();
     kept
 }

@@ -226,10 +226,28 @@ fn a_state_of_a_later_version_is_refused() {
         "state version 99 is newer than 3, the newest this build reads"
     );
     let missing = Curriculum::load(&folder.path().join("none.json")).unwrap_err();
-    assert!(
-        matches!(&missing, Error::File(_)) && missing.to_string().starts_with("cannot read"),
-        "{missing}"
+    assert!(matches!(&missing, Error::File(_)), "{missing}");
+    let (message, why) = (
+        missing.to_string(),
+        std::io::Error::from_raw_os_error(2).to_string(),
     );
+    assert!(
+        message.starts_with("cannot read") && message.ends_with(&format!("none.json: {why}")),
+        "{message}"
+    );
+    let path = folder.path().join("no.json");
+    fs::write(&path, "no").unwrap();
+    let malformed = Curriculum::load(&path).unwrap_err();
+    assert!(
+        malformed
+            .to_string()
+            .ends_with("does not hold a curriculum state: expected ident at line 1 column 2"),
+        "{malformed}"
+    );
+    // What a message says is no source of the error as well, so that a chain of causes says it once.
+    for error in [missing, malformed] {
+        assert!(std::error::Error::source(&error).is_none());
+    }
 }
 
 #[test]

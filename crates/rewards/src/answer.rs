@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rerec_text::{layers, unwrapped, without_markup};
+use rerec_text::{unwrapped, without_markup};
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +142,7 @@ impl AnswerReader {
     pub fn read(&self, response: &str, candidates: Option<&[ItemIndex]>) -> Option<Answer> {
         let is_known = |name: &str| self.matcher.lookup(name, None) != TitleLookup::Unknown;
         let is_answer = |written: &str, content: &str| match content {
-            "" => layers(written).any(|layer| self.matcher.has_exactly(layer)),
+            "" => self.matcher.exact_layer(written).is_some(),
             content => !is_placeholder(content) || is_known(content),
         };
         let AnswerBox { span, content } = answer_box_where(response, self.choice, is_answer)?;
@@ -187,7 +187,7 @@ impl AnswerReader {
         candidates: Option<&[ItemIndex]>,
     ) -> Vec<AnswerItem> {
         // A title that looks like markup or like a list is a title.
-        if let Some(title) = layers(&text[written]).find(|layer| self.matcher.has_exactly(layer)) {
+        if let Some(title) = self.matcher.exact_layer(&text[written]) {
             let start = title.as_ptr() as usize - text.as_ptr() as usize;
             let span = start..start + title.len();
             return vec![self.item(title, title.into(), span, candidates)];

@@ -18,6 +18,16 @@ pub enum TitleMatch {
     Exact,
 }
 
+impl TitleMatch {
+    /// The characters that are compared; of a title, not how its letters carry their accents.
+    fn spelled(self, title: &str) -> Cow<'_, str> {
+        match self {
+            Self::Title => composed(title),
+            Self::Exact => title.into(),
+        }
+    }
+}
+
 /// What the catalogue knows under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TitleLookup {
@@ -147,7 +157,7 @@ impl TitleMatcher {
         let mut year = item.year;
         for title in std::iter::once(&item.title).chain(&item.aliases) {
             let title = trim(title);
-            self.exact.insert(&composed(title), index);
+            self.exact.insert(&self.mode.spelled(title), index);
             if self.mode == TitleMatch::Title {
                 self.caseless.insert(&caseless(title), index);
                 let found = self.insert_title(title, index);
@@ -178,12 +188,15 @@ impl TitleMatcher {
         if let Some(hits) = self.exact(name) {
             return choose(hits, candidates);
         }
-        let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
         if self.mode == TitleMatch::Exact {
-            let mut forms = [&name[unwrapped(name, 0..name.len())], &plain].into_iter();
+            // The commands of LaTeX are no characters of a title; whatever else stands around it might be.
+            let mut forms = layers(name)
+                .take_while(|layer| layer.starts_with('\\'))
+                .filter_map(|layer| layers(layer).nth(1));
             let hits = forms.find_map(|form| self.exact(form));
             return hits.map_or(TitleLookup::Unknown, |hits| choose(hits, candidates));
         }
+        let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
         let forms = || layers(name).chain(layers(&plain));
         if let Some(hits) = forms().find_map(|form| self.exact(form)) {
             return choose(hits, candidates);
@@ -205,13 +218,25 @@ impl TitleMatcher {
         }
     }
 
+    /// The title or alias that a text is, with or without what stands around it.
+    pub(crate) fn exact_layer<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let forgiven = if self.mode == TitleMatch::Exact {
+            1
+        } else {
+            usize::MAX
+        };
+        layers(text)
+            .take(forgiven)
+            .find(|layer| self.has_exactly(layer))
+    }
+
     /// Whether a title or an alias is this very name.
     pub(crate) fn has_exactly(&self, name: &str) -> bool {
         self.exact(name).is_some()
     }
 
     fn exact(&self, name: &str) -> Option<&[ItemIndex]> {
-        self.exact.get(&composed(trim(name)))
+        self.exact.get(&self.mode.spelled(trim(name)))
     }
 
     fn lookup_read(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {

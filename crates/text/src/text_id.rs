@@ -10,8 +10,9 @@
 ///     /// A shelf of the library.
 ///     pub struct ShelfId;
 /// }
+/// # fn main() {
 /// assert_eq!(ShelfId::from("north-3"), "north-3");
-/// # fn main() {}
+/// # }
 /// ```
 #[macro_export]
 macro_rules! text_id {

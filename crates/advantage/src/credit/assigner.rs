@@ -176,6 +176,7 @@ impl CreditAssigner {
             });
         }
         let annotated = self.annotate(judged, lexicon)?;
+        // Neutral elements: the ratios of all rules are multiplied into them.
         let mut steps = vec![
             StepCredit {
                 ratio: 1.0,
@@ -220,6 +221,7 @@ impl CreditAssigner {
             // "Mamma Mia! Here We Go Again" is one name, whatever the splitter knows of it.
             segments = join_inside(text, segments, &mentions);
         }
+        // Cut last: an answer is one piece, whatever names lie in it.
         if let Some(answer) = &judged.answer {
             segments = cut_answer(text, segments, answer.span.clone())?;
         }
@@ -234,6 +236,7 @@ impl CreditAssigner {
 }
 
 fn check_ratios(rule: &dyn CreditRule, ratios: &Ratios, response: &Annotated<'_>) -> Result<()> {
+    // Rules are a trait that others implement: what they return is input.
     let (all, elsewhere, expected) = match ratios {
         Ratios::Uniform(ratio) => (&[][..], *ratio, 0),
         Ratios::PerSegment { ratios, elsewhere } => {
@@ -277,6 +280,7 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
         Ratios::PerToken(ratios) => {
             for (step, segment) in steps.iter_mut().zip(&response.segments) {
                 let held = &ratios[response.tokens.overlapping(&segment.content)];
+                // A step of nothing but line ends holds no token.
                 if !held.is_empty() {
                     step.ratio *= held.iter().sum::<f64>() / held.len() as f64;
                 }

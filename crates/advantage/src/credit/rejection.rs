@@ -82,9 +82,9 @@ const CLAUSE_ENDS: [&str; 14] = [
 ///
 /// let rules = vec![RuleConfig::RejectedCandidate(RejectionConfig::english(1.1))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
-/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Ed (1996)"].map(ItemNames::from_title))?;
 /// let judged = JudgedResponse {
-///     response: "Up is not a thriller.\nHeat is.",
+///     response: "Ed is not a thriller.\nHeat is.",
 ///     token_byte_lens: &[22, 8],
 ///     answer: None,
 ///     targets: &["Heat (1995)"],
@@ -111,9 +111,9 @@ pub struct RejectedCandidate {
 ///
 /// let rules = vec![RuleConfig::RejectedTarget(RejectionConfig::english(0.8))];
 /// let assigner = CreditAssigner::new(CreditConfig { rules, ..Default::default() })?;
-/// let lexicon = assigner.lexicon(["Heat (1995)", "Up (2009)"].map(ItemNames::from_title))?;
+/// let lexicon = assigner.lexicon(["Heat (1995)", "Ed (1996)"].map(ItemNames::from_title))?;
 /// let judged = JudgedResponse {
-///     response: "Heat is not a comedy.\nUp is.",
+///     response: "Heat is not a comedy.\nEd is.",
 ///     token_byte_lens: &[22, 6],
 ///     answer: None,
 ///     targets: &["Heat (1995)"],
@@ -248,6 +248,7 @@ impl Detector {
         segment: &Range<usize>,
         names: impl Iterator<Item = Range<usize>>,
     ) -> bool {
+        // One walk over clause ends and names side by side: both come in order, so the work is linear in the segment.
         let Some(part) = text.get(segment.clone()) else {
             return false;
         };
@@ -285,6 +286,7 @@ impl Detector {
     fn holds_cue(&self, clause: &str) -> bool {
         let clause = &*straight(clause);
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        // Overlapping: "not" must not hide "cannot", nor a cue that is no whole word one that is.
         self.cues.find_overlapping_iter(clause).any(|cue| {
             let before = clause[..cue.start()].chars().next_back();
             let after = clause[cue.end()..].chars().next();

@@ -68,6 +68,7 @@ impl CreditRule for StepPenalty {
             Some(answer) if !response.judged.targets.is_empty() => answer.is_right,
             _ => return Ratios::Uniform(1.0),
         };
+        // As in the released code: a maximum other than 1 scales right answers too.
         if is_right {
             return Ratios::Uniform(max_ratio);
         }
@@ -92,5 +93,6 @@ fn names_wrong_item(response: &Annotated<'_>, segment: usize) -> bool {
         .mentions_in(segment)
         .iter()
         .filter_map(|m| response.item(m));
+    // Each recommended item by itself: of a list with a right and a wrong one, only steps for the wrong one failed.
     named.any(|item| item.is_recommended && !item.is_target)
 }

@@ -73,6 +73,7 @@ impl Gae {
         let GaeConfig { gamma, lambda, .. } = self.config;
         let (mut advantage, mut next_value) = (0.0, 0.0);
         for (token, reward) in rewards.iter_mut().enumerate().rev() {
+            // A masked token, such as a tool's output, is no step: neither discount nor value passes through it.
             if mask.is_none_or(|mask| mask[token]) {
                 let difference = *reward + gamma * next_value - values[token];
                 advantage = difference + gamma * lambda * advantage;
@@ -112,6 +113,7 @@ impl AdvantageEstimator for Gae {
             }
             batch.clear_masked(response, targets);
         }
+        // The returns are taken before: a critic predicts rewards, not whitened advantages.
         self.config.whitening.per_token(&mut advantages, batch)?;
         Ok(Advantages::per_token(advantages, batch.groups())?.with_returns(returns))
     }

@@ -191,6 +191,7 @@ impl AdvantageEstimator for GroupBaseline {
                 },
                 Baseline::LeaveOneOut => Deviation {
                     from: group.moments.mean,
+                    // R - mean of the others = G / (G - 1) * (R - mean of all).
                     scale: size / (size - 1.0),
                 },
                 Baseline::LengthWeighted => {
@@ -233,6 +234,7 @@ pub(super) fn compare(
 ) -> Result<Vec<f64>> {
     let (outcomes, lengths) = (batch.outcomes_with_parts(), batch.valid_lengths());
     let mut advantages = vec![0.0; outcomes.rewards.len()];
+    // One pair of buffers for all groups.
     let (mut rewards, mut tokens) = (Vec::new(), Vec::new());
     for (group, members) in batch.groups().iter().enumerate() {
         rewards.clear();
@@ -244,6 +246,7 @@ pub(super) fn compare(
             return Err(batch.not_finite(Error::GroupOverflow { group }));
         }
         let by = match (members.len(), singleton) {
+            // verl: mean 0 and std 1 stand in, so that the reward is its own advantage.
             (1, Singleton::Raw) => Deviation {
                 from: 0.0,
                 scale: alone,
@@ -257,6 +260,7 @@ pub(super) fn compare(
                     min: 2,
                 });
             }
+            // Before any baseline is taken: one that is weighted or left out rounds differently from the reward itself.
             _ if outcomes.are_equal(members) => continue,
             _ => deviation(&Compared {
                 rewards: &rewards,
@@ -266,6 +270,7 @@ pub(super) fn compare(
         };
         for (&response, reward) in members.iter().zip(&rewards) {
             let advantage = (reward - by.from) * by.scale;
+            // Moments may be finite where the difference of two extremes is not.
             if !advantage.is_finite() {
                 return Err(Error::GroupOverflow { group });
             }

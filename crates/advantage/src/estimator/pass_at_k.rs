@@ -80,6 +80,7 @@ impl AdvantageEstimator for PassAtK {
 fn lead(rewards: &[f64]) -> Option<(usize, f64)> {
     let (&first, rest) = rewards.split_first()?;
     let (mut best, mut top) = (0, first);
+    // One pass: a better response makes the best so far the second best.
     let mut second = f64::NEG_INFINITY;
     for (place, &reward) in rest.iter().enumerate() {
         if reward > top {

@@ -115,6 +115,7 @@ pub(super) fn rewards_to_go(
     batch.check_rewards()?;
     let mut returns = batch.rewards_over_time().into_owned();
     for response in 0..returns.len() {
+        // From the last token back; a masked token holds whatever until it is cleared.
         let mask = batch.mask_row(response);
         let mut to_go = 0.0;
         let row = returns.row_mut(response).unwrap_or_default();

@@ -80,12 +80,14 @@ impl Moments {
                 squares: 0.0,
             };
         };
+        // As an offset from the first number: the mean of equal numbers is then that number, whatever it is.
         let n = count as f64;
         let offset = slices
             .clone()
             .map(|slice| deviations(slice, first).0)
             .sum::<f64>();
         let mean = first + offset / n;
+        // The deviations from a rounded mean do not add up to 0; what is left corrects mean and squares (Chan et al. 1983).
         let (sum, squares) = slices.fold((0.0, 0.0), |(sum, squares), slice| {
             let (s, q) = deviations(slice, mean);
             (sum + s, squares + q)

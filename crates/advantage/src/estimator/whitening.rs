@@ -88,6 +88,7 @@ impl WhiteningConfig {
         if !moments.is_spread() {
             return Ok((moments.mean, 0.0));
         }
+        // verl's masked mean divides by count + 1e-8; that it misses the mean is part of the numbers to reproduce.
         let count = moments.count as f64;
         let mean = moments.mean * (count / (count + self.count_eps));
         let variance = moments.variance(self.std);

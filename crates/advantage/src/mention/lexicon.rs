@@ -15,7 +15,7 @@ use super::{Mention, MentionMode};
 use crate::common_word::is_common_word;
 use crate::error::{Error, Result};
 
-/// The items that the responses to a query may name; built once a query, searched once a response.
+/// The items that the responses to a query may name; built once per query, searched once per response.
 ///
 /// ```
 /// use rerec_advantage::{ItemNames, Lexicon, Mention, MentionMode};
@@ -166,6 +166,7 @@ impl Lexicon {
                     break;
                 }
                 let pattern = self.patterns.get(id.as_usize());
+                // A span that splits a letter of the original, such as one kana of two signs, is no name in it.
                 let (Some(pattern), Some(span)) = (pattern, original(end - length..end)) else {
                     continue;
                 };
@@ -203,6 +204,7 @@ impl Lexicon {
         let Some(guard) = pattern.yearless.as_ref().filter(|_| begins && ends) else {
             return begins && ends;
         };
+        // Read once for all names that end here, and only where one of them may stand.
         let behind = *behind.get_or_insert_with(|| self.year_behind(after));
         guard.allows(before, name, after, behind)
     }
@@ -233,6 +235,8 @@ impl Lexicon {
         if self.mode != MentionMode::Title {
             return mentions;
         }
+        // Sorted by where they begin, longest first: a mention lies inside another if and only if it ends no later than the
+        // farthest end so far. Items of one name share a span and stay.
         let mut longest = 0..0;
         mentions.retain(|mention| {
             let kept = mention.span.end > longest.end || mention.span == longest;
@@ -297,6 +301,7 @@ fn merge(items: impl IntoIterator<Item = ItemNames>) -> Result<Merged> {
                 value,
             });
         }
+        // A name is an identity: an item that a graph and a catalogue both list is one item with the aliases of both.
         match index.get(&item.name) {
             Some(&known) => {
                 let known: &mut ItemNames = &mut merged[known];

@@ -59,6 +59,7 @@ impl<'a> YearBehind<'a> {
                     bare: Some(reach.len() - rest.len()),
                 };
             }
+            // Each round passes over a word at least, within the reach.
             let Some(behind) = filler(rest, is_first) else {
                 let (written, bare) = ("", None);
                 return Self { written, bare };
@@ -163,6 +164,7 @@ fn is_line_end(c: char) -> bool {
 /// What stands in a bracket at the start of a text, an unclosed one to its end.
 fn bracket(text: &str) -> Option<&str> {
     let inside = text.strip_prefix(['(', '[', '（', '［', '【', '〔', '〈', '《'])?;
+    // An unclosed bracket must not make the rest of a response its inside.
     let inside = within(inside, BRACKET);
     let end = inside.find([')', ']', '）', '］', '】', '〕', '〉', '》', '\n']);
     Some(&inside[..end.unwrap_or(inside.len())])
@@ -183,7 +185,7 @@ fn year_at_start(text: &str) -> Option<u16> {
     let (digits, rest) = text.split_at_checked(4)?;
     let year = year(digits)?;
     let ends = rest.starts_with('年') || !rest.starts_with(char::is_alphanumeric);
-    // "2015-16" and "1.985" are other numbers.
+    // "2015.5" and "1995,000" are other numbers.
     let is_part = rest
         .strip_prefix(['.', ','])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));

@@ -1,4 +1,4 @@
-//! A step a numbered or marked line.
+//! A step per numbered or marked line.
 
 use super::{Segment, SegmentKind, Segmenter, lines, tile};
 
@@ -46,6 +46,7 @@ fn is_heading(line: &str) -> bool {
 
 /// A number that a mark follows, or a word for a step that a number follows.
 fn is_numbered(line: &str) -> bool {
+    // `get`: the fourth byte may lie inside a character.
     let is_step_word = line
         .get(..4)
         .is_some_and(|word| word.eq_ignore_ascii_case("step"));

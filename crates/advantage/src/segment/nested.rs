@@ -91,6 +91,7 @@ fn split_again(inner: &dyn Segmenter, text: &str, segment: Segment) -> Vec<Segme
     else {
         return vec![segment];
     };
+    // An inner splitter sees a part and counts from its start; an answer is left whole.
     let mut parts = inner.segment(part);
     for Segment { span, content, .. } in &mut parts {
         for place in [

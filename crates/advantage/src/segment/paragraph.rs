@@ -1,4 +1,4 @@
-//! A step a line.
+//! A step per line.
 
 use super::{Segment, SegmentKind, Segmenter, lines, tile};
 

@@ -1,4 +1,4 @@
-//! A step a tagged part of the response.
+//! A step per tagged part of the response.
 
 use super::{Segment, SegmentKind, Segmenter};
 

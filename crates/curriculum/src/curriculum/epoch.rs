@@ -42,6 +42,7 @@ impl Curriculum {
         let mut records = self.progress.take_records();
         records.sort_unstable_by(Round::canonical_cmp);
         let mut movement = Movement::default();
+        // Records that arrived in whatever order are one round each, the same to the last bit.
         let mut recorded = vec![false; self.pool.len()];
         for rounds in records.chunk_by(|a, b| a.query == b.query) {
             let Some(round) = rounds.iter().copied().reduce(Round::pooled) else {
@@ -65,6 +66,7 @@ impl Curriculum {
 
     /// Sets aside what is below tau and takes back what no longer is: (newly mastered, returned).
     fn filter_mastered(&mut self) -> (usize, usize) {
+        // Queries that were not tried in this epoch are judged too: the settings may have changed since.
         let filtering = self.progress.epoch > self.config.warmup_epochs;
         let (mut newly_mastered, mut returned) = (0, 0);
         for query in self.pool.queries_mut() {

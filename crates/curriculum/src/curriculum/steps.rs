@@ -55,6 +55,7 @@ impl Curriculum {
         let is_enough = sizes.iter().map(expected).sum::<usize>() >= batch;
         match self.config.too_few {
             _ if is_enough => within_quotas(&expected),
+            // A curriculum that stops serves no later epoch either.
             TooFew::Stop => 0,
             TooFew::Review => within_quotas(&ClassSize::all).min(batch),
             TooFew::All => within_quotas(&ClassSize::all),
@@ -86,6 +87,7 @@ impl ClassSize {
     fn rechecks(&self, recheck: Recheck) -> usize {
         match recheck {
             Recheck::Never => 0,
+            // Spread over the period: which of them are due in which epoch is known, but changes with every try.
             Recheck::Every(period) => self.mastered.div_ceil(period as usize),
             Recheck::Share(share) => {
                 let wanted = (share * self.active as f64).ceil() as usize;

@@ -70,7 +70,7 @@ impl Curriculum {
     }
 
     fn write_to(&self, file: &mut Draft) -> io::Result<()> {
-        // The place of the header; its sum is known at the end.
+        // The place of the header; its sum is known at the end, and has as many digits as 0.
         Header::write(0, file)?;
         let sum = Xxh3::new();
         let mut body = BufWriter::with_capacity(BUFFER, Summing { file, sum });
@@ -87,9 +87,9 @@ impl Curriculum {
     /// The file cannot be read, is cut short or damaged, contradicts itself, or comes from a later version.
     pub fn load(path: &Path) -> Result<Self> {
         let failed = || failed("read", path);
-        let malformed = |source| Error::StateFormat {
+        let malformed = |cause| Error::StateFormat {
             path: path.to_owned(),
-            source,
+            cause,
         };
         let file = File::open(path).map_err(failed())?;
         let mut file = BufReader::with_capacity(BUFFER, file);
@@ -97,6 +97,7 @@ impl Curriculum {
         file.read_until(b'\n', &mut first).map_err(failed())?;
         let header: Header = serde_json::from_slice(&first).map_err(malformed)?;
         check_version(header.version)?;
+        // The sum is checked before the state is parsed: a flipped digit is still JSON, and would be believed.
         if header.version >= 3 {
             let found = hexadecimal(sum_of_rest(&mut file).map_err(failed())?);
             if header.xxh3 != found {
