@@ -9,7 +9,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use rerec::Assessor;
 use rerec_datasets::{Dataset, Demonstration, Query, QueryClass, Splits};
-use rerec_policy::{DecoderPolicy, Tokenizer};
+use rerec_policy::DecoderPolicy;
 use rerec_rewards::{Catalogue, DualGraphReward, Item};
 use rerec_text::Message;
 use rerec_trainer::{
@@ -32,7 +32,6 @@ name = "tiny"
 seed = 5
 threads = 1
 runs = {runs:?}
-tokenizer.vocab_size = 420
 evaluation = {{ every = 2, validation_queries = 4 }}
 
 [data.quickstart]
@@ -42,6 +41,8 @@ queries = {{ train = 12, validation = 4, test = 5 }}
 demonstrator.drills = 8
 
 [model]
+kind = "fresh"
+vocab_size = 420
 hidden_size = 16
 intermediate_size = 32
 layers = 1
@@ -127,7 +128,7 @@ fn one_seed_gives_one_run() {
         "metrics.jsonl",
         "rollouts.jsonl",
         "epochs.jsonl",
-        "accuracy.md",
+        "evaluations.jsonl",
     ] {
         assert_eq!(lines(a.path(), name), lines(b.path(), name));
     }
@@ -266,7 +267,7 @@ fn impossible_settings_name_key_value_and_range() {
             "num_attention_heads must be a divisor of hidden_size, got 3",
         ),
         (
-            "tokenizer.vocab_size=100",
+            "model.vocab_size=100",
             "vocab_size must be at least 260, got 100",
         ),
         (
@@ -345,10 +346,8 @@ fn reinforcement_learns_what_only_the_reward_knows() {
         None,
     )
     .unwrap();
-    let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus()).unwrap();
-    let model = config.model.with_vocab(tokenizer.vocab_size());
-    let mut policy =
-        DecoderPolicy::from_scratch(&model, tokenizer, config.policy.clone(), config.seed).unwrap();
+    let (settings, corpus) = (config.policy.clone(), dataset.corpus());
+    let mut policy = DecoderPolicy::open(&config.model, settings, corpus, config.seed).unwrap();
     let assessor = Assessor::new(config.assessor(), &dataset.catalogue, Arc::new(reward)).unwrap();
     let task = Task {
         dataset: &dataset,

@@ -103,10 +103,16 @@ fn test_runs_every_test_of_the_workspace() {
 
 #[test]
 fn ci_denies_warnings_and_ends_with_the_tests() {
-    let output = Checkout::new().xtask(&["ci"], "echo \"$* $RUSTDOCFLAGS\"");
+    let script = "echo \"$* $RUSTDOCFLAGS$ATEN_CPU_CAPABILITY\"";
+    let output = Checkout::new().xtask(&["ci"], script);
     let expected = "fmt --all --check \n\
                     clippy --workspace --all-targets --features rerec-policy/cuda -- --deny warnings \n\
                     doc --workspace --no-deps --deny warnings\n\
+                    check --package rerec-rewards --no-default-features --features ranking \n\
+                    package --workspace --exclude rerec-benches --exclude rerec-examples --exclude rerec-tests --exclude xtask \
+                    --no-verify --allow-dirty \n\
+                    test --workspace --features rerec-policy/cuda --lib --test decoder --test variants --test hugging_face \
+                    --test gguf --test smollm2 --test objective --test end_to_end avx2\n\
                     test --workspace --features rerec-policy/cuda \n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
     assert!(output.status.success());

@@ -173,7 +173,8 @@ fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let cause = json_cause(error.inner(), line);
-        if path == "." {
+        // "?" is a place before any field has a name: the text is not even JSON.
+        if path == "." || path == "?" {
             cause
         } else {
             format!("{path}: {cause}")

@@ -175,6 +175,7 @@ impl Listed {
     fn place(self, start: u64, alignment: u64, file_len: u64) -> Result<GgufTensor, String> {
         let kind = GgmlType::from_code(self.kind)
             .ok_or_else(|| format!("has the unsupported type {}", self.kind))?;
+        // Sizes come from the file, so every product and sum is checked before anything is allocated by it.
         let numbers = self
             .shape
             .iter()

@@ -411,7 +411,7 @@ mod tests {
             ),
             (
                 serde_json::json!({ "model_type": "gpt2" }),
-                "model_type must be llama, qwen2 or qwen3, got gpt2",
+                "model_type: unknown variant `gpt2`, expected one of `llama`, `qwen2`, `qwen3`",
             ),
             (
                 serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 0.0 } }),

@@ -238,11 +238,13 @@ impl Objective {
             -advantage * ratio.value,
             -advantage * self.clip(ratio.value),
         );
+        // -min(a, b) is max(-a, -b); the clipped side does not depend on the policy, so it has no gradient.
         if cut > free {
             TokenTerm::flat(cut)
         } else {
             TokenTerm {
                 loss: free,
+                // d(-h A)/d(log pi) is -h A itself, since dh/d(log pi) is h.
                 gradient: if ratio.is_clamped { 0.0 } else { free },
                 kl: 0.0,
                 clipped: false,

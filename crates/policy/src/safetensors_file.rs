@@ -105,6 +105,7 @@ impl SafetensorsFile {
             .read_exact_at(&mut size, 0)
             .map_err(io_fault(&self.path))?;
         let size = u64::from_le_bytes(size);
+        // Before memory is allocated for what the file claims.
         if size > MAX_HEADER.min(len - 8) {
             return Err(self.fault(format!(
                 "claims a header of {size} bytes, but has {len} bytes in all"
@@ -133,6 +134,7 @@ impl SafetensorsFile {
                 .map_err(|e| self.tensor_fault(&name, format!("is badly described: {e}")))?;
             entries.push((name, entry));
         }
+        // In order of their bytes, so that each has to begin where the one before ends: overlaps and gaps show at once.
         entries.sort_by_key(|(_, entry)| entry.data_offsets);
         let mut end = start;
         for (name, entry) in entries {

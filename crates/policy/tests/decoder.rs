@@ -194,7 +194,9 @@ fn a_sample_depends_on_its_query_not_on_its_batch() {
     let mut policy = policy();
     let all = sample(&mut policy, 1.0);
     let alone = ask(&mut policy, TEXTS[1], 2, &sampling(1.0)).unwrap();
-    assert_eq!(alone, all[1].responses[..2]);
+    for (a, b) in alone.iter().zip(&all[1].responses) {
+        assert_eq!(a.token_ids, b.token_ids);
+    }
     assert_ne!(alone[0].token_ids, alone[1].token_ids);
 }
 

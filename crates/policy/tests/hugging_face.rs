@@ -126,11 +126,20 @@ fn damaged(name: &str, file: &str, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> S
     assert!(
         matches!(
             error,
-            Error::InvalidFile { .. } | Error::InvalidTensor { .. } | Error::Tokenizer(_)
+            Error::File(_)
+                | Error::InvalidFile { .. }
+                | Error::InvalidTensor { .. }
+                | Error::Tokenizer(_)
         ),
         "{error:?}"
     );
-    error.to_string()
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn replaced(from: &'static str, to: &'static str) -> impl FnOnce(Vec<u8>) -> Vec<u8> {

@@ -34,7 +34,7 @@ impl AssessorConfig {
     /// A setting out of range; [`Error::NeedsCritic`] for GAE.
     pub fn validate(&self) -> Result<()> {
         CreditAssigner::new(self.credit.clone())?;
-        let estimator = self.estimator.clone().build()?;
+        let estimator = self.estimator.build()?;
         match estimator.needs().values {
             true => Err(Error::NeedsCritic {
                 estimator: estimator.name(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rerec_rewards::{AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_entries};
+use rerec_rewards::{AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_titles};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -73,10 +73,7 @@ impl Choice {
             (Titles::Each(titles), _) => titles.clone(),
             // The parts of a joined text are among the candidates.
             (Titles::Joined(_), Some(_)) => Vec::new(),
-            (Titles::Joined(text), None) => {
-                let entries = list_entries(text, 0..text.len()).into_iter();
-                entries.map(|entry| entry.text.into_owned()).collect()
-            }
+            (Titles::Joined(text), None) => list_titles(text),
         };
         for title in candidates.unwrap_or_default().iter().chain(&split) {
             if known.insert(title.as_str()) {

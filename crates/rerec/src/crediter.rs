@@ -48,7 +48,7 @@ pub struct QueryCrediter<'a> {
 /// The items that responses to a query may speak of.
 #[derive(Debug)]
 enum QueryLexicon<'a> {
-    Own(Lexicon),
+    Own(Box<Lexicon>),
     Whole(&'a Lexicon),
 }
 
@@ -85,7 +85,7 @@ impl Crediter {
             Some(candidates) => {
                 let items = candidates.iter().chain(targets);
                 let names = items.filter_map(|item| self.names.get(item.position()));
-                QueryLexicon::Own(self.assigner.lexicon(distinct(names))?)
+                QueryLexicon::Own(Box::new(self.assigner.lexicon(distinct(names))?))
             }
             None => QueryLexicon::Whole(self.whole()?),
         };
@@ -146,7 +146,7 @@ impl QueryCrediter<'_> {
             targets: &self.targets,
             reward,
         };
-        let lexicon = match &self.lexicon {
+        let lexicon: &Lexicon = match &self.lexicon {
             QueryLexicon::Own(lexicon) => lexicon,
             QueryLexicon::Whole(lexicon) => lexicon,
         };

@@ -41,10 +41,8 @@ pub(crate) fn save(
     files.finish()?;
     draft.finish()?;
     let best = state.best.map(|best| best.checkpoint);
-    let superseded = older.iter().filter(|(number, _)| Some(*number) != best);
-    superseded
-        .map(|(_, path)| fs::remove_dir_all(path).map_err(Error::io(path)))
-        .collect()
+    let mut superseded = older.iter().filter(|(number, _)| Some(*number) != best);
+    superseded.try_for_each(|(_, path)| fs::remove_dir_all(path).map_err(Error::io(path)))
 }
 
 /// The newest checkpoint, if the run has one: its state, its curriculum, and the policy's folder to restore from.

@@ -1,6 +1,5 @@
 //! The configuration of a run, as it stands in a TOML file.
 
-mod model;
 mod overrides;
 mod training;
 
@@ -12,12 +11,11 @@ use rerec::{AssessorConfig, CurriculumMetric};
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::{CurriculumConfig, MetricConfig};
 use rerec_datasets::{DataSource, Dataset};
-use rerec_policy::{DecoderPolicyConfig, Objective, ObjectiveConfig, Schedule, TokenizerConfig};
+use rerec_policy::{DecoderPolicyConfig, ModelSource, Objective, ObjectiveConfig, Schedule};
 use rerec_rewards::{DualGraphConfig, SimilarityConfig};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use self::model::ModelShape;
 pub use self::training::{
     BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, WarmStartConfig,
 };
@@ -40,10 +38,8 @@ pub struct TrainConfig {
     pub threads: NonZeroUsize,
     /// Where catalogue, ratings and queries come from.
     pub data: DataSource,
-    /// The tokenizer, trained on the data's texts.
-    pub tokenizer: TokenizerConfig,
-    /// The shape of the model, drawn afresh.
-    pub model: ModelShape,
+    /// Where the model comes from.
+    pub model: ModelSource,
     /// How the policy spends memory, and its optimiser.
     #[serde(default)]
     pub policy: DecoderPolicyConfig,
@@ -153,7 +149,7 @@ impl TrainConfig {
     pub fn assessor(&self) -> AssessorConfig {
         AssessorConfig {
             credit: self.advantage.credit.clone(),
-            estimator: self.advantage.estimator.clone(),
+            estimator: self.advantage.estimator,
             curriculum_metric: self.reinforcement.curriculum_metric.clone(),
         }
     }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use rerec::Assessor;
 use rerec_datasets::Dataset;
-use rerec_policy::{DecoderPolicy, Tokenizer, set_threads};
+use rerec_files::CHECKSUMS;
+use rerec_policy::{DecoderPolicy, set_threads};
 
 use crate::config::TrainConfig;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger;
 use crate::observer::{Event, Observer};
 use crate::resume::same_run;
@@ -18,6 +19,8 @@ use crate::trainer::{Outcome, Task, Trainer};
 
 /// Where the item embeddings that a run trained are kept.
 const EMBEDDINGS: &str = "item_embeddings.safetensors";
+/// Where a model is kept whose adapters are trained.
+const BASE: &str = "base";
 
 /// Whether a run is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +61,12 @@ impl Job {
             let _ = observer.event(&Event::Warning(remark));
         }
         config.check_against(&dataset)?;
-        let policy = open_policy(&config, &dataset)?;
+        let (settings, corpus) = (config.policy.clone(), dataset.corpus());
+        let mut policy = DecoderPolicy::open(&config.model, settings, corpus, config.seed)?;
         if start == Start::New {
             ledger::create(&config)?;
         }
+        keep_base(&mut policy, &config)?;
         let kept = folder.join(EMBEDDINGS);
         let reward = config
             .reward_source()
@@ -108,14 +113,14 @@ impl Job {
     }
 }
 
-fn open_policy(config: &TrainConfig, dataset: &Dataset) -> Result<DecoderPolicy> {
-    let tokenizer = Tokenizer::train(&config.tokenizer, dataset.corpus())?;
-    let model = config.model.with_vocab(tokenizer.vocab_size());
-    let policy = config.policy.clone();
-    Ok(DecoderPolicy::from_scratch(
-        &model,
-        tokenizer,
-        policy,
-        config.seed,
-    )?)
+/// Writes a model that gets adapters into the run's folder, unless it was loaded from a folder of its own: checkpoints then hold
+/// the adapters and a pointer to it.
+fn keep_base(policy: &mut DecoderPolicy, config: &TrainConfig) -> Result<()> {
+    let folder = config.run_folder().join(BASE);
+    let is_kept = policy.base().is_some() || folder.join(CHECKSUMS).exists();
+    if config.policy.lora.is_none() || is_kept {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+    Ok(policy.save_base(&folder)?)
 }

@@ -21,8 +21,8 @@ mod trainer;
 mod warm_start;
 
 pub use config::{
-    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ModelShape, ReinforcementConfig,
-    TrainConfig, WarmStartConfig,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,
+    WarmStartConfig,
 };
 pub use engine::Engine;
 pub use error::{Error, Result};

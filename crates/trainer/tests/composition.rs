@@ -73,9 +73,10 @@ runs = {runs:?}
 embeddings = "none"
 graph = "none"
 data.quickstart = {{}}
-tokenizer.vocab_size = 420
 
 [model]
+kind = "fresh"
+vocab_size = 420
 hidden_size = 8
 intermediate_size = 8
 layers = 1

@@ -105,6 +105,7 @@ impl Adapters {
                     .names(&name)
                     .map(|[a, b]| (self.tensors.get(&a), self.tensors.get(&b)));
                 if let Some((Some(a), Some(b))) = pair {
+                    // Summed in f32 and rounded once, so that a merged bf16 model is as near as bf16 allows.
                     let change = b.f_mm(a)?.f_mul_scalar(self.scale())?;
                     weight.f_copy_(&weight.f_to_kind(Kind::Float)?.f_add(&change)?)?;
                 }

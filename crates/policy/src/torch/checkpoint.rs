@@ -80,6 +80,7 @@ fn put_header(file: &mut HashedFile, entries: &[(&str, Dtype, &Tensor)]) -> Resu
 const PIECE: usize = 1 << 20;
 
 fn put_numbers(file: &mut HashedFile, tensor: &Tensor) -> Result<()> {
+    // A piece at a time, since a tensor on a GPU, or a view that is not contiguous, has to be copied to be read.
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let (count, width) = (flat.numel(), flat.f_kind()?.elt_size_in_bytes());
     let mut bytes = vec![0; count.min(PIECE) * width];

@@ -190,6 +190,7 @@ impl DecoderPolicy {
             .as_ref()
             .map_or(Trained::Weights, Trained::Adapters);
         let decoder = Decoder::new(model, &weights, kind, trained)?;
+        // With adapters the reference needs no memory: it is the same weights without them.
         let reference = match adapters {
             Some(_) => Some(Reference {
                 decoder: Decoder::new(model, &weights, kind, Trained::Nothing)?,
@@ -397,6 +398,7 @@ impl Learner for DecoderPolicy {
     }
 
     fn anchor(&mut self) -> Result<()> {
+        // Moments gathered under the old objective would push the first steps somewhere else.
         let own = match &self.adapters {
             Some(adapters) => Own::Adapters(adapters.frozen_copy()?),
             None => Own::Weights(self.weights.frozen_copy(self.decoder.placement().kind)?),

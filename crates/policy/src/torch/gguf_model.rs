@@ -144,6 +144,8 @@ fn interleaved_heads(name: &str, config: &ModelConfig) -> Option<usize> {
 
 /// Rows (head, pair, half) as (head, half, pair).
 fn halves(tensor: &Tensor, heads: usize) -> Result<Tensor> {
+    // llama.cpp turns neighbouring rows as pairs, Hugging Face rows half a head apart: its converter permuted Llama's queries and
+    // keys, and this undoes it.
     let size = tensor.size();
     let rest = size[1..].iter().product::<i64>();
     let pairs = size[0] / heads as i64 / 2;

@@ -163,6 +163,8 @@ pub fn logits_gradient(
     }
     let kind = logits.kind();
     let slopes = slopes.f_div(temperatures)?.f_unsqueeze(1)?;
+    // softmax is exp(logit / temperature - normaliser), so no maximum has to be found again; every step is in place, since these
+    // logits are the largest tensor of training.
     let mut gradient = match kind {
         Kind::BFloat16 => logits.f_to_kind(Kind::Float)?,
         _ => logits,
@@ -179,7 +181,7 @@ fn scaled(logits: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
     Ok(logits.f_div(&temperatures.f_unsqueeze(1)?)?)
 }
 
-/// One token a row from softmax(`logits` / `temperature`), by inverse transform in the order of the vocabulary of `uniform`
+/// One token per row from softmax(`logits` / `temperature`), by inverse transform in the order of the vocabulary of `uniform`
 /// `[rows]` f32 in [0, 1): ids i64 and their log-probabilities f32, each `[rows]`. Temperature 0 takes the greatest logit, the first of
 /// equals, with its log-probability at temperature 1. What has no probability is never drawn.
 ///
@@ -208,6 +210,8 @@ pub fn draw(logits: &Tensor, uniform: &Tensor, temperature: f64) -> Result<(Tens
 
 /// The first id `[rows, 1]` whose cumulative probability exceeds `uniform` `[rows, 1]`.
 fn inverse_transform(probabilities: &Tensor, uniform: &Tensor) -> Result<Tensor> {
+    // Inverse transform uses exactly one number of the row's stream per token, whatever the probabilities are; libtorch's
+    // multinomial draws from a generator that all rows share.
     let cumulative = probabilities.f_cumsum(-1, None)?;
     let last = cumulative.size2()?.1 - 1;
     // Scaled by the true sum, which rounding leaves a little off 1, and kept below it.
@@ -230,7 +234,7 @@ pub struct Cached<'a> {
     pub lens: &'a Tensor,
 }
 
-/// Attention of one new token a row over its prompt and its own response, in one softmax: `q` and the result
+/// Attention of one new token per row over its prompt and its own response, in one softmax: `q` and the result
 /// `[rows, kv_heads, queries, head]`. `prompts` has a list for each prompt and `own` one for each row; `prompt_of` `[rows]` i64 is
 /// the place of each row's prompt. Every row has at least one key.
 ///

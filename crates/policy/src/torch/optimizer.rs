@@ -67,6 +67,7 @@ impl AdamW {
             // As torch's clip_grad_norm_, which adds 1e-6 to the norm.
             gradient_divisor: ((norm + 1e-6) / c.max_grad_norm).max(1.0),
         };
+        // Norms and biases are not decayed: it would pull their natural value of 1, or of 0, somewhere else.
         let (matrices, vectors): (Vec<_>, Vec<_>) = self
             .slots(parameters, gradients)
             .partition(|slot| slot.parameter.dim() >= 2);

@@ -52,7 +52,7 @@ pub(super) fn gradients(
 ) -> Result<Vec<Option<Tensor>>> {
     let handles = handles(inputs.iter().copied());
     let mut found = vec![ptr::null_mut(); inputs.len()];
-    // SAFETY: all handles are of living tensors; `found` has room for one handle an input, each owned by us or null.
+    // SAFETY: all handles are of living tensors; `found` has room for one handle per input, each owned by us or null.
     unsafe {
         check(rerec_gradients(
             handle(output),

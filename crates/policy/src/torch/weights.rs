@@ -128,6 +128,7 @@ impl Weights {
                 return Ok(Tensor::f_zeros(shape, options)?);
             }
             let mut random = random_stream(seed, "weights", name, 0);
+            // Drawn here, not by libtorch, whose generator gives other numbers on other devices and with other threads.
             let values: Vec<f64> = (0..shape.iter().product())
                 .map(|_| random.random_range(-1.0..1.0))
                 .collect();

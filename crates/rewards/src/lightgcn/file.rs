@@ -79,11 +79,10 @@ impl Interactions {
     }
 }
 
-/// The header, if there is one, and the pairs.
-fn pairs(
-    text: &str,
-    format: InteractionFormat,
-) -> Result<(Option<&str>, Vec<(&str, &str)>), Fault> {
+/// The header of a file, if there is one, and its pairs.
+type Pairs<'t> = (Option<&'t str>, Vec<(&'t str, &'t str)>);
+
+fn pairs(text: &str, format: InteractionFormat) -> Result<Pairs<'_>, Fault> {
     let separator = format.separator();
     let mut lines = lines(text).peekable();
     let first = lines.peek().map_or("", |(_, line)| line);

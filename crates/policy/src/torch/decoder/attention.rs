@@ -104,6 +104,7 @@ impl Attention {
         let (heads, kv_heads) = (self.heads, self.kv_heads);
         let all = self.qkv.forward(x, dropout)?;
         let all = all.f_view([x.size2()?.0, heads + 2 * kv_heads, self.head])?;
+        // Queries and keys lie side by side and turn by the same angles: one operation turns both.
         let mut turning = all.f_narrow(1, 0, heads + kv_heads)?;
         if let Some((q_norm, k_norm, eps)) = &self.norms {
             let q = ops::rms_norm(&turning.f_narrow(1, 0, heads)?, q_norm, *eps)?;
@@ -136,6 +137,8 @@ impl Attention {
             outputs.push(dot_product(&q[trunk], &k[trunk], &v[trunk], None)?);
             for mask in &block.branches {
                 next += 1;
+                // Autograd adds up what every branch asks of the trunk, as if each had a copy of the prompt: the gradient is that
+                // of whole sequences, while the prompt's own layers ran once.
                 let k = Tensor::f_cat(&[&k[trunk], &k[next]], 2)?;
                 let v = Tensor::f_cat(&[&v[trunk], &v[next]], 2)?;
                 outputs.push(dot_product(&q[next], &k, &v, Some(mask))?);
@@ -175,6 +178,8 @@ fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor
     let used = |t: &Tensor| t.f_narrow(2, 0, step.used);
     let own = (&used(past.own.0)?, &used(past.own.1)?);
     let (over_own, own_norm) = attend_all(q, own, &step.mask)?;
+    // Two softmaxes over parts of the keys become one: each part counts by its share of the sum of both denominators, and
+    // exp(a) / (exp(a) + exp(b)) is sigmoid(a - b), which cannot overflow.
     let share = prompt_norm.f_sub(&own_norm.f_unsqueeze(3)?)?.f_sigmoid()?;
     Ok(over_own.f_lerp_tensor(&over_prompt, &share.f_to_kind(q.kind())?)?)
 }
@@ -182,6 +187,7 @@ fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor
 /// Scaled dot-product attention `[n, heads, queries, head]`, and the logarithm of each softmax's denominator
 /// `[n, heads, queries]`.
 fn attend_all(q: &Tensor, (k, v): (&Tensor, &Tensor), mask: &Tensor) -> Result<(Tensor, Tensor)> {
+    // The public operation does not give the denominators away.
     Ok(
         Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(
             q,

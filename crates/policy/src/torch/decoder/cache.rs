@@ -72,6 +72,7 @@ impl PromptCache {
 
     /// Counts the layout's sequences as filled, in every layer.
     pub(crate) fn advance(&mut self, layout: &Layout) {
+        // Once behind the last layer, because all layers fill the same places.
         self.filled += layout.blocks.len();
     }
 
@@ -163,6 +164,8 @@ impl Sharing {
             })
             .collect();
         let width = counts.into_iter().max().unwrap_or(0);
+        // Groups of fewer rows are filled up with row 0: what is computed there is not read, and one rectangular product over
+        // all prompts is faster than one for each.
         let mut members = vec![0; prompts * width];
         let mut places = Vec::with_capacity(slots.len());
         for (row, (prompt, slot)) in slots.into_iter().enumerate() {
@@ -242,6 +245,8 @@ impl KvCache {
         let used = self.lens.iter().copied().max().unwrap_or(0) + 1;
         let slots = self.layers.first().map_or(0, |(k, _)| k.size()[2]);
         if used > slots {
+            // By halves, so that the copies of a long response add up to a constant number of its length; not doubled, because
+            // every row pays for the longest.
             let more = GROWTH.max(slots / 2);
             for (k, v) in &mut self.layers {
                 *k = k.f_constant_pad_nd([0, 0, 0, more])?;
@@ -313,6 +318,7 @@ impl KvCache {
 
     /// Empties the given rows for other responses; `prompt_of` is the place of every row's prompt then.
     pub(crate) fn restart(&mut self, rows: &[usize], prompt_of: &[usize]) -> Result<()> {
+        // Old keys stay where they are: the mask hides them until new ones are written over them.
         rows.iter().for_each(|&row| self.lens[row] = 0);
         self.sharing = Sharing::new(prompt_of, &self.prompts)?;
         Ok(())

@@ -49,6 +49,8 @@ impl Place {
 impl Leaf {
     /// Takes over the present values of the trained tensors, unless they are the leaf itself.
     pub(crate) fn refresh(&self, trained: &BTreeMap<&str, &Tensor>) -> Result<()> {
+        // In f32 without adapters the leaf is the trained tensor itself; in bf16 it is a rounded copy of it, and an adapter is a
+        // block of a larger leaf.
         for place in &self.places {
             let Some(source) = trained.get(place.name.as_str()) else {
                 continue;
@@ -76,6 +78,7 @@ impl Gradients {
                     let _ = sum.f_add_(&part)?;
                 }
                 None => {
+                    // Sums over micro-batches are f32: in bf16 the later ones would be rounded away beside the sum.
                     let first = part.f_to_kind(Kind::Float)?.f_contiguous()?;
                     self.0.insert(place.name.clone(), first);
                 }
@@ -158,6 +161,8 @@ impl Source<'_> {
         stack: &str,
         weight: &Tensor,
     ) -> Result<Option<Adapter>> {
+        // The adapters of projections that share a product become one pair of matrices, A stacked and B on a diagonal of blocks:
+        // two small products per layer part instead of two for each projection.
         let (rank, (out, inputs)) = (adapters.rank(), weight.size2()?);
         let (mut in_a, mut in_b) = (Vec::new(), Vec::new());
         let (mut row, mut low) = (0, 0);

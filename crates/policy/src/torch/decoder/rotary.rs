@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::{ModelConfig, Result, RopeScaling, torch::ops};
 
-/// Angles a position, in radians: `[head / 2]` f32.
+/// Angles per position, in radians: `[head / 2]` f32.
 #[derive(Debug)]
 pub(super) struct Rotary {
     frequencies: Tensor,
@@ -39,6 +39,7 @@ impl Rotary {
         let angles = positions
             .f_to_kind(Kind::Float)?
             .f_outer(&self.frequencies)?;
+        // Angles in f32 even for bf16, whose spacing at position 1000 is 4 radians.
         let (cos, sin) = (angles.f_cos()?, angles.f_sin()?);
         let ready = |low: &Tensor, high: &Tensor| -> Result<Tensor> {
             Ok(Tensor::f_cat(&[low, high], -1)?

@@ -163,6 +163,7 @@ impl DecoderPolicy {
         let moments: Vec<(String, &Tensor)> = self.optimizer.moments().collect();
         let moments = moments.iter().map(|(name, t)| (name.as_str(), *t));
         checkpoint::put(&mut files, "optimizer.safetensors", moments)?;
+        // The reference is what KL was measured against: without it a resumed run would be pulled to other weights.
         let state = TrainingState {
             optimizer_steps: self.optimizer.steps(),
             has_reference: !matches!(reference, Some(Own::Nothing) | None),
@@ -196,6 +197,7 @@ impl DecoderPolicy {
         };
         let base = Base::pointed_to(folder)?;
         let model = self.read_model(folder, base.as_ref())?;
+        // Before the first step there are no moments, and an empty file would say nothing.
         let moments = match state.optimizer_steps {
             0 => BTreeMap::new(),
             _ => self.read_moments(folder)?,
