@@ -312,6 +312,7 @@ fn guessing_game() -> Dataset {
         },
         demonstrations,
         drills: Vec::new(),
+        ..Dataset::default()
     }
 }
 
