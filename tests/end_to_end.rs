@@ -158,6 +158,30 @@ fn a_resumed_run_gives_the_same_numbers() {
     }
 }
 
+/// With adapters the model is written once; a checkpoint holds the adapters and points to it.
+#[test]
+fn adapters_are_resumed_beside_one_base() {
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let lora = ["policy.lora={ rank = 2 }"];
+    let expected = run(whole.path(), &lora, Start::New, &mut Silent);
+    let mut stop = StopDuring { after: 1, seen: 0 };
+    let stopped = run(parts.path(), &lora, Start::New, &mut stop);
+    assert_eq!(stopped, Outcome::Stopped);
+    let resumed = run(parts.path(), &lora, Start::Resume, &mut Silent);
+    assert_eq!(resumed, expected);
+    for name in ["metrics.jsonl", "rollouts.jsonl"] {
+        assert_eq!(lines(whole.path(), name), lines(parts.path(), name));
+    }
+    let folder = parts.path().join("tiny");
+    assert!(folder.join("base/model.safetensors").is_file());
+    let checkpoint = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.join("policy").is_dir())
+        .unwrap();
+    assert!(!checkpoint.join("policy/model.safetensors").exists());
+}
+
 #[test]
 fn a_run_leaves_its_files() {
     let runs = tempfile::tempdir().unwrap();
@@ -312,6 +336,7 @@ fn guessing_game() -> Dataset {
         },
         demonstrations,
         drills: Vec::new(),
+        ..Dataset::default()
     }
 }
 

@@ -67,9 +67,11 @@ impl Dataset {
         Ok(Self {
             catalogue,
             ratings,
+            liked_from: queries.liked_from,
             splits,
             demonstrations,
             drills,
+            remarks: Vec::new(),
         })
     }
 }

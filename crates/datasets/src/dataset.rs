@@ -19,7 +19,7 @@ pub struct Rating {
     pub user: UserId,
     /// What was rated.
     pub item: ItemId,
-    /// From 1 (bad) to 5 (good).
+    /// The more, the better; the scale is the data's.
     pub rating: f64,
 }
 
@@ -68,21 +68,60 @@ pub struct Drill {
 }
 
 /// Everything a training run reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Dataset {
     /// The items.
     pub catalogue: Catalogue,
     /// Who liked what.
     pub ratings: Vec<Rating>,
+    /// The least rating that counts as a choice; see [`choices`](Self::choices).
+    pub liked_from: f64,
     /// The queries.
     pub splits: Splits,
     /// Answers to train queries, some of them hasty or misled.
     pub demonstrations: Vec<Demonstration>,
     /// Checked options over all items, without a choice.
     pub drills: Vec<Drill>,
+    /// What the reader of a run should know: parts that are missing, rows that were left out.
+    pub remarks: Vec<String>,
 }
 
 impl Dataset {
+    /// Who chose what: the ratings of at least `liked_from`. Train item embeddings on these, not on all ratings, in which one
+    /// star counts as much as five.
+    ///
+    /// ```
+    /// use rerec_datasets::{Dataset, Rating};
+    ///
+    /// let rating = |item: &str, rating| Rating { user: "u".into(), item: item.into(), rating };
+    /// let dataset = Dataset {
+    ///     ratings: vec![rating("a", 5.0), rating("b", 1.0)],
+    ///     liked_from: 4.0,
+    ///     ..Dataset::default()
+    /// };
+    /// assert!(dataset.choices().eq([("u", "a")]));
+    /// ```
+    pub fn choices(&self) -> impl Iterator<Item = (&str, &str)> {
+        let chosen = self
+            .ratings
+            .iter()
+            .filter(|rating| rating.rating >= self.liked_from);
+        chosen.map(|rating| (rating.user.as_str(), rating.item.as_str()))
+    }
+
+    /// Says where there is no list of candidates, and nothing to report on. What the reward does without, a run says itself.
+    pub(crate) fn remark_absences(&mut self) {
+        let train = &self.splits.train;
+        if train.iter().any(|query| query.candidates.is_none()) {
+            let open = "queries without candidates: any item of the catalogue may be answered";
+            self.remarks.push(open.to_owned());
+        }
+        if self.splits.test.is_empty() {
+            let untested = "no test queries: nothing is reported at the end";
+            self.remarks.push(untested.to_owned());
+        }
+    }
+
     /// The texts to train a tokenizer on: every title, demonstration and drill.
     pub fn corpus(&self) -> impl Iterator<Item = &str> {
         let titles = self

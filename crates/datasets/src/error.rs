@@ -1,13 +1,15 @@
 //! What can go wrong with data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rerec_files::NotText;
 use rerec_rewards::ItemId;
 use rerec_text::QueryId;
 
 use crate::obstacle::Obstacle;
 use crate::query::QueryFault;
 use crate::query_class::QueryClass;
+use crate::table::Place;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,6 +18,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A template does not do what it must.
+    #[error("{setting}: {cause}")]
+    Template {
+        /// The setting that holds it.
+        setting: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
     /// A setting is out of its range.
     #[error("{setting} must be {allowed}, got {got}")]
     InvalidSetting {
@@ -26,44 +36,101 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
-    /// A file cannot be read or written, or is not text.
-    #[error(transparent)]
-    File(#[from] rerec_files::Error),
-    /// A field of a line is not what it should be.
-    #[error("line {line} of {}: {field} must {allowed}, got {value:?}", path.display())]
+    /// A file's ending names no format that is read.
+    #[error("{}: the ending must be .jsonl, .csv, .tsv or .parquet", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A Parquet file, and no reader for it.
+    #[error("{}: to read Parquet, build with `--features parquet`", path.display())]
+    WithoutParquet {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder holds no edition of MovieLens.
+    #[error("{} holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known", folder.display())]
+    NoEdition {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file is damaged, or holds what is not read.
+    #[error("{} cannot be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A table lacks a column.
+    #[error("{} has no column {column:?}; its columns are {}", path.display(), found.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Those it has.
+        found: Vec<String>,
+    },
+    /// A table has a column twice.
+    #[error("{} has the column {column:?} twice", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// The fields of a table are parted by something else.
+    #[error("the header of {} is parted by {separator:?}; need commas in .csv, tabs in .tsv", path.display())]
+    OtherSeparator {
+        /// The file.
+        path: PathBuf,
+        /// What parts the fields.
+        separator: &'static str,
+    },
+    /// A field is not what it should be.
+    #[error("{place} of {}: {field} must {allowed}, got {got}", path.display())]
     Field {
         /// The file.
         path: PathBuf,
-        /// From 1.
-        line: usize,
+        /// The line or row.
+        place: Place,
         /// The name of the field.
-        field: &'static str,
+        field: String,
         /// What it must do, for instance `be a number`.
         allowed: String,
         /// What it is.
-        value: String,
+        got: String,
     },
     /// A line has too few or too many fields.
-    #[error("line {line} of {}: {expected} fields expected, got {got}", path.display())]
+    #[error("{place} of {}: {expected} fields expected, got {got}", path.display())]
     FieldCount {
         /// The file.
         path: PathBuf,
-        /// From 1.
-        line: usize,
+        /// The line.
+        place: Place,
         /// As many as the header has.
         expected: u64,
         /// As many as there are.
         got: u64,
     },
     /// A line is not a record of the kind that was asked for.
-    #[error("line {line} of {}: {fault}", path.display())]
+    #[error("{place} of {}: {cause}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// Why, by column.
-        fault: String,
+        /// The line.
+        place: Place,
+        /// Why, with the column.
+        cause: String,
+    },
+    /// A file holds nothing that is of use.
+    #[error("{} holds no {what}", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
     },
     /// The items of a file do not form a catalogue.
     #[error("{}: {fault}", path.display())]
@@ -74,12 +141,12 @@ pub enum Error {
         fault: rerec_rewards::Error,
     },
     /// A query of a file contradicts itself or the catalogue.
-    #[error("line {line} of {}: query \"{id}\": {fault}", path.display())]
+    #[error("{place} of {}: query \"{id}\": {fault}", path.display())]
     Query {
         /// The file.
         path: PathBuf,
-        /// From 1.
-        line: usize,
+        /// The line or row.
+        place: Place,
         /// The query.
         id: QueryId,
         /// What is wrong.
@@ -117,9 +184,39 @@ pub enum Error {
         /// How many draws failed for it.
         failed: usize,
     },
+    /// A file cannot be read or written, or is not text.
+    #[error(transparent)]
+    File(#[from] rerec_files::Error),
     /// The catalogue refuses its items, or lacks one.
     #[error(transparent)]
     Catalogue(#[from] rerec_rewards::Error),
+}
+
+impl Error {
+    pub(crate) fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        |source| {
+            Self::File(rerec_files::Error::Io {
+                action: "read",
+                path,
+                source,
+            })
+        }
+    }
+
+    /// Bytes of a line that are no text; `fault` counts lines within them.
+    pub(crate) fn not_text(path: &Path, line: u64, fault: NotText) -> Self {
+        let line = line as usize;
+        let source = match fault {
+            NotText::Byte { byte, .. } => NotText::Byte { line, byte },
+            NotText::LoneSurrogate { .. } => NotText::LoneSurrogate { line },
+            other => other,
+        };
+        Self::File(rerec_files::Error::NotText {
+            path: path.to_owned(),
+            source,
+        })
+    }
 }
 
 /// A setting's value must be allowed.

@@ -1,25 +1,27 @@
-//! JSONL: one record a line, faults named by file and line.
+//! JSONL: one record a line, faults named by file, line and column.
 
 use std::collections::HashSet;
 use std::path::Path;
 
-use rerec_files::{json_cause, lines, read_text};
 use rerec_rewards::{Catalogue, Item};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::query::{Query, QueryFault};
+use crate::table::{Place, for_each_line};
 
 /// Reads one record a line; blank lines are skipped.
 ///
 /// # Errors
 /// A file that cannot be read; a line that is not a record.
 pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    Ok(numbered(path)?
-        .into_iter()
-        .map(|(_, record)| record)
-        .collect())
+    let mut records = Vec::new();
+    for_each_record(path, |_, record| {
+        records.push(record);
+        Ok(())
+    })?;
+    Ok(records)
 }
 
 /// Writes one record a line; the file appears whole or not at all.
@@ -43,8 +45,8 @@ pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = 
         for (line, record) in (1..).zip(records) {
             let mut text = serde_json::to_vec(&record).map_err(|error| Error::Json {
                 path: path.to_owned(),
-                line,
-                fault: error.to_string(),
+                place: Place::Line(line),
+                cause: error.to_string(),
             })?;
             text.push(b'\n');
             file.put(&text)?;
@@ -71,35 +73,35 @@ pub fn read_catalogue(path: &Path) -> Result<Catalogue> {
 /// # Errors
 /// As [`read_jsonl`]; a query with a fault, or an id that comes twice, by its line.
 pub fn read_queries(path: &Path, catalogue: &Catalogue) -> Result<Vec<Query>> {
-    let mut ids = HashSet::new();
-    let checked = |(line, query): (usize, Query)| {
+    let (mut ids, mut queries) = (HashSet::new(), Vec::new());
+    for_each_record(path, |place, query: Query| {
         let fault = if ids.insert(query.id.clone()) {
             query.check(catalogue)
         } else {
             Err(QueryFault::DuplicateId)
         };
-        match fault {
-            Ok(()) => Ok(query),
-            Err(fault) => Err(Error::Query {
-                path: path.to_owned(),
-                line,
-                id: query.id,
-                fault,
-            }),
-        }
-    };
-    numbered(path)?.into_iter().map(checked).collect()
+        fault.map_err(|fault| Error::Query {
+            path: path.to_owned(),
+            place,
+            id: query.id.clone(),
+            fault,
+        })?;
+        queries.push(query);
+        Ok(())
+    })?;
+    Ok(queries)
 }
 
-fn numbered<T: DeserializeOwned>(path: &Path) -> Result<Vec<(usize, T)>> {
-    let text = read_text(path)?;
-    let parse = |(number, line): (usize, &str)| {
-        let fault = |error| Error::Json {
+fn for_each_record<T: DeserializeOwned>(
+    path: &Path,
+    mut each: impl FnMut(Place, T) -> Result<()>,
+) -> Result<()> {
+    for_each_line(path, &mut |place, line| {
+        let record = serde_json::from_str(line).map_err(|fault| Error::Json {
             path: path.to_owned(),
-            line: number,
-            fault: json_cause(&error, line.as_bytes()),
-        };
-        Ok((number, serde_json::from_str(line).map_err(fault)?))
-    };
-    lines(&text).map(parse).collect()
+            place,
+            cause: rerec_files::json_cause(&fault, line.as_bytes()),
+        })?;
+        each(place, record)
+    })
 }

@@ -1,29 +1,34 @@
-//! MovieLens-100K, as the RecBole 1.2.1 wheel packs it: `ml-100k.item`, `ml-100k.user`, `ml-100k.inter`.
+//! MovieLens: 100K as the RecBole 1.2.1 wheel packs it (`ml-100k.item`, `.user`, `.inter`), 1M (`movies.dat` and so on), 25M,
+//! 32M and latest (`movies.csv`, `ratings.csv`).
 //!
-//! The knowledge graph beside them is not read: its link file holds the ids of MovieLens-1M.
+//! The knowledge graph beside the files of 100K is not read: its link file holds the ids of MovieLens-1M.
 
+mod edition;
 mod films;
-mod table;
 mod viewers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rerec_rewards::Catalogue;
 use serde::{Deserialize, Serialize};
 
+use self::edition::Edition;
 use crate::builder::QueryConfig;
 use crate::compose::Source;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Rating};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
 use crate::wording::Wording;
 
-/// What is read of MovieLens-100K, and what is asked about it.
+/// Which edition of MovieLens is read, and what is asked about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MovieLensConfig {
-    /// Folder with `ml-100k.item`, `ml-100k.user` and `ml-100k.inter`. Default `data/ml-100k`.
+    /// Folder of the edition: `ml-100k.item`, `ml-100k.user` and `ml-100k.inter`, or `movies.dat`, `users.dat` and `ratings.dat`,
+    /// or `movies.csv` and `ratings.csv`; the last has no groups of users, so that `queries.classes` must leave demographics
+    /// out. Default `data/ml-100k`.
     pub folder: PathBuf,
-    /// Ratings below which a film is left out. Default 20, which leaves 931 of 1,663 films.
+    /// Ratings below which a film is left out. Default 20, which leaves 931 of the 1,663 films of 100K.
     pub min_ratings: usize,
     /// Users below which a group is left out, at least 1. Default 20.
     pub min_group: usize,
@@ -66,12 +71,14 @@ impl Dataset {
             &config.min_group,
         )?;
         let folder = &config.folder;
-        let mut films = films::read(&folder.join("ml-100k.item"))?;
-        let mut ratings = films.read_ratings(&folder.join("ml-100k.inter"))?;
-        films.keep_rated(&mut ratings, config.min_ratings);
-        let groups = viewers::read_groups(&folder.join("ml-100k.user"), config.min_group)?;
+        let edition = Edition::of(folder)?;
+        let (catalogue, ratings) = read(edition, folder, config.min_ratings)?;
+        let groups = match &edition.users {
+            Some(users) => viewers::read_groups(folder, users, config.min_group)?,
+            None => Vec::new(),
+        };
         let source = Source {
-            catalogue: films.into_catalogue()?,
+            catalogue,
             ratings,
             groups,
             // Nobody mistakes a decade when the year stands in the title.
@@ -79,4 +86,19 @@ impl Dataset {
         };
         Self::compose(seed, source, &config.queries, &config.demonstrator)
     }
+}
+
+/// The films of the edition in a folder that were rated often enough, and their ratings.
+pub(crate) fn films_and_ratings(
+    folder: &Path,
+    min_ratings: usize,
+) -> Result<(Catalogue, Vec<Rating>)> {
+    read(Edition::of(folder)?, folder, min_ratings)
+}
+
+fn read(edition: &Edition, folder: &Path, min_ratings: usize) -> Result<(Catalogue, Vec<Rating>)> {
+    let mut films = films::read(folder, edition)?;
+    let mut ratings = films.read_ratings(folder, edition)?;
+    films.keep_rated(&mut ratings, min_ratings);
+    Ok((films.into_catalogue()?, ratings))
 }

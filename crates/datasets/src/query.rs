@@ -67,6 +67,9 @@ pub enum QueryFault {
     /// A right answer that cannot be chosen.
     #[error("target {0} is not among the candidates")]
     TargetNotCandidate(ItemId),
+    /// There is nothing to choose from.
+    #[error("the list of candidates is empty; without a list the whole catalogue is meant")]
+    NoCandidates,
     /// A candidate listed twice.
     #[error("candidate {0} comes twice")]
     DuplicateCandidate(ItemId),
@@ -94,6 +97,9 @@ impl Query {
         }
         let targets = distinct(&self.targets).map_err(QueryFault::DuplicateTarget)?;
         if let Some(candidates) = &self.candidates {
+            if candidates.is_empty() {
+                return Err(QueryFault::NoCandidates);
+            }
             let candidates = distinct(candidates).map_err(QueryFault::DuplicateCandidate)?;
             let stray = self.targets.iter().find(|id| !candidates.contains(id));
             refuse(stray, QueryFault::TargetNotCandidate)?;

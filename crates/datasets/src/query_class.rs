@@ -34,6 +34,8 @@ impl QueryClass {
     pub const INTEREST: Self = Self(Cow::Borrowed("interest"));
     /// Only a group of users is named; its taste is wanted.
     pub const DEMOGRAPHICS: Self = Self(Cow::Borrowed("demographics"));
+    /// Nothing is said of the class.
+    pub const UNLABELLED: Self = Self(Cow::Borrowed("unlabelled"));
     /// RecBench+'s five, in its order.
     pub const RECBENCH: [Self; 5] = [
         Self::EXPLICIT,

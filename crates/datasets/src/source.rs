@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::amazon::AmazonConfig;
 use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::files::FilesConfig;
 use crate::movielens::MovieLensConfig;
 use crate::quickstart::WorldConfig;
+use crate::recbench::RecBenchConfig;
+use crate::verl::VerlConfig;
 
 /// Where catalogue, ratings and queries come from.
 ///
@@ -23,8 +27,16 @@ use crate::quickstart::WorldConfig;
 pub enum DataSource {
     /// A world invented from the seed; nothing is downloaded.
     Quickstart(WorldConfig),
-    /// MovieLens-100K.
+    /// MovieLens-100K, 1M, 25M, 32M or latest.
     Movielens(MovieLensConfig),
+    /// Catalogue, ratings and queries in files.
+    Files(FilesConfig),
+    /// RecBench+'s queries, each as a choice.
+    Recbench(RecBenchConfig),
+    /// Records made for verl.
+    Verl(VerlConfig),
+    /// Amazon Reviews 2023.
+    Amazon(AmazonConfig),
 }
 
 impl DataSource {
@@ -36,6 +48,10 @@ impl DataSource {
         match self {
             Self::Quickstart(config) => Dataset::quickstart(seed, config),
             Self::Movielens(config) => Dataset::movielens(seed, config),
+            Self::Files(config) => Dataset::from_files(config),
+            Self::Recbench(config) => Dataset::recbench(seed, config),
+            Self::Verl(config) => Dataset::from_verl(config),
+            Self::Amazon(config) => Dataset::amazon(seed, config),
         }
     }
 }

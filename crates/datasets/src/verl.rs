@@ -1,5 +1,7 @@
 //! Records in the form that verl trains on, for use beside other trainers.
 
+mod source;
+
 use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
@@ -8,9 +10,11 @@ use crate::error::Result;
 use crate::query::Query;
 use crate::query_class::QueryClass;
 
+pub use source::VerlConfig;
+
 /// One training record of verl, as a line of JSONL.
 ///
-/// Unknown keys are ignored: other tools add columns of their own.
+/// Columns that other tools have added are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerlRecord {
     /// Which reward function verl calls.
@@ -24,6 +28,9 @@ pub struct VerlRecord {
     pub reward_model: VerlReward,
     /// What a reward function may need besides.
     pub extra_info: VerlExtra,
+    /// Every other column.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The right answers.
@@ -96,6 +103,7 @@ impl VerlRecord {
                 candidates: query.candidates.clone(),
                 history: query.history.clone(),
             },
+            rest: serde_json::Map::new(),
         })
     }
 }

@@ -43,7 +43,7 @@ pub fn write<E: From<Error>>(
     Ok(checksum)
 }
 
-/// Fails where [`write`] would fail at once: before long work whose result goes to this path.
+/// Fails where [`write()`](write()) would fail at once: before long work whose result goes to this path.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();

@@ -197,15 +197,20 @@ impl TitleMatcher {
             return hits.map_or(TitleLookup::Unknown, |hits| choose(hits, candidates));
         }
         let plain = without_markup(&name[unwrapped(name, 0..name.len())]);
-        let forms = || layers(name).chain(layers(&plain));
-        if let Some(hits) = forms().find_map(|form| self.exact(form)) {
+        let plainer = (plain != trim(name)).then(|| layers(&plain));
+        let forms: Vec<&str> = layers(name).chain(plainer.into_iter().flatten()).collect();
+        // The name itself is none, as was seen.
+        if let Some(hits) = forms.iter().skip(1).find_map(|form| self.exact(form)) {
             return choose(hits, candidates);
         }
         let read = self.lookup_read(&plain, candidates);
         if matches!(read, TitleLookup::Found(_)) {
             return read;
         }
-        if let Some(hits) = forms().find_map(|form| self.caseless.get(&caseless(form))) {
+        if let Some(hits) = forms
+            .iter()
+            .find_map(|form| self.caseless.get(&caseless(form)))
+        {
             return choose(hits, candidates);
         }
         match plain {

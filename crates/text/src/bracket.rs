@@ -99,7 +99,7 @@ const PAIRS: [(char, char); 6] = [
 ];
 
 pub(crate) fn is_closing(c: char) -> bool {
-    PAIRS.iter().any(|(_, close)| *close == c)
+    matches!(c, ')' | ']' | '）' | '］' | '】' | '〕')
 }
 
 /// Splits a last pair of brackets from the text before it; neither may be blank.

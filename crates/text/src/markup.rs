@@ -250,6 +250,9 @@ const QUOTES: [(char, char); 11] = [
 ];
 
 fn without_punctuation(text: &str) -> Option<&str> {
+    if text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')') {
+        return None;
+    }
     let quoted = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
     QUOTES
         .iter()
@@ -259,6 +262,11 @@ fn without_punctuation(text: &str) -> Option<&str> {
 
 /// What is left of a text without the outermost markup, if that is around all of it.
 fn unwrap(text: &str) -> Option<&str> {
+    // Nearly every title is seen to be bare at its ends: no more is spent on it.
+    let ends = |c: char| c.is_ascii_alphanumeric() || c == ')';
+    if text.starts_with(ends) && text.ends_with(ends) && !text.contains('\\') {
+        return None;
+    }
     let delimited = |(open, close): &(&str, &'static str)| {
         let inside = text.strip_prefix(open)?.strip_suffix(close)?;
         // "$A$; $B$" is no formula, but "$\\text{A$AP}$" is.

@@ -12,7 +12,7 @@ use crate::config::TrainConfig;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::ledger;
-use crate::observer::Observer;
+use crate::observer::{Event, Observer};
 use crate::resume::same_run;
 use crate::run::Run;
 use crate::trainer::{Outcome, Task, Trainer};
@@ -56,6 +56,10 @@ impl Job {
         }
         set_threads(config.threads);
         let dataset = config.data.load(config.seed)?;
+        for remark in &dataset.remarks {
+            // A request to end the run is heard at its first step.
+            let _ = observer.event(&Event::Warning(remark));
+        }
         config.check_against(&dataset)?;
         let (settings, corpus) = (config.policy.clone(), dataset.corpus());
         let mut policy = DecoderPolicy::open(&config.model, settings, corpus, config.seed)?;

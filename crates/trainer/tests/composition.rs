@@ -59,6 +59,7 @@ fn dataset(train: Vec<Query>) -> Dataset {
         },
         demonstrations: Vec::new(),
         drills: Vec::new(),
+        ..Dataset::default()
     }
 }
 

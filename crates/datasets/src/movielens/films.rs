@@ -5,76 +5,87 @@ use std::path::Path;
 
 use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 
-use super::table::{Row, Table};
-use crate::dataset::Rating;
+use super::edition::Edition;
+use crate::dataset::{Rating, UserId};
 use crate::error::Result;
+use crate::table::Row;
 
-/// How the file writes that it does not know a film, its year or its genre.
-const UNKNOWN: [&str; 2] = ["unknown", "unkonwn"];
+/// How the files write that they do not know a film, its year or its genre.
+const UNKNOWN: [&str; 3] = ["unknown", "unkonwn", "(no genres listed)"];
 
 /// The films of the file, each once.
 #[derive(Debug)]
 pub(super) struct Films {
     items: Vec<Item>,
     /// Every id of the file; `None` for the entry that stands for no film.
-    by_id: HashMap<String, Option<ItemId>>,
+    by_id: HashMap<ItemId, Option<ItemId>>,
+    /// The films that have several ids.
+    merged: HashSet<ItemId>,
 }
 
-/// Reads `ml-100k.item`.
-pub(super) fn read(path: &Path) -> Result<Films> {
-    let table = Table::read(path, ["item_id", "movie_title", "release_year", "class"])?;
+/// Reads the films of an edition.
+pub(super) fn read(folder: &Path, edition: &Edition) -> Result<Films> {
     let mut films = Films {
         items: Vec::new(),
         by_id: HashMap::new(),
+        merged: HashSet::new(),
     };
     let mut by_title: HashMap<String, ItemId> = HashMap::new();
-    for row in table.rows() {
-        let id = row.required(0)?;
-        if films.by_id.contains_key(id) {
+    let path = edition.films.path(folder);
+    let table = edition.films.table(&path)?;
+    table.rows(&edition.films.columns(), |row| {
+        let id = ItemId::from(row.text(0)?.as_ref());
+        if films.by_id.contains_key(&id) {
             return Err(row.fault(0, "be unique"));
         }
-        let film = item(row)?;
-        let same = film.as_ref().map(|film| {
-            by_title
-                .entry(film.title.clone())
-                .or_insert(film.id.clone())
-                .clone()
-        });
-        films
-            .items
-            .extend(film.filter(|film| same.as_ref() == Some(&film.id)));
-        films.by_id.insert(id.to_owned(), same);
-    }
+        let Some(film) = item(row, edition)? else {
+            films.by_id.insert(id, None);
+            return Ok(());
+        };
+        let same = by_title.entry(film.title.clone()).or_insert(id.clone());
+        if *same == id {
+            films.items.push(film);
+        } else {
+            films.merged.insert(same.clone());
+        }
+        films.by_id.insert(id, Some(same.clone()));
+        Ok(())
+    })?;
     Ok(films)
 }
 
 /// A line as an item; `None` when it stands for no film.
-fn item(row: Row<'_, 4>) -> Result<Option<Item>> {
-    let (name, year_in_title) = split_year(row.required(1)?);
+fn item(row: Row<'_>, edition: &Edition) -> Result<Option<Item>> {
+    let title = row.text(1)?;
+    let (name, year_in_title) = split_year(&title);
     if UNKNOWN.contains(&name) {
         return Ok(None);
     }
+    let has_years = !edition.films.columns[3].is_empty();
     let year = match year_in_title {
         Some(year) => Some(year),
-        None if UNKNOWN.contains(&row.text(2)) => None,
-        None => Some(row.number(2, "be a year from 1880 to 2100", is_year)?),
+        None if has_years && !UNKNOWN.contains(&&*row.text(3)?) => {
+            let is_year = |year: f64| is_year(&(year as u16)) && year.fract() == 0.0;
+            Some(row.number(3, "be a year from 1880 to 2100", is_year)? as u16)
+        }
+        None => None,
     };
     let dated =
         |name: &str| year.map_or_else(|| name.to_owned(), |year| format!("{name} ({year})"));
     let (name, other_name) = split_brackets(name);
-    let mut item = Item::new(row.text(0), dated(name));
+    let mut item = Item::new(row.text(0)?.as_ref(), dated(name));
+    // "(2006-2007)" tells when a series ran.
+    let other_name = other_name.filter(|name| name.contains(char::is_alphabetic));
     item.aliases.extend(other_name.map(dated));
     item.year = year;
     let attribute = |relation: &str, value: String| Attribute {
         relation: relation.to_owned(),
         value,
     };
-    let genres = row
-        .text(3)
-        .split_whitespace()
-        .filter(|genre| !UNKNOWN.contains(genre));
+    let genres = row.texts(2, edition.genre_separator)?.into_iter();
+    let genres = genres.filter(|genre| !UNKNOWN.contains(&genre.as_str()));
     item.attributes
-        .extend(genres.map(|genre| attribute("genre", genre.to_owned())));
+        .extend(genres.map(|genre| attribute("genre", genre)));
     item.attributes
         .extend(year.map(|year| attribute("decade", format!("{}s", year / 10 * 10))));
     Ok(Some(item))
@@ -86,12 +97,11 @@ fn is_year(year: &u16) -> bool {
 
 /// `Land Before Time III (1995)` is `Land Before Time III` of 1995.
 fn split_year(title: &str) -> (&str, Option<u16>) {
-    let (name, bracket) = split_brackets(title);
-    match bracket
-        .and_then(|bracket| bracket.parse().ok())
-        .filter(is_year)
-    {
-        Some(year) => (name, Some(year)),
+    let inside = title.trim_end().strip_suffix(')');
+    let split = inside.and_then(|open| open.rsplit_once(" ("));
+    let dated = split.and_then(|(name, year)| Some((name, year.parse().ok().filter(is_year)?)));
+    match dated {
+        Some((name, year)) => (name, Some(year)),
         None => (title, None),
     }
 }
@@ -109,27 +119,41 @@ fn split_brackets(title: &str) -> (&str, Option<&str>) {
 }
 
 impl Films {
-    /// Reads `ml-100k.inter`; of two ratings of one film by one user the first stands.
-    pub(super) fn read_ratings(&self, path: &Path) -> Result<Vec<Rating>> {
-        let table = Table::read(path, ["user_id", "item_id", "rating"])?;
+    /// Reads the ratings; of two ratings of one film by one user the first stands.
+    pub(super) fn read_ratings(&self, folder: &Path, edition: &Edition) -> Result<Vec<Rating>> {
         let (mut ratings, mut seen) = (Vec::new(), HashSet::new());
-        for row in table.rows() {
-            let user = row.required(0)?;
-            let known = self.by_id.get(row.text(1));
-            let item = known.ok_or_else(|| row.fault(1, "be an item_id of ml-100k.item"))?;
-            let rating = row.number(2, "be a number from 1 to 5", |rating| {
-                (1.0..=5.0).contains(rating)
+        let path = edition.ratings.path(folder);
+        let table = edition.ratings.table(&path)?;
+        let scale = format!("be a number from {} to 5", edition.least);
+        table.rows(&edition.ratings.columns(), |row| {
+            let user = row.text(0)?;
+            let known = self.by_id.get(row.text(1)?.as_ref());
+            let item = known.ok_or_else(|| {
+                row.fault(
+                    1,
+                    format!(
+                        "be an {} of {}",
+                        edition.films.columns[0], edition.films.name
+                    ),
+                )
             })?;
-            if let Some(item) = item
-                && seen.insert((user, item))
-            {
+            let on_scale = |rating: f64| (edition.least..=5.0).contains(&rating);
+            let rating = row.number(2, &scale, on_scale)?;
+            let Some(item) = item else {
+                return Ok(());
+            };
+            // Only films with several ids can come twice, and a set of all pairs would outweigh the ratings.
+            let is_new = !self.merged.contains(item)
+                || seen.insert((UserId::from(user.as_ref()), item.clone()));
+            if is_new {
                 ratings.push(Rating {
-                    user: user.into(),
+                    user: user.as_ref().into(),
                     item: item.clone(),
                     rating,
                 });
             }
-        }
+            Ok(())
+        })?;
         Ok(ratings)
     }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::table::Table;
+use super::edition::File;
 use crate::dataset::{UserGroup, UserId};
 use crate::error::Result;
 
-/// Occupations as the file writes them, and those who have them; `none` and `other` are nobody.
-const OCCUPATIONS: [(&str, &str); 19] = [
+/// Occupations as MovieLens-100K writes them, then by the numbers of MovieLens-1M, and those who have them; `none` and
+/// `other` are nobody.
+const OCCUPATIONS: [(&str, &str); 39] = [
     ("administrator", "administrators"),
     ("artist", "artists"),
     ("doctor", "doctors"),
@@ -28,6 +29,26 @@ const OCCUPATIONS: [(&str, &str); 19] = [
     ("student", "students"),
     ("technician", "technicians"),
     ("writer", "writers"),
+    ("1", "educators"),
+    ("2", "artists"),
+    ("3", "clerks"),
+    ("4", "college students"),
+    ("5", "customer service agents"),
+    ("6", "health workers"),
+    ("7", "executives"),
+    ("8", "farmers"),
+    ("9", "homemakers"),
+    ("10", "pupils"),
+    ("11", "lawyers"),
+    ("12", "programmers"),
+    ("13", "retired people"),
+    ("14", "salespeople"),
+    ("15", "scientists"),
+    ("16", "self-employed people"),
+    ("17", "engineers"),
+    ("18", "craftspeople"),
+    ("19", "unemployed people"),
+    ("20", "writers"),
 ];
 /// From which age on, and what it is called.
 const AGES: [(u8, &str); 6] = [
@@ -39,14 +60,19 @@ const AGES: [(u8, &str); 6] = [
     (0, "under 18"),
 ];
 
-/// The groups of `ml-100k.user` with at least `min_group` members, by name.
-pub(super) fn read_groups(path: &Path, min_group: usize) -> Result<Vec<UserGroup>> {
-    let table = Table::read(path, ["user_id", "age", "gender", "occupation"])?;
+/// The groups of an edition with at least `min_group` members, by name.
+pub(super) fn read_groups(
+    folder: &Path,
+    file: &File<4>,
+    min_group: usize,
+) -> Result<Vec<UserGroup>> {
     let mut groups: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
-    for row in table.rows() {
-        let user = UserId::from(row.required(0)?);
-        let age: u8 = row.number(1, "be an age from 0 to 120", |age| *age <= 120)?;
-        let gender = match row.text(2) {
+    let path = file.path(folder);
+    file.table(&path)?.rows(&file.columns(), |row| {
+        let user = UserId::from(row.text(0)?.as_ref());
+        let is_age = |age: f64| (0.0..=120.0).contains(&age);
+        let age = row.number(1, "be an age from 0 to 120", is_age)? as u8;
+        let gender = match row.text(2)?.as_ref() {
             "F" => "women",
             "M" => "men",
             _ => return Err(row.fault(2, "be F or M")),
@@ -55,17 +81,16 @@ pub(super) fn read_groups(path: &Path, min_group: usize) -> Result<Vec<UserGroup
             .iter()
             .find(|(from, _)| age >= *from)
             .map(|(_, band)| format!("{gender} {band}"));
-        let occupation = row.required(3)?;
+        let occupation = row.text(3)?;
         let trade = OCCUPATIONS
             .iter()
-            .find(|(written, _)| *written == occupation);
-        for name in band
-            .into_iter()
-            .chain(trade.map(|(_, people)| (*people).to_owned()))
-        {
+            .find(|(written, _)| *written == occupation)
+            .map(|(_, people)| (*people).to_owned());
+        for name in band.into_iter().chain(trade) {
             groups.entry(name).or_default().push(user.clone());
         }
-    }
+        Ok(())
+    })?;
     let large = groups
         .into_iter()
         .filter(|(_, users)| users.len() >= min_group);

@@ -1,0 +1,75 @@
+//! Catalogue, ratings and queries of one's own, each in a file of its own.
+
+mod catalogue;
+mod names;
+mod queries;
+mod ratings;
+
+use serde::{Deserialize, Serialize};
+
+pub use catalogue::CatalogueFile;
+pub use names::ItemNames;
+pub use queries::QueryFiles;
+pub use ratings::RatingsFile;
+
+use crate::dataset::Dataset;
+use crate::error::Result;
+
+pub(crate) use names::Namesake;
+pub(crate) use queries::conversation;
+
+/// Catalogue, ratings and queries in files: JSONL, CSV, TSV or Parquet, by their endings.
+///
+/// ```toml
+/// [data.files.catalogue]
+/// file = "items.csv"
+/// title = "name"                               # the others keep their default names
+/// attributes = { genres = "genre" }            # column genres holds values of the relation genre
+///
+/// [data.files.ratings]
+/// file = "stars.csv"
+/// rating = "stars"
+/// scale = [0.5, 5.0]
+///
+/// [data.files.queries]
+/// train = "train.jsonl"
+/// test = "test.jsonl"
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilesConfig {
+    /// The items.
+    pub catalogue: CatalogueFile,
+    /// Who chose what. Default: nothing is known.
+    #[serde(default)]
+    pub ratings: Option<RatingsFile>,
+    /// The queries.
+    pub queries: QueryFiles,
+}
+
+impl Dataset {
+    /// Reads catalogue, ratings and queries from files; there are neither demonstrations nor drills.
+    ///
+    /// # Errors
+    /// A setting out of range; a file that is missing or malformed, by line or row and column; items that the catalogue does
+    /// not have; a query that contradicts itself.
+    pub fn from_files(config: &FilesConfig) -> Result<Self> {
+        let catalogue = config.catalogue.read()?;
+        let mut remarks = Vec::new();
+        let (mut ratings, mut liked_from) = (Vec::new(), f64::NEG_INFINITY);
+        if let Some(file) = &config.ratings {
+            (ratings, liked_from) = file.read(&catalogue, &mut remarks)?;
+        }
+        let splits = config.queries.read(&catalogue)?;
+        let mut dataset = Self {
+            catalogue,
+            ratings,
+            liked_from,
+            splits,
+            remarks,
+            ..Self::default()
+        };
+        dataset.remark_absences();
+        Ok(dataset)
+    }
+}

@@ -1,0 +1,328 @@
+//! RecBench+ (arXiv 2503.09382): its files of queries beside those of MovieLens-1M or Amazon-Book.
+//!
+//! RecBench+ asks openly; ReRec (arXiv 2604.07851) makes a choice of each query: one of its items and 19 others.
+
+mod entry;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use rand::RngExt;
+use rand::seq::{IteratorRandom, SliceRandom, index};
+use rand_chacha::ChaCha8Rng;
+use rerec_rewards::{Catalogue, Item, ItemId};
+use rerec_text::Message;
+use serde::{Deserialize, Serialize};
+
+use self::entry::Entry;
+use crate::dataset::{Dataset, Rating, Splits};
+use crate::error::{Error, Result, check};
+use crate::files::{ItemNames, Namesake};
+use crate::movielens::films_and_ratings;
+use crate::prompt::{PromptConfig, Prompts};
+use crate::query::Query;
+use crate::query_class::QueryClass;
+use crate::random::stream;
+use crate::table::{Column, Table};
+
+/// What RecBench+ asks about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    /// Films of MovieLens-1M: `movies.dat` and `ratings.dat`, parted by `::`.
+    #[default]
+    Movie,
+    /// Books of Amazon-Book: `ratings.dat` of user, title and rating, parted by tabs.
+    Book,
+}
+
+/// What is read of RecBench+, and how a choice is made of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecBenchConfig {
+    /// Folder of one domain: the files of queries (`ExplicitQuery.json` and so on) beside `movies.dat` and `ratings.dat`.
+    /// Default `data/recbench/movie`.
+    pub folder: PathBuf,
+    /// What it asks about. Default `movie`.
+    pub domain: Domain,
+    /// The classes that are read, each of RecBench+'s and with its file in the folder. Default explicit, implicit, misinformed
+    /// and interest, as in ReRec.
+    pub classes: Vec<QueryClass>,
+    /// Candidates per query, at least 2; one is right. Default 20.
+    pub candidates: usize,
+    /// Share of the items that are targets of validation queries only, [0, 1). Default 0.05.
+    pub validation_items: f64,
+    /// Share of the items that are targets of test queries only, [0, 1). Default 0.2.
+    pub test_items: f64,
+    /// The most items of the source user's that a prompt shows as liked. Default 0.
+    pub history: usize,
+    /// The least rating that counts as a choice, in [1, 5]. Default 4.
+    pub liked_from: f64,
+    /// How the model is asked.
+    pub prompt: PromptConfig,
+}
+
+impl Default for RecBenchConfig {
+    fn default() -> Self {
+        Self {
+            folder: "data/recbench/movie".into(),
+            domain: Domain::Movie,
+            classes: QueryClass::RECBENCH[..4].to_vec(),
+            candidates: 20,
+            validation_items: 0.05,
+            test_items: 0.2,
+            history: 0,
+            liked_from: 4.0,
+            prompt: PromptConfig::default(),
+        }
+    }
+}
+
+impl RecBenchConfig {
+    fn validate(&self) -> Result<()> {
+        let share = |x: f64| (0.0..1.0).contains(&x);
+        check(
+            share(self.validation_items),
+            "validation_items",
+            "in [0, 1)",
+            &self.validation_items,
+        )?;
+        check(
+            share(self.test_items),
+            "test_items",
+            "in [0, 1)",
+            &self.test_items,
+        )?;
+        let held_out = self.validation_items + self.test_items;
+        check(
+            share(held_out),
+            "validation_items + test_items",
+            "in [0, 1)",
+            &held_out,
+        )?;
+        check(
+            self.candidates >= 2,
+            "candidates",
+            "at least 2",
+            &self.candidates,
+        )?;
+        check(
+            (1.0..=5.0).contains(&self.liked_from),
+            "liked_from",
+            "in [1, 5]",
+            &self.liked_from,
+        )?;
+        check(
+            !self.classes.is_empty(),
+            "classes",
+            "at least one class",
+            &self.classes,
+        )
+    }
+}
+
+impl Dataset {
+    /// The queries of RecBench+ as choices; there are neither demonstrations nor drills.
+    ///
+    /// Titles are joined with the catalogue by the title matcher. Queries none of whose items the catalogue has are left out and
+    /// counted in the remarks. No target of one split is a target in another.
+    ///
+    /// # Errors
+    /// A setting out of range; a file that is missing or malformed, by its place; no query left.
+    pub fn recbench(seed: u64, config: &RecBenchConfig) -> Result<Self> {
+        config.validate()?;
+        config.prompt.compile()?;
+        let (catalogue, ratings) = match config.domain {
+            Domain::Movie => films_and_ratings(&config.folder, 0)?,
+            Domain::Book => books(&config.folder)?,
+        };
+        let mut maker = Maker::new(seed, config, &catalogue, &ratings)?;
+        let mut splits = Splits::default();
+        let mut left_out = 0usize;
+        for class in &config.classes {
+            for entry in entry::read(&config.folder, class, config.domain)? {
+                match maker.choice(&entry, class)? {
+                    Some((query, Part::Train)) => splits.train.push(query),
+                    Some((query, Part::Validation)) => splits.validation.push(query),
+                    Some((query, Part::Test)) => splits.test.push(query),
+                    None => left_out += 1,
+                }
+            }
+        }
+        if splits.train.is_empty() {
+            return Err(Error::Empty {
+                path: config.folder.clone(),
+                what: "train queries whose items are in the catalogue",
+            });
+        }
+        let mut dataset = Self {
+            catalogue,
+            ratings,
+            liked_from: config.liked_from,
+            splits,
+            ..Self::default()
+        };
+        if left_out > 0 {
+            dataset.remarks.push(format!(
+                "{left_out} queries are left out: the catalogue has none of their items, or too few others to choose from"
+            ));
+        }
+        dataset.remark_absences();
+        Ok(dataset)
+    }
+}
+
+/// Which split an item may be a target of.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+/// Makes choices of queries.
+struct Maker<'a> {
+    seed: u64,
+    config: &'a RecBenchConfig,
+    catalogue: &'a Catalogue,
+    namesake: Namesake<'a>,
+    parts: HashMap<&'a ItemId, Part>,
+    liked: HashMap<&'a str, Vec<&'a ItemId>>,
+    prompt: Prompts,
+}
+
+impl<'a> Maker<'a> {
+    fn new(
+        seed: u64,
+        config: &'a RecBenchConfig,
+        catalogue: &'a Catalogue,
+        ratings: &'a [Rating],
+    ) -> Result<Self> {
+        let mut ids: Vec<&ItemId> = catalogue.items().iter().map(|item| &item.id).collect();
+        ids.shuffle(&mut stream(seed, "targets", ""));
+        let share = |of: f64| (ids.len() as f64 * of).round() as usize;
+        let (test, validation) = (share(config.test_items), share(config.validation_items));
+        let part = |place: usize| match place {
+            place if place < test => Part::Test,
+            place if place < test + validation => Part::Validation,
+            _ => Part::Train,
+        };
+        let parts = (0..).zip(&ids).map(|(place, &id)| (id, part(place)));
+        let mut liked = HashMap::<&str, Vec<&ItemId>>::new();
+        for rating in ratings
+            .iter()
+            .filter(|rating| rating.rating >= config.liked_from)
+        {
+            liked
+                .entry(rating.user.as_str())
+                .or_default()
+                .push(&rating.item);
+        }
+        Ok(Self {
+            seed,
+            config,
+            catalogue,
+            namesake: Namesake::new(catalogue, ItemNames::Titles),
+            parts: parts.collect(),
+            liked,
+            prompt: config.prompt.compile()?,
+        })
+    }
+
+    /// A query as a choice; `None` where the catalogue does not have what it asks for.
+    fn choice(&mut self, entry: &Entry, class: &QueryClass) -> Result<Option<(Query, Part)>> {
+        let mut rng = stream(self.seed, "choice", entry.id.as_str());
+        let gold: Vec<ItemId> = entry
+            .items
+            .iter()
+            .filter_map(|item| self.find(item))
+            .collect();
+        let Some(target) = gold.get(rng.random_range(0..gold.len().max(1))).cloned() else {
+            return Ok(None);
+        };
+        // The draws follow one another from one stream: the negatives do not know which split the query falls into.
+        let history = self.history(entry, &gold, &mut rng);
+        let gold: HashSet<&ItemId> = gold.iter().collect();
+        let items = self.catalogue.items();
+        let wanted = self.config.candidates - 1;
+        // So many more that enough are left without those that may not be drawn; the cost does not grow with the catalogue.
+        let drawn = (wanted + gold.len() + history.len()).min(items.len());
+        let drawn = index::sample(&mut rng, items.len(), drawn).into_iter();
+        let ids = drawn.map(|place| &items[place].id);
+        let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
+        let mut candidates: Vec<ItemId> = free.take(wanted).cloned().collect();
+        if candidates.len() < wanted {
+            return Ok(None);
+        }
+        candidates.push(target.clone());
+        candidates.shuffle(&mut rng);
+        let part = self.parts.get(&target).copied().unwrap_or(Part::Train);
+        let conversation = self.conversation(entry, &history, &candidates)?;
+        let query = Query {
+            id: entry.id.clone(),
+            class: class.clone(),
+            conversation,
+            targets: vec![target],
+            candidates: Some(candidates),
+            history,
+        };
+        Ok(Some((query, part)))
+    }
+
+    /// An item of the query, by its id where the files agree on ids, else by its title.
+    fn find(&self, (id, title): &(Option<String>, String)) -> Option<ItemId> {
+        self.namesake.find(title).ok().or_else(|| {
+            let id = id.as_deref()?;
+            self.catalogue.index_of(id).map(|_| ItemId::from(id))
+        })
+    }
+
+    /// Items that the source user liked, none of them asked for.
+    fn history(&self, entry: &Entry, gold: &[ItemId], rng: &mut ChaCha8Rng) -> Vec<ItemId> {
+        let liked = entry.user.as_deref().and_then(|user| self.liked.get(user));
+        let others = liked.into_iter().flatten().copied();
+        let others = others.filter(|id| !gold.contains(id));
+        let shown = others.sample(rng, self.config.history);
+        shown.into_iter().cloned().collect()
+    }
+
+    fn conversation(
+        &self,
+        entry: &Entry,
+        history: &[ItemId],
+        candidates: &[ItemId],
+    ) -> Result<Vec<Message>> {
+        let titles = |ids: &[ItemId]| -> Result<Vec<&str>> {
+            let indices = self.catalogue.indices_of(ids)?;
+            Ok(indices
+                .into_iter()
+                .map(|index| self.catalogue.get(index).title.as_str())
+                .collect())
+        };
+        self.prompt
+            .conversation(&entry.query, &titles(history)?, &titles(candidates)?)
+    }
+}
+
+/// Every title of `ratings.dat` is a book, its id the title.
+fn books(folder: &Path) -> Result<(Catalogue, Vec<Rating>)> {
+    let path = folder.join("ratings.dat");
+    let table = Table::plain(&path, "\t", &["user", "title", "rating"]);
+    let columns = ["user", "title", "rating"].map(Column::required);
+    let (mut items, mut known, mut ratings) = (Vec::new(), HashSet::new(), Vec::new());
+    table.rows(&columns, |row| {
+        let title = row.text(1)?;
+        let title = title.trim();
+        if known.insert(title.to_owned()) {
+            items.push(Item::new(title, title));
+        }
+        let on_scale = |rating: f64| (0.0..=5.0).contains(&rating);
+        ratings.push(Rating {
+            user: row.text(0)?.trim().into(),
+            item: title.into(),
+            rating: row.number(2, "be a number from 0 to 5", on_scale)?,
+        });
+        Ok(())
+    })?;
+    Ok((Catalogue::new(items)?, ratings))
+}

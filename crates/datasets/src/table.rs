@@ -1,0 +1,273 @@
+//! Tables in files: JSONL, CSV, TSV, RecBole's atomic files, `::`-parted lines and Parquet, read row by row.
+//!
+//! A reader names the columns it wants and gets each row's cells under them. One row is held at a time, whatever the size
+//! of the file.
+
+mod cell;
+mod delimited;
+mod json_lines;
+mod json_list;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod plain_lines;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+pub(crate) use cell::Cell;
+pub(crate) use json_lines::for_each_line;
+pub(crate) use json_list::read_list;
+
+use crate::error::{Error, Result};
+
+/// Where a row stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, from 1.
+    Line(u64),
+    /// A row of a Parquet file or of a JSON list, from 1.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(f, "line {number}"),
+            Self::Row(number) => write!(f, "row {number}"),
+        }
+    }
+}
+
+/// A column that a reader asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column<'a> {
+    pub(crate) name: &'a str,
+    /// Whether a table without it is refused; the cells of a missing column are empty otherwise.
+    pub(crate) is_required: bool,
+}
+
+impl<'a> Column<'a> {
+    pub(crate) fn required(name: &'a str) -> Self {
+        Self {
+            name,
+            is_required: true,
+        }
+    }
+
+    pub(crate) fn optional(name: &'a str) -> Self {
+        Self {
+            name,
+            is_required: false,
+        }
+    }
+}
+
+/// How a file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Jsonl,
+    /// With a header; quotes count.
+    Delimited(u8),
+    /// RecBole's: tabs, a header of `name:type`, quotes are characters.
+    Atomic,
+    /// No header: the columns by their places.
+    Plain {
+        separator: &'static str,
+        names: &'static [&'static str],
+    },
+    Parquet,
+}
+
+/// A table in a file.
+#[derive(Debug)]
+pub(crate) struct Table<'a> {
+    path: &'a Path,
+    layout: Layout,
+}
+
+/// What each row is handed to.
+type Each<'e> = dyn FnMut(Row<'_>) -> Result<()> + 'e;
+
+impl<'a> Table<'a> {
+    /// A table whose layout the ending names.
+    pub(crate) fn open(path: &'a Path) -> Result<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let layout = match ending.unwrap_or_default() {
+            "jsonl" | "ndjson" => Layout::Jsonl,
+            "csv" => Layout::Delimited(b','),
+            "tsv" => Layout::Delimited(b'\t'),
+            "inter" | "item" | "user" => Layout::Atomic,
+            "parquet" => Layout::Parquet,
+            _ => {
+                return Err(Error::UnknownFormat {
+                    path: path.to_owned(),
+                });
+            }
+        };
+        Ok(Self { path, layout })
+    }
+
+    /// Lines without a header; `names` are the columns in their order.
+    pub(crate) fn plain(
+        path: &'a Path,
+        separator: &'static str,
+        names: &'static [&'static str],
+    ) -> Self {
+        Self {
+            path,
+            layout: Layout::Plain { separator, names },
+        }
+    }
+
+    /// Hands each row to `each`, the cells in the order of `columns`.
+    pub(crate) fn rows(
+        &self,
+        columns: &[Column<'_>],
+        mut each: impl FnMut(Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self.layout {
+            Layout::Jsonl => json_lines::rows(self.path, columns, &mut each),
+            Layout::Delimited(separator) => {
+                delimited::rows(self.path, Some(separator), columns, &mut each)
+            }
+            Layout::Atomic => delimited::rows(self.path, None, columns, &mut each),
+            Layout::Plain { separator, names } => {
+                plain_lines::rows(self.path, separator, names, columns, &mut each)
+            }
+            #[cfg(feature = "parquet")]
+            Layout::Parquet => parquet::rows(self.path, columns, &mut each),
+            #[cfg(not(feature = "parquet"))]
+            Layout::Parquet => Err(Error::WithoutParquet {
+                path: self.path.to_owned(),
+            }),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut start = [0; 2];
+    let mut file = File::open(path).map_err(Error::reading(path))?;
+    let read = file.read(&mut start).map_err(Error::reading(path))?;
+    file.rewind().map_err(Error::reading(path))?;
+    // Downloads come packed; without this their bytes would be taken for a header.
+    let packed = match &start[..read] {
+        b"\x1f\x8b" => Some("it is packed by gzip; unpack it first"),
+        b"PK" => Some("it is a ZIP archive; unpack it first"),
+        _ => None,
+    };
+    match packed {
+        Some(cause) => Err(Error::Unreadable {
+            path: path.to_owned(),
+            cause: cause.to_owned(),
+        }),
+        None => Ok(file),
+    }
+}
+
+/// The places of the columns among `found`, or the one that is required and not there.
+fn places(path: &Path, columns: &[Column<'_>], found: &[&str]) -> Result<Vec<Option<usize>>> {
+    let place = |column: &Column<'_>| {
+        let mut places = (0..).zip(found).filter(|(_, name)| **name == column.name);
+        let first = places.next().map(|(place, _)| place);
+        if places.next().is_some() {
+            return Err(Error::DuplicateColumn {
+                path: path.to_owned(),
+                column: column.name.to_owned(),
+            });
+        }
+        if first.is_none() && column.is_required && found.iter().all(|name| name.is_empty()) {
+            return Err(Error::Empty {
+                path: path.to_owned(),
+                what: "header",
+            });
+        }
+        if first.is_none() && column.is_required {
+            return Err(Error::NoColumn {
+                path: path.to_owned(),
+                column: column.name.to_owned(),
+                found: found.iter().map(|&name| name.to_owned()).collect(),
+            });
+        }
+        Ok(first)
+    };
+    columns.iter().map(place).collect()
+}
+
+/// One row: its cells under the columns that were asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'r> {
+    path: &'r Path,
+    place: Place,
+    columns: &'r [Column<'r>],
+    cells: &'r [Cell<'r>],
+}
+
+impl<'r> Row<'r> {
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.to_owned()
+    }
+
+    pub(crate) fn cell(&self, column: usize) -> &'r Cell<'r> {
+        &self.cells[column]
+    }
+
+    /// The text of a cell that must not be blank; whole numbers are texts too, as ids often are.
+    pub(crate) fn text(&self, column: usize) -> Result<std::borrow::Cow<'r, str>> {
+        match self.cells[column].text() {
+            Some(text) if !text.trim().is_empty() => Ok(text),
+            _ => Err(self.fault(column, "be a text that is not blank")),
+        }
+    }
+
+    /// As [`text`](Self::text), where the cell may be empty.
+    pub(crate) fn optional_text(&self, column: usize) -> Result<Option<std::borrow::Cow<'r, str>>> {
+        match &self.cells[column] {
+            cell if cell.is_blank() => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+
+    /// A cell that must be a number that `is_allowed`.
+    pub(crate) fn number(
+        &self,
+        column: usize,
+        allowed: &str,
+        is_allowed: impl Fn(f64) -> bool,
+    ) -> Result<f64> {
+        let number = self.cells[column].number().filter(|&x| is_allowed(x));
+        number.ok_or_else(|| self.fault(column, allowed))
+    }
+
+    /// The texts of a cell: a list, or one text that `separator` parts; blank ones are left out.
+    pub(crate) fn texts(&self, column: usize, separator: &str) -> Result<Vec<String>> {
+        let texts = self.cells[column].texts(separator);
+        texts.ok_or_else(|| self.fault(column, "be a text or a list of texts"))
+    }
+
+    /// The error that names this cell.
+    pub(crate) fn fault(&self, column: usize, allowed: impl Into<String>) -> Error {
+        self.fault_of(column, allowed, self.cells[column].to_string())
+    }
+
+    /// As [`fault`](Self::fault), where a part of the cell is to blame.
+    pub(crate) fn fault_of(
+        &self,
+        column: usize,
+        allowed: impl Into<String>,
+        got: impl Into<String>,
+    ) -> Error {
+        Error::Field {
+            path: self.path.to_owned(),
+            place: self.place,
+            field: self.columns[column].name.to_owned(),
+            allowed: allowed.into(),
+            got: got.into(),
+        }
+    }
+}

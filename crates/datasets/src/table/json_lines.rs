@@ -1,0 +1,97 @@
+//! JSONL: one object a line.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::cell::Key;
+use super::{Cell, Column, Each, Place, Row, open};
+use crate::error::{Error, Result};
+
+pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
+    for_each_line(path, &mut |place, line| {
+        let mut json = serde_json::Deserializer::from_str(line);
+        let cells = Asked(columns).deserialize(&mut json);
+        let cells = cells.and_then(|cells| json.end().map(|()| cells));
+        let cells = cells.map_err(|fault| Error::Json {
+            path: path.to_owned(),
+            place,
+            cause: rerec_files::json_cause(&fault, line.as_bytes()),
+        })?;
+        let row = Row {
+            path,
+            place,
+            columns,
+            cells: &cells,
+        };
+        for (number, column) in columns.iter().enumerate() {
+            if column.is_required && cells[number] == Cell::Missing {
+                return Err(row.fault(number, "be given"));
+            }
+        }
+        each(row)
+    })
+}
+
+/// Every line that is not blank, without its mark.
+pub(crate) fn for_each_line(
+    path: &Path,
+    each: &mut dyn FnMut(Place, &str) -> Result<()>,
+) -> Result<()> {
+    let (mut file, mut line) = (BufReader::new(open(path)?), Vec::new());
+    for number in 1.. {
+        line.clear();
+        let read = file.read_until(b'\n', &mut line);
+        if read.map_err(Error::reading(path))? == 0 {
+            break;
+        }
+        let place = Place::Line(number);
+        let text =
+            rerec_files::text(&line).map_err(|fault| Error::not_text(path, number, fault))?;
+        if !text.trim().is_empty() {
+            each(place, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The cells of an object under the columns; other keys are passed over without being kept.
+struct Asked<'c>(&'c [Column<'c>]);
+
+impl<'de> DeserializeSeed<'de> for Asked<'_> {
+    type Value = Vec<Cell<'de>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Asked<'_> {
+    type Value = Vec<Cell<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut cells = vec![None; self.0.len()];
+        while let Some(Key(key)) = map.next_key()? {
+            let mut asked = (0..).zip(self.0).filter(|(_, column)| column.name == key);
+            let Some((place, _)) = asked.next() else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value: Cell<'de> = map.next_value()?;
+            // One column may be asked for twice, as for an id that is the title too.
+            for (other, _) in asked {
+                cells[other] = Some(value.clone());
+            }
+            if cells[place].replace(value).is_some() {
+                return Err(serde::de::Error::custom(format!("duplicate field `{key}`")));
+            }
+        }
+        Ok(cells.into_iter().map(Option::unwrap_or_default).collect())
+    }
+}

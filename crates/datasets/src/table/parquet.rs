@@ -1,0 +1,163 @@
+//! Parquet, by way of Arrow.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_schema::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::{Cell, Column, Each, Place, Row, open, places};
+use crate::error::{Error, Result};
+
+/// Rows decoded at once.
+const BATCH: usize = 1024;
+
+pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
+    let (mut reader, places) = guarded(path, || reader(path, columns))?;
+    let mut number = 0;
+    // The decoder is guarded alone: what a reader of rows does is no fault of the file.
+    while let Some(batch) = guarded(path, || reader.next().transpose().map_err(unreadable(path)))? {
+        for row in 0..batch.num_rows() {
+            number += 1;
+            let place = Place::Row(number);
+            let cell = |place: &Option<usize>| match place {
+                Some(place) => cell(batch.column(*place).as_ref(), row),
+                None => Ok(Cell::Missing),
+            };
+            let cells = places.iter().map(cell).collect::<Result<Vec<_>, _>>();
+            let cells = cells.map_err(|kind| Error::Unreadable {
+                path: path.to_owned(),
+                cause: format!("{place}: a value of type {kind}, which is not supported"),
+            })?;
+            each(Row {
+                path,
+                place,
+                columns,
+                cells: &cells,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// A reader of the asked columns alone, and where each stands in its batches.
+fn reader(
+    path: &Path,
+    columns: &[Column<'_>],
+) -> Result<(ParquetRecordBatchReader, Vec<Option<usize>>)> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?);
+    let builder = builder.map_err(unreadable(path))?;
+    let names: Vec<&str> = builder
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.name().as_str())
+        .collect();
+    let places = places(path, columns, &names)?;
+    let mut asked: Vec<usize> = places.iter().flatten().copied().collect();
+    asked.sort_unstable();
+    asked.dedup();
+    // A projection keeps the file's order.
+    let within = |place: usize| asked.iter().position(|&other| other == place);
+    let places = places.iter().map(|place| place.and_then(within)).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), asked.iter().copied());
+    let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+    Ok((reader.map_err(unreadable(path))?, places))
+}
+
+/// The decoder is known to panic on some files whose footer contradicts their pages. Such a file is the user's, and is
+/// reported as any other that cannot be read.
+fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(Error::Unreadable {
+            path: path.to_owned(),
+            cause: "its footer and its pages contradict each other".to_owned(),
+        })
+    })
+}
+
+fn unreadable<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> Error {
+    |error| Error::Unreadable {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    }
+}
+
+/// One value of an array, or the name of a type that no column of ours has.
+fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
+    if array.is_null(row) {
+        return Ok(Cell::Missing);
+    }
+    macro_rules! primitive {
+        ($kind:ty, $variant:ident) => {
+            Cell::$variant(array.as_primitive::<$kind>().value(row).into())
+        };
+    }
+    Ok(match array.data_type() {
+        DataType::Null => Cell::Missing,
+        DataType::Boolean => Cell::Flag(array.as_boolean().value(row)),
+        DataType::Int8 => primitive!(Int8Type, Whole),
+        DataType::Int16 => primitive!(Int16Type, Whole),
+        DataType::Int32 => primitive!(Int32Type, Whole),
+        DataType::Int64 => primitive!(Int64Type, Whole),
+        DataType::UInt8 => primitive!(UInt8Type, Whole),
+        DataType::UInt16 => primitive!(UInt16Type, Whole),
+        DataType::UInt32 => primitive!(UInt32Type, Whole),
+        DataType::UInt64 => primitive!(UInt64Type, Whole),
+        DataType::Float32 => primitive!(Float32Type, Number),
+        DataType::Float64 => primitive!(Float64Type, Number),
+        DataType::Utf8 => Cell::Text(Cow::Borrowed(array.as_string::<i32>().value(row))),
+        DataType::LargeUtf8 => Cell::Text(Cow::Borrowed(array.as_string::<i64>().value(row))),
+        DataType::Utf8View => Cell::Text(Cow::Borrowed(array.as_string_view().value(row))),
+        DataType::List(_) => list(array.as_list::<i32>().value(row).as_ref())?,
+        DataType::LargeList(_) => list(array.as_list::<i64>().value(row).as_ref())?,
+        DataType::FixedSizeList(..) => list(array.as_fixed_size_list().value(row).as_ref())?,
+        DataType::Struct(fields) => {
+            let columns = array.as_struct().columns().iter().zip(fields);
+            let field = |(column, field): (&'_ arrow_array::ArrayRef, &arrow_schema::FieldRef)| {
+                Ok((
+                    Cow::Owned(field.name().clone()),
+                    owned(cell(column.as_ref(), row)?),
+                ))
+            };
+            Cell::Record(columns.map(field).collect::<Result<_, String>>()?)
+        }
+        DataType::Dictionary(..) => {
+            let dictionary = array.as_any_dictionary();
+            let key = dictionary.normalized_keys()[row];
+            owned(cell(dictionary.values().as_ref(), key)?)
+        }
+        other => return Err(other.to_string()),
+    })
+}
+
+/// The elements of a list: its array lives no longer than this call, so that they are owned.
+fn list(elements: &dyn Array) -> Result<Cell<'static>, String> {
+    let cells = (0..elements.len()).map(|row| Ok(owned(cell(elements, row)?)));
+    Ok(Cell::List(cells.collect::<Result<_, String>>()?))
+}
+
+fn owned(cell: Cell<'_>) -> Cell<'static> {
+    match cell {
+        Cell::Missing => Cell::Missing,
+        Cell::Flag(flag) => Cell::Flag(flag),
+        Cell::Whole(number) => Cell::Whole(number),
+        Cell::Number(number) => Cell::Number(number),
+        Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+        Cell::List(cells) => Cell::List(cells.into_iter().map(owned).collect()),
+        Cell::Record(fields) => {
+            let field = |(key, value): (Cow<'_, str>, Cell<'_>)| {
+                (Cow::Owned(key.into_owned()), owned(value))
+            };
+            Cell::Record(fields.into_iter().map(field).collect())
+        }
+    }
+}
