@@ -185,7 +185,7 @@ fuzz_target!(|input: Input| {
             check(&input, &credit);
             let rewards = credit.token_rewards.clone();
             let explanation =
-                Explanation::new(&credit, Some(&rewards)).expect("one reward a token");
+                Explanation::new(&credit, Some(&rewards)).expect("one reward per token");
             let _ = explanation.to_string();
         }
         Err(Error::NonFiniteReward { .. }) => assert!(!input.reward.is_finite()),

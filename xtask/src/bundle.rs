@@ -61,6 +61,9 @@ impl Bundle {
 
     fn download(&self, environment: &Environment, cache: &Cache, parent: &Path) -> Result<()> {
         let missing = cache.missing(self.wheels)?;
+        if !missing.is_empty() {
+            python::require(environment)?;
+        }
         let total = missing.iter().map(|wheel| wheel.bytes).sum::<u64>();
         // pip copies each file once more before it is done.
         let largest = missing.iter().map(|wheel| wheel.bytes).max().unwrap_or(0);

@@ -42,6 +42,14 @@ const NETWORK_FAULTS: [&str; 6] = [
 
 const DISK_FAULTS: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
+/// Whether wheels can be downloaded at all, which is asked before anybody is sent to free disk space.
+pub(crate) fn require(environment: &Environment) -> Result<()> {
+    match environment.has_program(PYTHON) {
+        true => Ok(()),
+        false => Err(Error::NoPython),
+    }
+}
+
 /// Downloads a wheel into the cache; `bar` starts at the bytes of the wheels before it.
 pub(crate) fn download(
     environment: &Environment,

@@ -1,5 +1,7 @@
 //! The tasks of `cargo xtask`.
 
+use std::process::Command;
+
 use crate::bench_policy;
 use crate::bundle::Bundle;
 use crate::environment::Environment;
@@ -26,8 +28,8 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
-cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; those of
-                              rerec-policy as on a CPU without AVX-512 too
+cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; on a CPU
+                              with AVX-512 the tests once more as on one without
 cargo xtask help              print this
 
 Set-up uses, in this order: the folder that LIBTORCH names, the PyTorch 2.11.0 that is installed for python3, or wheels
@@ -96,7 +98,14 @@ fn fetch(bundle: &Bundle, folder: &str, environment: &Environment) -> Result<()>
 /// The CUDA kernels are linted and, where NVRTC is found, compiled by tests on machines without a GPU too.
 const WITH_KERNELS: &str = "rerec-policy/cuda";
 
+const TEST: [&str; 4] = ["test", "--workspace", "--features", WITH_KERNELS];
+
 fn test(rest: &[&str], environment: &Environment) -> Result<()> {
+    prepare_tests(environment)?;
+    hand_over(cargo(&[&TEST, rest].concat(), environment))
+}
+
+fn prepare_tests(environment: &Environment) -> Result<()> {
     libtorch::set_up(environment, Device::Cpu)?;
     // Without a network all other tests still run.
     if let Err(error) = fetch(&SMOLLM2, "data/smollm2", environment) {
@@ -105,8 +114,7 @@ fn test(rest: &[&str], environment: &Environment) -> Result<()> {
             SMOLLM2.name
         ));
     }
-    let words = ["test", "--workspace", "--features", WITH_KERNELS];
-    hand_over(cargo(&[&words, rest].concat(), environment))
+    Ok(())
 }
 
 /// The metrics of ranked lists compile without graphs, embeddings and threads.
@@ -135,30 +143,6 @@ const PACKAGES: [&str; 12] = [
     "--allow-dirty",
 ];
 
-/// The tests of libtorch's arithmetic. Numbers have to hold on every CPU: libtorch and oneDNN choose other code where AVX-512 is
-/// missing. All packages are named, not rerec-policy alone, so that nothing is compiled with other features than for `test`.
-const ON_A_NARROW_CPU: [&str; 19] = [
-    "test",
-    "--workspace",
-    "--features",
-    WITH_KERNELS,
-    "--lib",
-    "--test",
-    "decoder",
-    "--test",
-    "variants",
-    "--test",
-    "hugging_face",
-    "--test",
-    "gguf",
-    "--test",
-    "smollm2",
-    "--test",
-    "objective",
-    "--test",
-    "end_to_end",
-];
-
 fn ci(environment: &Environment) -> Result<()> {
     check(cargo(&["fmt", "--all", "--check"], environment))?;
     // The lints need the headers of libtorch; the tests reuse what is compiled for them.
@@ -179,9 +163,25 @@ fn ci(environment: &Environment) -> Result<()> {
     check(document)?;
     check(cargo(&METRICS_ALONE, environment))?;
     check(cargo(&PACKAGES, environment))?;
-    let mut narrow = cargo(&ON_A_NARROW_CPU, environment);
-    narrow.env("ATEN_CPU_CAPABILITY", "avx2");
-    narrow.env("ONEDNN_MAX_CPU_ISA", "AVX2");
-    check(narrow)?;
-    test(&[], environment)
+    prepare_tests(environment)?;
+    check(cargo(&TEST, environment))?;
+    match has_avx512() {
+        true => check(as_without_avx512(cargo(&TEST, environment))),
+        false => Ok(()),
+    }
+}
+
+/// Numbers have to hold on every CPU, and libtorch and oneDNN choose other code where AVX-512 is missing.
+fn as_without_avx512(mut command: Command) -> Command {
+    say("The tests once more, as on a CPU without AVX-512");
+    command.env("ATEN_CPU_CAPABILITY", "avx2");
+    command.env("ONEDNN_MAX_CPU_ISA", "AVX2");
+    command
+}
+
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }

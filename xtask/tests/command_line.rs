@@ -1,6 +1,6 @@
 //! The tasks as a user types them, with a cargo that only tells what it was asked for.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,10 +111,11 @@ fn ci_denies_warnings_and_ends_with_the_tests() {
                     check --package rerec-rewards --no-default-features --features ranking \n\
                     package --workspace --exclude rerec-benches --exclude rerec-examples --exclude rerec-tests --exclude xtask \
                     --no-verify --allow-dirty \n\
-                    test --workspace --features rerec-policy/cuda --lib --test decoder --test variants --test hugging_face \
-                    --test gguf --test smollm2 --test objective --test end_to_end avx2\n\
                     test --workspace --features rerec-policy/cuda \n";
-    assert_eq!(stdout(&output), expected, "{}", stderr(&output));
+    let printed = &stdout(&output);
+    let narrow = printed.strip_prefix(expected).expect(printed);
+    let again = "test --workspace --features rerec-policy/cuda avx2\n";
+    assert!(["", again].contains(&narrow), "{narrow}");
     assert!(output.status.success());
 }
 

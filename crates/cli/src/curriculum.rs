@@ -15,7 +15,7 @@ use crate::filter::{FilterArgs, print_line};
 
 /// Order the queries of the next epoch by the metrics of this one
 ///
-/// Reads one query a line, the whole data set in its order, and writes one line: the difficulty of each query, those that are dropped as
+/// Reads one query per line, the whole data set in its order, and writes one line: the difficulty of each query, those that are dropped as
 /// mastered, and the others in the order of the next epoch. A query whose id is a string "7" and one whose id is the number 7 are the same.
 /// With --state a line that cannot be read ends the command under --on-error skip too: left out, its query would be forgotten.
 #[derive(Debug, clap::Args)]

@@ -5,6 +5,7 @@ mod sources;
 
 use std::path::PathBuf;
 
+use rerec::Titles;
 use rerec_rewards::{
     AnswerChoice, DualGraphConfig, Flag, ListAlignment, MissingPolicy, RewardWeights, Similarity,
     TitleMatch,
@@ -90,13 +91,6 @@ struct Line {
     response: String,
     ground_truth: Titles,
     candidates: Option<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a list of titles or one string")]
-pub(crate) enum Titles {
-    Each(Vec<String>),
-    Joined(String),
 }
 
 #[derive(Serialize)]

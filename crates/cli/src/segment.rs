@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use rerec::{Crediter, ResponseText, Titles};
 use rerec_advantage::{
-    CreditAssigner, CreditConfig, Decay, DecreaseConfig, ItemNames, JudgedAnswer, JudgedResponse,
-    MentionMode, RatioConfig, RejectionConfig, RuleConfig, SegmentKind, Split,
+    CreditAssigner, CreditConfig, Decay, DecreaseConfig, MentionMode, RatioConfig, RejectionConfig,
+    RuleConfig, SegmentKind, Split,
 };
 use rerec_rewards::{
-    AnswerChoice, AnswerItem, AnswerReader, Catalogue, Item, TitleMatch, list_titles,
+    AnswerChoice, AnswerItem, AnswerReader, Catalogue, Item, ItemIndex, TitleMatch, list_titles,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::Failure;
 use crate::filter::{FilterArgs, Rejection};
-use crate::score::{Titles, named};
+use crate::score::named;
 
 /// Split responses into steps and give each token the part of the reward that its step earned
 ///
@@ -105,9 +106,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.decay_rate.is_some() && args.mode != Mode::Decrease {
         return Err(Failure::UnusedDecayRate);
     }
-    let assigner = CreditAssigner::new(args.config())?;
-    args.filter
-        .answer("id", |line| args.segment(&assigner, line))
+    let config = args.config();
+    // The settings are at fault now, not on each line.
+    CreditAssigner::new(config.clone())?;
+    args.filter.answer("id", |line| args.segment(&config, line))
 }
 
 impl Args {
@@ -148,64 +150,40 @@ impl Args {
         }
     }
 
-    fn segment(&self, assigner: &CreditAssigner, line: Line) -> Result<Segmented, Rejection> {
+    fn segment(&self, config: &CreditConfig, line: Line) -> Result<Segmented, Rejection> {
         let targets = distinct(self.targets(line.ground_truth, &line.candidates)?);
         let num_targets = targets.len();
-        let titles = distinct(targets.into_iter().chain(line.candidates));
-        let reader = self.reader(&titles)?;
-        let read = reader
-            .read(&line.response, None)
-            .filter(|answer| !answer.items.is_empty());
-        let targets: Vec<&str> = titles[..num_targets].iter().map(String::as_str).collect();
-        let name = |item: &AnswerItem| match item.index {
-            Some(index) => titles[index.position()].clone(),
-            None => item.text.clone(),
-        };
-        let names: Vec<String> = read
-            .iter()
-            .flat_map(|answer| &answer.items)
-            .map(name)
-            .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let answer = read.map(|answer| JudgedAnswer {
-            is_right: answer
-                .items
-                .first()
-                .and_then(|item| item.index)
-                .is_some_and(|index| index.position() < num_targets),
-            span: answer.span,
-            items: &names,
+        let catalogue = catalogue(&distinct(targets.into_iter().chain(line.candidates)))?;
+        // The titles are the targets first, then the other candidates.
+        let items: Vec<ItemIndex> = catalogue.iter().map(|(index, _)| index).collect();
+        let read = self.reader(&catalogue).read(&line.response, None);
+        let answer = read.as_ref().and_then(|answer| {
+            let first = answer.items.first()?;
+            let is_right = first.index.is_some_and(|i| i.position() < num_targets);
+            Some((answer, is_right))
         });
-        let judged = JudgedResponse {
-            response: &line.response,
+        let response = ResponseText {
+            text: &line.response,
             token_byte_lens: &line.token_byte_lens,
-            answer,
-            targets: &targets,
-            reward: line.reward,
         };
-        let lexicon = assigner.lexicon(titles.iter().map(|title| self.names(title)))?;
-        let credit = assigner.assign(&judged, &lexicon)?;
-        let steps = credit.annotated.segments.iter().zip(&credit.steps);
-        let segments = steps.map(|(segment, step)| Span {
-            start: segment.span.start,
-            end: segment.span.end,
-            kind: segment.kind,
-            penalised: step.penalised,
-        });
+        let crediter = Crediter::new(config.clone(), &catalogue)?;
+        let query = crediter.query(&items[..num_targets], Some(&items))?;
+        let (segments, token_rewards) = query.credit(&response, answer, line.reward, |credit| {
+            let steps = credit.annotated.segments.iter().zip(&credit.steps);
+            let segments = steps.map(|(segment, step)| Span {
+                start: segment.span.start,
+                end: segment.span.end,
+                kind: segment.kind,
+                penalised: step.penalised,
+            });
+            (segments.collect(), credit.token_rewards)
+        })?;
         Ok(Segmented {
             id: line.id,
-            segments: segments.collect(),
-            token_rewards: credit.token_rewards,
+            segments,
+            token_rewards,
             reward: line.reward,
         })
-    }
-
-    /// An item's names: the released decrease mode knows titles with their year only.
-    fn names(&self, title: &str) -> ItemNames {
-        match self.mentions {
-            Mentions::Title => ItemNames::from_title(title),
-            Mentions::Substring => ItemNames::new(title),
-        }
     }
 
     /// The titles of the ground truth; one text is split where its parts are candidates.
@@ -215,7 +193,8 @@ impl Args {
             Titles::Joined(text) if candidates.is_empty() => Ok(list_titles(&text)),
             Titles::Joined(text) => {
                 let candidates = distinct(candidates.iter().cloned());
-                let items = self.reader(&candidates)?.list(&text, None).into_iter();
+                let reader = self.reader(&catalogue(&candidates)?);
+                let items = reader.list(&text, None).into_iter();
                 let title = |item: AnswerItem| match item.index {
                     Some(index) => candidates[index.position()].clone(),
                     None => item.text,
@@ -225,19 +204,21 @@ impl Args {
         }
     }
 
-    /// Reads answers in terms of some titles.
-    fn reader(&self, titles: &[String]) -> Result<AnswerReader, Rejection> {
-        let items = titles
-            .iter()
-            .map(|title| Item::new(title.as_str(), title.as_str()));
-        let catalogue = Catalogue::new(items.collect())
-            .map_err(|error| Rejection::new("ground_truth", error))?;
-        Ok(AnswerReader::new(
-            Arc::new(catalogue),
-            self.title_match,
-            self.answer,
-        ))
+    /// Reads answers in terms of a catalogue.
+    fn reader(&self, catalogue: &Arc<Catalogue>) -> AnswerReader {
+        AnswerReader::new(catalogue.clone(), self.title_match, self.answer)
     }
+}
+
+/// Some titles as a catalogue, in their order.
+fn catalogue(titles: &[String]) -> Result<Arc<Catalogue>, Rejection> {
+    let items = titles
+        .iter()
+        .map(|title| Item::new(title.as_str(), title.as_str()));
+    let catalogue = Catalogue::new(items.collect());
+    catalogue
+        .map(Arc::new)
+        .map_err(|error| Rejection::new("ground_truth", error))
 }
 
 /// Texts without blanks around them, each once, in the order in which they come first.

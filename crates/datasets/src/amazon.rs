@@ -155,12 +155,11 @@ impl AmazonConfig {
             items.push(item);
             Ok(())
         })?;
-        if items.is_empty() {
-            return Err(Error::Empty {
-                path: self.metadata.clone(),
-                what: "titles of items that were rated often enough",
-            });
-        }
+        Error::refuse_empty(
+            &items,
+            &self.metadata,
+            "titles of items that were rated often enough",
+        )?;
         Ok(Catalogue::new(items)?)
     }
 }

@@ -193,6 +193,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Refuses a file or folder that held nothing of use.
+    pub(crate) fn refuse_empty<T>(read: &[T], path: &Path, what: &'static str) -> Result<()> {
+        match read.is_empty() {
+            true => Err(Self::Empty {
+                path: path.to_owned(),
+                what,
+            }),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         |source| {

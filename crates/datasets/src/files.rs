@@ -54,21 +54,15 @@ impl Dataset {
     /// A setting out of range; a file that is missing or malformed, by line or row and column; items that the catalogue does
     /// not have; a query that contradicts itself.
     pub fn from_files(config: &FilesConfig) -> Result<Self> {
-        let catalogue = config.catalogue.read()?;
-        let mut remarks = Vec::new();
-        let (mut ratings, mut liked_from) = (Vec::new(), f64::NEG_INFINITY);
-        if let Some(file) = &config.ratings {
-            (ratings, liked_from) = file.read(&catalogue, &mut remarks)?;
-        }
-        let splits = config.queries.read(&catalogue)?;
         let mut dataset = Self {
-            catalogue,
-            ratings,
-            liked_from,
-            splits,
-            remarks,
+            catalogue: config.catalogue.read()?,
+            liked_from: f64::NEG_INFINITY,
             ..Self::default()
         };
+        if let Some(file) = &config.ratings {
+            file.read_into(&mut dataset)?;
+        }
+        dataset.splits = config.queries.read(&dataset.catalogue)?;
         dataset.remark_absences();
         Ok(dataset)
     }

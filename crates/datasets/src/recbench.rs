@@ -149,12 +149,11 @@ impl Dataset {
                 }
             }
         }
-        if splits.train.is_empty() {
-            return Err(Error::Empty {
-                path: config.folder.clone(),
-                what: "train queries whose items are in the catalogue",
-            });
-        }
+        Error::refuse_empty(
+            &splits.train,
+            &config.folder,
+            "train queries whose items are in the catalogue",
+        )?;
         let mut dataset = Self {
             catalogue,
             ratings,

@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
-use rerec_rewards::{AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_titles};
+use rerec_rewards::{
+    AnswerItem, AnswerReader, Catalogue, Flag, Item, ItemIndex, TitleLookup, list_titles,
+};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 
 /// Titles as data sets write them: a list, or one text with separators, such as "Heat; Casino".
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a list of titles or one string")]
 pub enum Titles {
     /// One title each.
     Each(Vec<String>),
@@ -50,10 +52,10 @@ impl Choice {
         targets: &Titles,
         candidates: Option<&[String]>,
     ) -> Result<Self> {
-        let candidates = candidates.map(|titles| each(reader, titles, None));
+        let candidates = candidates.map(|titles| each(reader, titles, "candidates", None));
         let candidates = candidates.transpose()?;
         let targets = match targets {
-            Titles::Each(titles) => each(reader, titles, candidates.as_deref()),
+            Titles::Each(titles) => each(reader, titles, "targets", candidates.as_deref()),
             Titles::Joined(titles) => joined(reader, titles, candidates.as_deref()),
         };
         Ok(Self {
@@ -62,39 +64,38 @@ impl Choice {
         })
     }
 
-    /// A catalogue of nothing but a query's own titles, for queries that come without one. Ids are the titles.
+    /// A catalogue of nothing but a query's own titles, for queries that come without one: its candidates or, where it names
+    /// none, its targets. Ids are the titles.
     ///
     /// # Errors
     /// A blank title.
     pub fn own_catalogue(targets: &Titles, candidates: Option<&[String]>) -> Result<Catalogue> {
-        let mut known = HashSet::new();
-        let mut items = Vec::new();
-        let split = match (targets, candidates) {
-            (Titles::Each(titles), _) => titles.clone(),
-            // The parts of a joined text are among the candidates.
-            (Titles::Joined(_), Some(_)) => Vec::new(),
-            (Titles::Joined(text), None) => list_titles(text),
+        let titles = match (candidates, targets) {
+            (Some(titles), _) => titles.to_vec(),
+            (None, Titles::Each(titles)) => titles.clone(),
+            (None, Titles::Joined(text)) => list_titles(text),
         };
-        for title in candidates.unwrap_or_default().iter().chain(&split) {
-            if known.insert(title.as_str()) {
-                items.push(Item::new(title.as_str(), title.as_str()));
-            }
-        }
-        Ok(Catalogue::new(items)?)
+        let mut known = HashSet::with_capacity(titles.len());
+        let distinct = titles.iter().filter(|&title| known.insert(title));
+        let items = distinct.map(|title| Item::new(title.as_str(), title.as_str()));
+        Ok(Catalogue::new(items.collect())?)
     }
 }
 
 fn each(
     reader: &AnswerReader,
     titles: &[String],
+    what: &'static str,
     candidates: Option<&[ItemIndex]>,
 ) -> Result<Vec<ItemIndex>> {
     let resolve = |title: &String| match reader.matcher().lookup(title, candidates) {
         TitleLookup::Found(item) => Ok(item),
         TitleLookup::Ambiguous(_) => Err(Error::AmbiguousTitle {
+            what,
             title: title.clone(),
         }),
         TitleLookup::Unknown => Err(Error::UnknownTitle {
+            what,
             title: title.clone(),
         }),
     };
@@ -107,10 +108,13 @@ fn joined(
     candidates: Option<&[ItemIndex]>,
 ) -> Result<Vec<ItemIndex>> {
     let items = reader.list(titles, candidates).into_iter();
-    let item = |item: rerec_rewards::AnswerItem| match (item.index, item.flag) {
-        (_, Some(Flag::AmbiguousTitle)) => Err(Error::AmbiguousTitle { title: item.text }),
-        (Some(index), _) => Ok(index),
-        (None, _) => Err(Error::UnknownTitle { title: item.text }),
+    let item = |item: AnswerItem| {
+        let (what, title) = ("targets", item.text);
+        match (item.index, item.flag) {
+            (_, Some(Flag::AmbiguousTitle)) => Err(Error::AmbiguousTitle { what, title }),
+            (Some(index), _) => Ok(index),
+            (None, _) => Err(Error::UnknownTitle { what, title }),
+        }
     };
     items.map(item).collect()
 }

@@ -49,14 +49,18 @@ pub enum Error {
         metric: String,
     },
     /// A title of a query's targets or candidates that no item has.
-    #[error("{title:?} is not in the catalogue")]
+    #[error("`{title}` is not in the catalogue")]
     UnknownTitle {
+        /// `targets` or `candidates`.
+        what: &'static str,
         /// The title.
         title: String,
     },
     /// A title of a query's targets or candidates that several items have.
-    #[error("{title:?} stands for several items")]
+    #[error("`{title}` stands for several items")]
     AmbiguousTitle {
+        /// `targets` or `candidates`.
+        what: &'static str,
         /// The title.
         title: String,
     },

@@ -88,16 +88,17 @@ impl<'a> Trainer<'a> {
     pub fn new(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
         config.validate()?;
         config.check_against(task.dataset)?;
-        new_curriculum(config, &task)?;
-        QueryTable::new(task.dataset)?;
+        let curriculum = new_curriculum(config, &task)?;
+        let queries = QueryTable::new(task.dataset)?;
         ledger::create(config)?;
-        Self::begin(config, task)
+        Self::assemble(config, task, State::default(), curriculum, queries)
     }
 
     /// Begins a run whose folder is there.
     pub(crate) fn begin(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
         let curriculum = new_curriculum(config, &task)?;
-        Self::assemble(config, task, State::default(), curriculum)
+        let queries = QueryTable::new(task.dataset)?;
+        Self::assemble(config, task, State::default(), curriculum, queries)
     }
 
     /// Goes on from the newest checkpoint of a run, or from its beginning where it has none yet.
@@ -116,7 +117,8 @@ impl<'a> Trainer<'a> {
         task.engine.synchronise()?;
         // A run that was prolonged stays so when it is resumed again.
         ledger::write_config(config)?;
-        Self::assemble(config, task, state, curriculum)
+        let queries = QueryTable::new(task.dataset)?;
+        Self::assemble(config, task, state, curriculum, queries)
     }
 
     fn assemble(
@@ -124,13 +126,14 @@ impl<'a> Trainer<'a> {
         task: Task<'a>,
         state: State,
         curriculum: Curriculum,
+        queries: QueryTable<'a>,
     ) -> Result<Self> {
         let rl = &config.reinforcement;
         Ok(Self {
             ledger: Ledger::open(&config.run_folder(), state.lengths)?,
             objective: Objective::new(config.objective.clone())?,
             schedule: Schedule::new(rl.learning_rate, rl.warmup, rl.schedule)?,
-            queries: QueryTable::new(task.dataset)?,
+            queries,
             config,
             task,
             state,

@@ -1,15 +1,14 @@
 //! Scoring one line.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use rerec::Choice;
 use rerec_rewards::{
-    Answer, AnswerReader, Catalogue, DualGraphConfig, DualGraphReward, Error, Flag, Item,
-    ItemIndex, Reward, RewardBreakdown, Sample, TitleLookup, list_titles,
+    Answer, Catalogue, DualGraphConfig, DualGraphReward, Error, Reward, RewardBreakdown, Sample,
 };
 use serde_json::value::RawValue;
 
-use super::{Args, Line, Scored, Sources, Titles};
+use super::{Args, Line, Scored, Sources};
 use crate::error::Failure;
 use crate::filter::Rejection;
 
@@ -50,24 +49,13 @@ impl Scorer {
 }
 
 fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejection> {
-    let reader = reward.reader();
-    let candidates = line
-        .candidates
-        .as_ref()
-        .map(|titles| resolve_each(reader, titles, None));
-    let candidates = candidates
-        .transpose()
-        .map_err(|cause| Rejection::new("candidates", cause))?;
-    let targets = match &line.ground_truth {
-        Titles::Each(titles) => resolve_each(reader, titles, candidates.as_deref()),
-        Titles::Joined(titles) => resolve_joined(reader, titles, candidates.as_deref()),
-    };
-    let targets = targets.map_err(|cause| Rejection::new("ground_truth", cause))?;
+    let candidates = line.candidates.as_deref();
+    let choice = Choice::resolve(reward.reader(), &line.ground_truth, candidates)?;
     let sample = Sample {
         query: line.id.get(),
         response: &line.response,
-        targets: &targets,
-        candidates: candidates.as_deref(),
+        targets: &choice.targets,
+        candidates: choice.candidates.as_deref(),
     };
     match reward.score(&[sample]).pop() {
         Some(Ok(breakdown)) => Ok(breakdown),
@@ -77,52 +65,17 @@ fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejec
     }
 }
 
-fn resolve_each(
-    reader: &AnswerReader,
-    titles: &[String],
-    candidates: Option<&[ItemIndex]>,
-) -> Result<Vec<ItemIndex>, String> {
-    let resolve = |title: &String| match reader.matcher().lookup(title, candidates) {
-        TitleLookup::Found(item) => Ok(item),
-        TitleLookup::Ambiguous(_) => Err(format!("`{title}` stands for several items")),
-        TitleLookup::Unknown => Err(format!("`{title}` is not in the catalogue")),
-    };
-    titles.iter().map(resolve).collect()
-}
-
-fn resolve_joined(
-    reader: &AnswerReader,
-    titles: &str,
-    candidates: Option<&[ItemIndex]>,
-) -> Result<Vec<ItemIndex>, String> {
-    let items = reader.list(titles, candidates).into_iter();
-    items
-        .map(|item| match item.flag {
-            Some(Flag::AmbiguousTitle) => Err(format!("`{}` stands for several items", item.text)),
-            _ => item
-                .index
-                .ok_or_else(|| format!("`{}` is not in the catalogue", item.text)),
-        })
-        .collect()
-}
-
 impl Line {
     /// A reward over the candidates or, where there are none, the ground truth.
     fn own_reward(&self, config: &DualGraphConfig) -> Result<DualGraphReward, Rejection> {
-        let (field, titles) = match (&self.candidates, &self.ground_truth) {
-            (Some(titles), _) => ("candidates", titles.clone()),
-            (None, Titles::Each(titles)) => ("ground_truth", titles.clone()),
-            (None, Titles::Joined(titles)) => ("ground_truth", list_titles(titles)),
+        let candidates = self.candidates.as_deref();
+        let field = candidates.map_or("ground_truth", |_| "candidates");
+        let reward = || -> rerec::Result<DualGraphReward> {
+            let catalogue = Choice::own_catalogue(&self.ground_truth, candidates)?;
+            let reward = DualGraphReward::new(config.clone(), Arc::new(catalogue), None, None)?;
+            Ok(reward)
         };
-        let mut known = HashSet::with_capacity(titles.len());
-        let distinct = titles.iter().filter(|&title| known.insert(title));
-        let items = distinct
-            .map(|title| Item::new(title.as_str(), title.as_str()))
-            .collect();
-        let reward = |items| {
-            DualGraphReward::new(config.clone(), Arc::new(Catalogue::new(items)?), None, None)
-        };
-        reward(items).map_err(|error| Rejection::new(field, error))
+        reward().map_err(|error| Rejection::new(field, error))
     }
 }
 
@@ -139,6 +92,23 @@ impl Scored {
             preference_alignment: breakdown.preference_alignment,
             total: breakdown.total,
             flags: breakdown.flags,
+        }
+    }
+}
+
+impl From<rerec::Error> for Rejection {
+    fn from(error: rerec::Error) -> Self {
+        let field = match &error {
+            rerec::Error::UnknownTitle { what, .. } | rerec::Error::AmbiguousTitle { what, .. }
+                if *what == "candidates" =>
+            {
+                "candidates"
+            }
+            _ => "ground_truth",
+        };
+        match error {
+            rerec::Error::Advantage(error) => error.into(),
+            error => Self::new(field, error),
         }
     }
 }

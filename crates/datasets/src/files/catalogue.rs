@@ -79,12 +79,7 @@ impl CatalogueFile {
             items.push(item);
             Ok(())
         })?;
-        if items.is_empty() {
-            return Err(Error::Empty {
-                path: self.file.clone(),
-                what: "items",
-            });
-        }
+        Error::refuse_empty(&items, &self.file, "items")?;
         Catalogue::new(items).map_err(|fault| Error::Items {
             path: self.file.clone(),
             fault,

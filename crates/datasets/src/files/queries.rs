@@ -120,12 +120,7 @@ impl QueryFiles {
             queries.push(query);
             Ok(())
         })?;
-        if queries.is_empty() {
-            return Err(Error::Empty {
-                path: path.to_owned(),
-                what: "queries",
-            });
-        }
+        Error::refuse_empty(&queries, path, "queries")?;
         Ok(queries)
     }
 

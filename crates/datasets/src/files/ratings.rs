@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use rerec_rewards::{Catalogue, ItemId};
+use rerec_rewards::ItemId;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Rating, UserId};
+use crate::dataset::{Dataset, Rating, UserId};
 use crate::error::{Error, Result, check};
 use crate::table::{Column, Table};
 
@@ -65,12 +65,11 @@ impl RatingsFile {
         )
     }
 
-    /// The ratings, and from which on they count as a choice.
-    pub(crate) fn read(
-        &self,
-        catalogue: &Catalogue,
-        remarks: &mut Vec<String>,
-    ) -> Result<(Vec<Rating>, f64)> {
+    /// Gives a dataset that has its catalogue the ratings, and from which on they count as a choice.
+    pub(crate) fn read_into(&self, dataset: &mut Dataset) -> Result<()> {
+        let Dataset {
+            catalogue, remarks, ..
+        } = dataset;
         self.validate()?;
         let [least, most] = self.scale;
         let mut columns = vec![Column::required(&self.user), Column::required(&self.item)];
@@ -100,12 +99,7 @@ impl RatingsFile {
             Ok(())
         })?;
         let file = self.file.display();
-        if ratings.is_empty() {
-            return Err(Error::Empty {
-                path: self.file.clone(),
-                what: "ratings of items of the catalogue",
-            });
-        }
+        Error::refuse_empty(&ratings, &self.file, "ratings of items of the catalogue")?;
         if unknown > 0 {
             remarks.push(format!(
                 "{file}: {unknown} ratings of items that are not in the catalogue are left out"
@@ -116,6 +110,7 @@ impl RatingsFile {
                 "{file}: no column of ratings is named, so that every row counts as a choice"
             ));
         }
-        Ok((ratings, self.liked_from))
+        (dataset.ratings, dataset.liked_from) = (ratings, self.liked_from);
+        Ok(())
     }
 }

@@ -85,29 +85,27 @@ impl Dataset {
                 named_items(all.flat_map(|(_, drafts)| drafts))?
             }
         };
-        let (mut ratings, mut liked_from) = (Vec::new(), f64::NEG_INFINITY);
+        let mut dataset = Self {
+            catalogue,
+            liked_from: f64::NEG_INFINITY,
+            remarks,
+            ..Self::default()
+        };
         if let Some(file) = &config.ratings {
-            (ratings, liked_from) = file.read(&catalogue, &mut remarks)?;
+            file.read_into(&mut dataset)?;
         }
+        let catalogue = &dataset.catalogue;
         let resolver = Resolver {
-            ids: Namesake::new(&catalogue, ItemNames::Ids),
-            titles: Namesake::new(&catalogue, ItemNames::Titles),
-            catalogue: &catalogue,
+            ids: Namesake::new(catalogue, ItemNames::Ids),
+            titles: Namesake::new(catalogue, ItemNames::Titles),
+            catalogue,
         };
         let mut places = HashMap::new();
         let mut split = |drafts| resolver.queries(drafts, &mut places);
-        let splits = Splits {
+        dataset.splits = Splits {
             train: split(train)?,
             validation: split(validation)?,
             test: split(test)?,
-        };
-        let mut dataset = Self {
-            catalogue,
-            ratings,
-            liked_from,
-            splits,
-            remarks,
-            ..Self::default()
         };
         dataset.remark_absences();
         Ok(dataset)
@@ -148,12 +146,7 @@ fn drafts(path: &Path, split: &str) -> Result<Vec<Draft>> {
         drafts.push(draft(row, split)?);
         Ok(())
     })?;
-    if drafts.is_empty() {
-        return Err(Error::Empty {
-            path: path.to_owned(),
-            what: "records",
-        });
-    }
+    Error::refuse_empty(&drafts, path, "records")?;
     Ok(drafts)
 }
 
