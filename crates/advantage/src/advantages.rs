@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::group::Groups;
 use crate::ragged::Ragged;
 
-/// The advantages of a batch, and which of its groups teach anything.
+/// The advantages of a batch, and which of its groups have a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advantages {
     values: AdvantageValues,

@@ -62,6 +62,8 @@ impl Outcomes<'_> {
                 .map_or(reward.abs(), |parts| parts[response]);
             parts = parts.max(added);
         }
+        // Against the absolute values that were added up: the rounding of a sum grows with these,
+        // while the sum itself may have cancelled.
         most - least <= rounding_of(parts)
     }
 }
@@ -228,6 +230,8 @@ impl<'a> RolloutBatch<'a> {
     /// Rewards as they come in over time, which sum up to the outcome: the outcome at the last valid token, or the token rewards
     /// where no outcomes are given.
     pub(crate) fn rewards_over_time(&self) -> Cow<'a, TokenRewards> {
+        // Given outcomes take precedence: each token reward of a credit holds the whole reward, and
+        // a sum over time would count it once per token.
         match (self.outcomes, self.token_rewards) {
             (None, Some(rewards)) => Cow::Borrowed(rewards),
             _ => self.spread(|row, last, outcome| {
@@ -376,6 +380,7 @@ fn check_addressable(what: &'static str, lengths: &[usize]) -> Result<()> {
     let got = lengths
         .iter()
         .fold(0_usize, |sum, &length| sum.saturating_add(length));
+    // The largest allocation that Rust allows.
     if got <= isize::MAX as usize / size_of::<f64>() {
         Ok(())
     } else {

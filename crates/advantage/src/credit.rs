@@ -120,7 +120,7 @@ pub trait CreditRule: fmt::Debug + Send + Sync {
     fn ratios(&self, response: &Annotated<'_>) -> Ratios;
 }
 
-/// The items of a judged, and the lexicon of those that the shared one does not have.
+/// The items of a judged response, and the names of those that the shared lexicon does not have.
 pub(crate) struct ItemTable<'a> {
     pub(crate) items: Vec<MentionedItem<'a>>,
     pub(crate) unknown: Vec<&'a str>,

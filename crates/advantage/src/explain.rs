@@ -77,7 +77,7 @@ pub struct NamedItem {
 }
 
 impl Explanation {
-    /// Puts together what is known of a response; `advantages` has one number per token.
+    /// Combines what is known about a response; `advantages` has one number per token.
     ///
     /// # Errors
     /// More or fewer advantages than the response has tokens.
@@ -145,6 +145,7 @@ fn named_items(credit: &Credit<'_>, segment: usize) -> Vec<NamedItem> {
         let Some(item) = credit.annotated.item(mention) else {
             continue;
         };
+        // A scan: a step names a handful of items.
         if items.iter().all(|known| known.name != item.name) {
             items.push(NamedItem {
                 name: item.name.to_owned(),

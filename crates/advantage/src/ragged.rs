@@ -50,6 +50,7 @@ impl<T> Default for Ragged<T> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
+            // The first offset is there before the first row: `len` counts those after it.
             offsets: vec![0],
         }
     }

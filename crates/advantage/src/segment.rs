@@ -126,6 +126,7 @@ pub(crate) fn join_inside(
     let mut joined: Vec<Segment> = Vec::with_capacity(segments.len());
     for segment in segments {
         match joined.last_mut() {
+            // Only within a kind: a name that runs across a tag must not join answer and reasoning.
             Some(last) if last.kind == segment.kind && is_inside(segment.span.start) => {
                 *last = Segment::new(text, last.span.start..segment.span.end, segment.kind);
             }
@@ -164,6 +165,7 @@ fn tile(text: &str, cuts: impl IntoIterator<Item = usize>, kind: SegmentKind) ->
     let mut segments = Vec::new();
     let mut start = 0;
     for end in cuts.into_iter().chain([text.len()]) {
+        // A cut at 0 or one that comes twice makes no empty segment.
         if start < end {
             segments.push(Segment::new(text, start..end, kind));
             start = end;
@@ -204,10 +206,13 @@ fn line_end(bytes: &[u8], from: usize) -> (usize, usize) {
     while let Some(skipped) = bytes[end..].iter().position(candidate) {
         end += skipped;
         let length = match bytes[end..] {
+            // The line end is the LF that follows, and the CR the line's last byte.
             [b'\r', b'\n', ..] => 0,
             [b'\n' | b'\r' | 0x0B | 0x0C, ..] => 1,
             [0xC2, 0x85, ..] => 2,
             [0xE2, 0x80, 0xA8 | 0xA9, ..] => 3,
+            // Any other character that begins with 0xC2 or 0xE2. A step of one byte is safe, since
+            // no byte inside a character begins a line end.
             _ => 0,
         };
         if length > 0 {

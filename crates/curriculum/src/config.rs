@@ -42,6 +42,7 @@ pub struct CurriculumConfig {
 impl Default for CurriculumConfig {
     fn default() -> Self {
         Self {
+            // tau and the batch size are those of the authors' released run.
             tau: 0.1,
             batch_size: 512,
             metric: MetricConfig::default(),
@@ -171,7 +172,7 @@ impl DifficultyConfig {
     /// The exponential average with weight 0.5.
     pub const EMA: Self = Self::Ema { weight: 0.5 };
     /// The Beta posterior with Jeffreys' prior, retention 0.8 and one standard deviation of margin: at tau 0.1, a query
-    /// of 5 rollouts a round is mastered after three rounds without a failure.
+    /// with 5 rollouts per round is mastered after three rounds without a failure.
     pub const BETA: Self = Self::Beta {
         prior: 0.5,
         retention: 0.8,

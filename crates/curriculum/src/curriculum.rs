@@ -120,13 +120,14 @@ impl Curriculum {
         })
     }
 
-    /// Estimates difficulty in a way of your own from now on. Not part of the saved state: say so again after loading.
+    /// Uses a custom estimator from now on. It is not part of the saved state: set it again after loading.
     pub fn with_estimator(mut self, estimator: Box<dyn DifficultyEstimator>) -> Self {
         self.estimator = estimator;
         self
     }
 
-    /// Orders epochs in a way of your own, the current one too unless it has begun. Not part of the saved state: say so again after loading.
+    /// Uses a custom order, also for the current epoch unless it has begun. It is not part of the saved state: set it again
+    /// after loading.
     ///
     /// ```
     /// use rerec_curriculum::{Candidates, Curriculum, CurriculumConfig, Order};
@@ -149,6 +150,7 @@ impl Curriculum {
         self.order = order;
         if self.progress.served == 0 {
             let mut members = std::mem::take(&mut self.progress.plan);
+            // Ascending positions are the data set's order, in which an order leaves its ties.
             members.sort_unstable();
             let (seed, epoch) = (self.config.seed, self.progress.epoch);
             let candidates = Candidates {
@@ -182,6 +184,8 @@ impl Curriculum {
         let progress = &mut self.progress;
         let left = progress.plan.len() - progress.served;
         let partial = left < self.config.batch_size;
+        // Never the first batch: an epoch smaller than one batch would otherwise never serve
+        // anything.
         let carry =
             partial && self.config.partial_batch == PartialBatch::Carry && progress.served > 0;
         if left == 0 || carry {
@@ -246,6 +250,8 @@ impl Curriculum {
         // All metrics were checked: a record is taken whole or not at all.
         let round = Round::new(position, metrics.iter().map(|&m| metric.difficulty(m)));
         let round = round.ok_or_else(|| Error::NoRollouts { id: query.into() })?;
+        // Records are only pushed here and summed at the end of the epoch, so that threads hold the
+        // lock briefly.
         self.progress.records().push(round);
         Ok(())
     }
@@ -260,7 +266,7 @@ impl Curriculum {
         self.progress.epoch
     }
 
-    /// What is believed of a query.
+    /// The current estimate for a query.
     ///
     /// # Errors
     /// An unknown id.
@@ -281,7 +287,7 @@ impl Curriculum {
         self.pool.ids().iter()
     }
 
-    /// Takes back what this epoch has still to serve: it is neither served nor carried over.
+    /// Withdraws the queries that this epoch has still to serve: they are neither served nor carried over.
     ///
     /// For a caller that decides by itself what it tries: then only [`record`](Self::record) counts as a try.
     ///

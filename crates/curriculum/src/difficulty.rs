@@ -88,7 +88,7 @@ impl Round {
     }
 }
 
-/// What is believed of a query: its difficulty, and the number of rollouts this rests on.
+/// The estimate for a query: its difficulty, and the number of rollouts that it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// 0: always solved, 1: never solved or never tried.
@@ -184,6 +184,7 @@ impl DifficultyEstimator for BetaPosterior {
             (0.0, 0.0)
         };
         let n = f64::from(round.rollouts());
+        // The conjugate update: older evidence fades, the prior does not.
         let failures = self.prior + self.retention * failures + n * round.mean();
         let weight = 2.0 * self.prior + self.retention * evidence + n;
         Estimate {
@@ -194,6 +195,7 @@ impl DifficultyEstimator for BetaPosterior {
 
     fn upper_bound(&self, estimate: Estimate) -> f64 {
         let d = estimate.difficulty;
+        // Of Beta(a, b) with a + b = weight: ab / ((a + b)² (a + b + 1)).
         let variance = d * (1.0 - d) / (estimate.weight + 1.0);
         d + self.deviations * variance.max(0.0).sqrt()
     }
@@ -206,6 +208,7 @@ pub(crate) struct Spread;
 impl DifficultyEstimator for Spread {
     fn update(&self, _before: Estimate, round: &Round) -> Estimate {
         Estimate {
+            // Numbers in [0, 1] deviate by at most 1/2.
             difficulty: 2.0 * round.deviation(),
             weight: f64::from(round.rollouts()),
         }

@@ -60,8 +60,8 @@ pub(crate) fn arrange(order: &dyn Order, candidates: &Candidates<'_>) -> Vec<u32
 
 /// Bits that sort like the number; -0 equals 0.
 fn ascending_bits(key: f64) -> u64 {
-    // IEEE numbers of one sign sort like their bits; negative ones the other way round. Integers have a total order, NaN included, and sort
-    // together with their positions without a comparison of our own.
+    // IEEE numbers of one sign sort like their bits; negative ones the other way round. Integers have a total order, NaN
+    // included, and sort together with their positions without a comparison of our own.
     let bits = (key + 0.0).to_bits();
     if bits >> 63 == 1 {
         !bits
@@ -183,6 +183,7 @@ impl Order for Mixture {
                 .iter()
                 .enumerate()
             {
+                // A part keeps the ascending positions of the whole.
                 if let Ok(place) = members.binary_search(member) {
                     // Each part is spread evenly over (0, 1): of a part of 3 and a part of 1, every fourth is the latter's.
                     keys[slots[place]] = (rank as f64 + 0.5) / members.len() as f64;

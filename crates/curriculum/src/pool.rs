@@ -84,6 +84,7 @@ impl Pool {
             allowed,
         })?;
         let ids = &self.ids;
+        // The table holds positions alone: it compares and hashes by way of `ids`.
         let (same, rehash) = (
             |&p: &u32| ids[p as usize] == id,
             |&p: &u32| hash(&ids[p as usize]),

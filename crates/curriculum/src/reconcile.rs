@@ -107,8 +107,11 @@ impl Curriculum {
         let moved = |position: u32| pool.find(self.pool.id(position));
         let (served, waiting) = self.progress.plan.split_at(self.progress.served);
         let mut plan: Vec<u32> = served.iter().copied().filter_map(moved).collect();
+        // Counted anew, since removed queries leave the served part too.
         let served = plan.len();
         plan.extend(waiting.iter().copied().filter_map(moved));
+        // A plan names a query once: an edited one that is in it, served or waiting, is not added
+        // again.
         let mut planned = vec![false; pool.len()];
         plan.iter()
             .for_each(|&position| planned[position as usize] = true);

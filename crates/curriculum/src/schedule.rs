@@ -40,6 +40,7 @@ pub(crate) fn plan(
 /// The queries of an epoch before quotas, ascending.
 fn select(config: &CurriculumConfig, pool: &Pool, epoch: u32) -> Vec<u32> {
     let selected = active_and_due(config, pool, epoch);
+    // A data set of less than one batch need not fill one.
     let missing = config
         .batch_size
         .min(pool.len())

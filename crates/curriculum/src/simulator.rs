@@ -27,7 +27,7 @@ pub trait Learner {
     /// Answers each query of a batch `rollouts` times, returns the metric of each answer in [0, 1], and then learns from the batch.
     fn step(&mut self, batch: &[QueryId], rollouts: usize) -> Vec<Vec<f64>>;
 
-    /// Told at the end of each epoch.
+    /// Called at the end of each epoch.
     fn end_epoch(&mut self) {}
 
     /// Expected metric over all queries.

@@ -86,6 +86,7 @@ struct SavedPool(Result<Pool>);
 
 impl SavedPool {
     fn push(&mut self, query: SavedQuery<'_>) {
+        // The first error is kept for `restore`: passed through serde it would lose its type.
         if let Ok(pool) = &mut self.0
             && let Err(error) = query.push_to(pool)
         {
@@ -133,6 +134,7 @@ impl<'de> Deserialize<'de> for SavedPool {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut queries: A) -> Result<SavedPool, A::Error> {
                 let mut pool = SavedPool(Ok(Pool::default()));
+                // Straight into the pool, for the same reason as `SavedQueries`.
                 while let Some(query) = queries.next_element()? {
                     pool.push(query);
                 }
@@ -162,6 +164,7 @@ fn check_positions(progress: &Progress, queries: usize) -> Result<()> {
     let inconsistent = |detail: String| Err(Error::InconsistentState { detail });
     let mut planned = vec![false; queries];
     for &position in &progress.plan {
+        // Positions come from a file, and everything else indexes with them unchecked.
         match planned.get_mut(position as usize) {
             None => return inconsistent(format!("the plan names query {position} of {queries}")),
             Some(true) => return inconsistent(format!("the plan names query {position} twice")),

@@ -1,4 +1,4 @@
-//! What the metrics log and the report show of a curriculum.
+//! Statistics of a curriculum, for the metrics log and the report.
 
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +105,7 @@ impl Tally {
 }
 
 fn bin(difficulty: f64) -> usize {
+    // The cast saturates: a difficulty below 0, of a reward above 1, counts in bin 0.
     ((difficulty * HISTOGRAM_BINS as f64) as usize).min(HISTOGRAM_BINS - 1)
 }
 

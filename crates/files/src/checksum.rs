@@ -19,7 +19,7 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// Reads a file and sums it up.
+    /// Reads a file and computes its checksum.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -39,7 +39,7 @@ impl fmt::Display for Checksum {
     }
 }
 
-/// Passes bytes on and sums them up.
+/// Passes bytes on and hashes them.
 #[derive(Debug)]
 pub(crate) struct Hashing<W> {
     pub(crate) inner: W,

@@ -81,6 +81,7 @@ impl Draft {
             // As for any other file, the user's mask decides who may read it; temporary files are private otherwise.
             #[cfg(unix)]
             builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            // Beside the target, since a rename is atomic only within one file system.
             let file = builder.tempfile_in(folder_of(&target))?;
             Ok((target, file))
         };
@@ -111,6 +112,7 @@ impl Draft {
     pub(crate) fn rename(self) -> Result<()> {
         let renamed = self.file.persist(&self.target);
         renamed.map_err(|error| Error::writing(&self.path)(error.error))?;
+        // The new name is stored in the folder, which is synced separately from the file.
         sync_folder(folder_of(&self.target));
         Ok(())
     }
@@ -197,6 +199,8 @@ fn target(path: &Path) -> io::Result<PathBuf> {
         )),
         // A rename would put a plain file in the place of the device.
         Ok(_) => Err(io::Error::other("is a device or a pipe, need a file")),
+        // The file does not exist yet. A missing folder is reported when the draft is created in
+        // it.
         Err(_) => Ok(path.to_owned()),
     }
 }

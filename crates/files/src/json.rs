@@ -34,6 +34,7 @@ pub fn json_cause(error: &serde_json::Error, line: &[u8]) -> String {
         return fault.to_string();
     }
     let (text, column) = (error.to_string(), error.column());
+    // The parser saw one line and always calls it line 1; the caller knows its number in the file.
     let suffix = format!(" at line {} column {column}", error.line());
     let Some(cause) = text.strip_suffix(&suffix) else {
         return text;
@@ -53,6 +54,7 @@ fn lone_surrogate(line: &[u8]) -> Option<&str> {
     while let Some(start) = rest.iter().position(|&byte| byte == b'\\') {
         rest = &rest[start..];
         let length = match unit(rest) {
+            // `unit` has read six bytes, so that the slices lie within the line.
             Some(0xd800..=0xdbff) if matches!(unit(&rest[6..]), Some(0xdc00..=0xdfff)) => 12,
             Some(0xd800..=0xdfff) => return std::str::from_utf8(&rest[..6]).ok(),
             Some(_) => 6,

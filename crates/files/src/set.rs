@@ -83,6 +83,8 @@ impl<'f> FileSet<'f> {
         // A list that cannot be read is of no use to anybody.
         let list = self.folder.join(CHECKSUMS);
         let mut checksums: BTreeMap<String, Checksum> = read_json(&list).unwrap_or_default();
+        // `verify` refuses a folder that lacks a listed file: those removed on purpose leave the
+        // list.
         checksums.retain(|name, _| self.folder.join(name).exists());
         for (name, (draft, checksum)) in self.files {
             draft.rename()?;
@@ -97,7 +99,7 @@ impl<'f> FileSet<'f> {
     }
 }
 
-/// Checks those listed files of a folder that are about to be read. A folder without a list, from elsewhere, passes.
+/// Checks the listed files of a folder for which `is_read` is true. A folder without a list, as from another program, passes.
 ///
 /// # Errors
 /// [`Error::Io`] for a listed file that is missing, [`Error::Checksum`] for one that changed, [`Error::Json`] for a

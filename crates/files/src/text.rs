@@ -51,6 +51,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 pub fn read_text(path: &Path) -> Result<String> {
     let bytes = read(path)?;
     match text(&bytes) {
+        // Only a text that lost its mark is copied; any other takes over the bytes, which were
+        // checked, so that the default below is never used.
         Ok(text) if text.len() < bytes.len() => Ok(text.to_owned()),
         Ok(_) => Ok(String::from_utf8(bytes).unwrap_or_default()),
         Err(source) => Err(Error::NotText {
@@ -75,6 +77,8 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// What the bytes are instead.
 pub fn text(bytes: &[u8]) -> Result<&str, NotText> {
     let checked = std::str::from_utf8(bytes);
+    // Checked first: ASCII text in UTF-16 without a mark is valid UTF-8 too, with zero bytes in
+    // between.
     if let Some(encoding) = other_unicode(bytes, checked.is_ok()) {
         return Err(NotText::Encoding { encoding });
     }
@@ -110,6 +114,7 @@ fn without_mark(text: &str) -> &str {
 
 /// The encoding that a mark names or, without one, that zero bytes betray: text in UTF-8 holds none.
 fn other_unicode(bytes: &[u8], is_utf8: bool) -> Option<&'static str> {
+    // The mark of UTF-32LE begins with that of UTF-16LE, so the longer ones come first.
     match bytes {
         [0xFF, 0xFE, 0, 0, ..] => return Some("UTF-32LE"),
         [0, 0, 0xFE, 0xFF, ..] => return Some("UTF-32BE"),

@@ -1,4 +1,4 @@
-// Attention of one new token a row over its prompt, which rows share, and its own response, in one softmax.
+// Attention of one new token per row over its prompt, which rows share, and its own response, in one softmax.
 //
 // Keys are cut into chunks. `attend` gives each (query, chunk) a partial result with its maximum and sum; `combine` adds
 // them up. A block holds a chunk of a prompt against all rows that share the prompt, a row for each warp, so those keys
@@ -53,6 +53,7 @@ struct Partial {
 #pragma unroll
         for (int offset = GROUP; offset < WARP; offset *= 2) {
             rise(fmaxf(max, __shfl_xor_sync(ALL_LANES, max, offset)));
+            // Both lanes have risen to the same maximum, so their sums and values may be added.
             sum += __shfl_xor_sync(ALL_LANES, sum, offset);
 #pragma unroll
             for (int i = 0; i < LANE_WIDTH; ++i) values[i] += __shfl_xor_sync(ALL_LANES, values[i], offset);
@@ -172,10 +173,12 @@ extern "C" __global__ void __launch_bounds__(WARPS* WARP)
         const int prompt = blockIdx.x / prompt_parts, part = blockIdx.x % prompt_parts;
         const long long head = (prompt * shape.kv_heads + kv_head) * shape.slots * HEAD;
         const int from = part * shape.prompt_chunk, to = min(from + shape.prompt_chunk, prompt_lens[prompt]);
+        // Nothing is written for a part without keys, and `combine` does not read it.
         if (from >= to) return;
         int member = 0;
         for (int first = 0; first < shape.rows; first += WARP) {
             const int row = first + lane;
+            // Every warp finds all rows of the prompt; they take them in turns.
             unsigned members = __ballot_sync(ALL_LANES, row < shape.rows && prompt_of[row] == prompt);
             for (; members != 0; members &= members - 1, ++member)
                 if (member % WARPS == warp)
@@ -204,6 +207,7 @@ extern "C" __global__ void __launch_bounds__(WARPS* WARP)
     totals += query * shape.parts();
     const int prompt_parts = (prompt_lens[prompt_of[row]] + shape.prompt_chunk - 1) / shape.prompt_chunk;
     const int count = prompt_parts + (own_lens[row] + shape.own_chunk - 1) / shape.own_chunk;
+    // Results are laid out for the longest prompt; parts beyond the end of this one were never written.
     const auto place = [&](int i) { return i < prompt_parts ? i : shape.prompt_parts() + i - prompt_parts; };
 
     float max = LOWEST;

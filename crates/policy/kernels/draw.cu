@@ -1,7 +1,7 @@
-// One token a row from softmax(logits / T): the first whose cumulative probability, in the order of the vocabulary,
+// One token per row from softmax(logits / T): the first whose cumulative probability, in the order of the vocabulary,
 // exceeds the row's uniform number. T = 0 takes the greatest logit, the first of equals.
 //
-// Bound by memory: sizeof(Element) bytes a logit. One pass gives each of 16 parts of the row its sum; then only the part
+// Bound by memory: sizeof(Element) bytes per logit. One pass gives each of 16 parts of the row its sum; then only the part
 // with the token in it is looked at, cut in 16 again, and then only one part of that, token by token. The cuts depend on
 // the vocabulary alone, so neither batch nor place of a row changes a draw.
 #include "common.cuh"
@@ -78,6 +78,7 @@ __device__ inline float weight_sum(const Row& row, Span span) {
 __device__ inline int pick(const float* weights, float& level) {
     int last = 0;
     for (int i = 0; i < PARTS; ++i) {
+        // Written so that NaN is passed over too: the host rejects the row by its log-probability.
         if (!(weights[i] > 0)) continue;
         if (level < weights[i]) return i;
         level -= weights[i];
@@ -146,11 +147,13 @@ extern "C" __global__ void __launch_bounds__(PARTS* WARP)
     float sum = 0;
     for (int i = 0; i < PARTS; ++i) {
         const float part = sums[i] * exp2f((maxima[i] - row.max) * row.scale);
+        // Greedy, a part weighs 1 where it has the maximum, and the level 0 falls into the first of those.
         if (threadIdx.x == 0) weights[i] = greedy ? row.weight(maxima[i]) : part;
         sum += part;
     }
     __syncthreads();
 
+    // The barrier was for `sums` too: every thread has read them before they are overwritten below.
     float level = greedy ? 0.f : uniform[blockIdx.x] * sum;
     const Span outer = whole.part(pick(weights, level));
     const float weight = weight_sum(row, outer.part(warp));

@@ -10,11 +10,13 @@ constexpr int THREADS = 256;
 // Sum over the threads that share a row: one warp, or the whole block.
 __device__ inline float row_sum(float x) {
     x = warp_sum(x);
+    // A warp for each row passes no barrier, so warps without a row may have returned before.
     if (blockDim.x == WARP) return x;
     __shared__ float parts[THREADS / WARP];
     if (threadIdx.x % WARP == 0) parts[threadIdx.x / WARP] = x;
     __syncthreads();
     x = 0;
+    // In the same order in every thread, so that all scale their elements by the same number.
     for (int i = 0; i < THREADS / WARP; ++i) x += parts[i];
     return x;
 }

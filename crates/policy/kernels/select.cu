@@ -1,4 +1,4 @@
-// Log-probability of one token a row under softmax(logits / T), the row's normaliser and entropy; and the gradient.
+// Log-probability of one token per row under softmax(logits / T), the row's normaliser and entropy; and the gradient.
 #include "common.cuh"
 
 constexpr int THREADS = 512;
@@ -13,6 +13,7 @@ struct Sums {
     __device__ void rise(float to, float scale) {
         const float shift = fmaxf((max - to) * scale, NOTHING);
         const float factor = exp2f(shift);
+        // (d + shift) 2^(d + shift), summed over d, is (weighted + sum shift) 2^shift.
         weighted = (weighted + sum * shift) * factor;
         sum *= factor;
         max = to;
@@ -75,7 +76,9 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     if (threadIdx.x != 0) return;
     const long long target = targets[row];
     const bool exists = target >= 0 && target < vocab;
+    // NaN by its bits, since NVRTC defines no NAN.
     const float logit = exists ? widen(logits[target]) : __int_as_float(0x7fffffff);
+    // With p = 2^d / sum, ln p = d ln 2 - ln sum, so the entropy -sum(p ln p) is ln sum - ln 2 weighted / sum.
     const float rest = logf(sums.sum);
     log_probs[row] = (logit - sums.max) * inverse - rest;
     normalisers[row] = sums.max * inverse + rest;

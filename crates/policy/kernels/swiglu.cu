@@ -1,5 +1,7 @@
 // SwiGLU: y = gate / (1 + exp(-gate)) * up, where a row holds `wide` gates and then `wide` ups.
 //
+// The activation is rounded to the element type before it is multiplied, as libtorch's two operations do.
+//
 // Bound by memory: two elements are read and one is written, 3 sizeof(Element) bytes for each element of y.
 #include "common.cuh"
 

@@ -13,6 +13,7 @@ namespace {
 
 using Handle = at::Tensor *;
 
+// Copies of the handles share the tensors: no numbers are copied.
 std::vector<at::Tensor> gather(const Handle *handles, size_t count) {
   std::vector<at::Tensor> tensors;
   tensors.reserve(count);
@@ -20,6 +21,8 @@ std::vector<at::Tensor> gather(const Handle *handles, size_t count) {
   return tensors;
 }
 
+// An exception that left an extern "C" function would unwind Rust's frames, which is undefined behaviour. The text is
+// allocated by malloc, so that rerec_free may free it.
 template <typename F>
 char *catching(F body) {
   try {
@@ -55,6 +58,7 @@ char *rerec_norm(const Handle *tensors, size_t count, double *norm) {
     for (const auto &tensor : gather(tensors, count)) {
       norms.push_back(at::linalg_vector_norm(tensor, 2, at::OptionalIntArrayRef(), false, at::kDouble));
     }
+    // The norm of norms is that of all numbers; `item` is the only wait for the device.
     *norm = at::linalg_vector_norm(at::stack(norms)).item<double>();
   });
 }
@@ -68,6 +72,7 @@ char *rerec_adamw(const Handle *parameters, const Handle *gradients, const Handl
     c10::NoGradGuard no_grad;
     auto self = gather(parameters, count);
     auto number = self[0].options().dtype(at::kFloat);
+    // One tensor for all parameters: the operation reads the steps and leaves counting to its caller.
     std::vector<at::Tensor> steps(count, at::full({}, step, number));
     at::_fused_adamw_(self, gather(gradients, count), gather(first, count), gather(second, count), {}, steps,
                       learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false,
@@ -79,6 +84,7 @@ char *rerec_adamw(const Handle *parameters, const Handle *gradients, const Handl
 char *rerec_dropout_mask(Handle like, double keep, uint64_t seed, Handle *mask) {
   return catching([&] {
     c10::NoGradGuard no_grad;
+    // A copy, since the default generator is shared: seeding it would change what others draw.
     auto generator = at::globalContext().defaultGenerator(like->device()).clone();
     generator.set_current_seed(seed);
     *mask = new at::Tensor(at::empty_like(*like).bernoulli_(keep, generator).div_(keep));

@@ -16,11 +16,11 @@ pub struct TokenizerConfig {
     pub vocab_size: usize,
 }
 
-/// Where the decoder policy computes. In files `cpu` or `cuda:0`.
+/// The device that the decoder policy computes on. In files `cpu` or `cuda:0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Device {
-    /// The processors.
+    /// The CPU.
     #[default]
     Cpu,
     /// The NVIDIA GPU of that number; needs the feature `cuda` and a libtorch with CUDA.
@@ -78,13 +78,13 @@ pub enum Precision {
 pub struct LoraConfig {
     /// Rows of A. Default 16; at least 1.
     pub rank: usize,
-    /// Default 32; above 0.
+    /// The adapters' product is scaled by alpha / rank. Default 32; above 0.
     pub alpha: f64,
     /// Share of a product's inputs that its adapter does not see in training. Default 0; range `[0, 1)`.
     pub dropout: f64,
     /// Which projections are adapted, at least one. Default all.
     pub targets: Vec<Projection>,
-    /// Of the first A and of dropout; B begins at 0. Default 0.
+    /// Seed of the initial A and of dropout; B starts at 0. Default 0.
     pub seed: u64,
 }
 
@@ -150,9 +150,9 @@ impl Default for LoraConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DecoderPolicyConfig {
-    /// Where it computes. Default the processors.
+    /// The device it computes on. Default the CPU.
     pub device: Device,
-    /// Numbers of products and activations. Default f32.
+    /// Number format of products and activations. Default f32.
     pub precision: Precision,
     /// Adapters to train instead of the weights. Default none.
     pub lora: Option<LoraConfig>,

@@ -17,9 +17,9 @@ pub enum Error {
     InvalidSetting {
         /// The setting.
         setting: &'static str,
-        /// What it was given.
+        /// The value it was given.
         got: String,
-        /// What it may be.
+        /// The values it may have.
         allowed: &'static str,
     },
     /// A query that cannot be sampled or learned from.
@@ -184,7 +184,7 @@ pub enum Error {
         name: &'static str,
         /// The GPU's, such as `sm_90`.
         architecture: String,
-        /// The compiler's words.
+        /// The compiler's log.
         log: String,
     },
     /// Kernels cannot be compiled on this machine.

@@ -68,8 +68,8 @@ const DEFAULT_ALIGNMENT: u64 = 32;
 const MAX_ALIGNMENT: u64 = 1 << 30;
 /// Arrays within arrays within arrays: no writer goes so deep.
 const MAX_DEPTH: usize = 4;
-/// Values of an array at most. A vocabulary has some hundred thousands; each takes more memory than the one byte it may have in
-/// the file.
+/// Most values of an array. A vocabulary has a few hundred thousand; in memory each takes more than the one byte that it may
+/// take in the file.
 const MAX_ARRAY: usize = 1 << 24;
 /// Dimensions of a tensor, as in ggml.
 const MAX_DIMENSIONS: u32 = 4;
@@ -91,6 +91,7 @@ impl GgufFile {
         };
         let (metadata, listed) = header.read()?;
         let alignment = header.alignment(&metadata)?;
+        // Offsets count from the first aligned byte behind the header.
         let start = header.at.next_multiple_of(alignment);
         let mut open = Self {
             path: path.to_owned(),
@@ -112,6 +113,7 @@ impl GgufFile {
 
     fn check_overlap(&self) -> Result<()> {
         let mut places: Vec<_> = self.tensors.iter().collect();
+        // In order of their bytes it is enough to compare neighbours. Gaps are legal: they pad to the alignment.
         places.sort_by_key(|(_, tensor)| (tensor.offset, tensor.len));
         for pair in places.windows(2) {
             let [(before, first), (name, second)] = pair else {
@@ -180,6 +182,7 @@ impl Listed {
             .shape
             .iter()
             .try_fold(1u64, |product, &d| product.checked_mul(d));
+        // No block crosses the end of a row, the fastest dimension, which the file lists first.
         let row = self.shape.first().copied().unwrap_or(1);
         let block = kind.block_numbers() as u64;
         let Some(numbers) = numbers.filter(|_| row % block == 0) else {
@@ -231,7 +234,8 @@ impl Header<'_> {
         if !(2..=3).contains(&version) {
             return Err(self.fault(format!("version must be 2 or 3, got {version}")));
         }
-        // The least a tensor and a value take up in the file.
+        // The least that each takes up in the file: a tensor 8 + 4 + 4 + 8 bytes (length of its name, dimensions, type, offset),
+        // a value 8 + 4 + 1 (length of its key, type, one byte).
         let tensors = self.count(24)?;
         let values = self.count(13)?;
         let mut metadata = BTreeMap::new();
@@ -252,6 +256,7 @@ impl Header<'_> {
     fn alignment(&self, metadata: &BTreeMap<String, GgufValue>) -> Result<u64> {
         match metadata.get("general.alignment") {
             None => Ok(DEFAULT_ALIGNMENT),
+            // A power of 2 is never 0, and below the limit no position in a file overflows when it is rounded up.
             Some(GgufValue::Unsigned(value))
                 if value.is_power_of_two() && *value <= MAX_ALIGNMENT =>
             {
@@ -300,6 +305,7 @@ impl Header<'_> {
                         "claims an array of {count} values, more than {MAX_ARRAY}"
                     )));
                 }
+                // Collecting results reserves nothing up front: memory grows with what is read, not with the claim.
                 let values = (0..count).map(|_| self.value(kind, depth + 1));
                 GgufValue::Array(values.collect::<Result<_>>()?)
             }

@@ -60,6 +60,7 @@ impl crate::DecoderPolicy {
 fn download(hub: ApiBuilder, repo: &str, revision: &str) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     check(
+        // The name becomes part of a URL.
         !repo.is_empty() && repo.chars().all(plain),
         "the model's name",
         repo,
@@ -105,6 +106,7 @@ impl<'a> Snapshot<'a> {
         Ok(Self {
             repo,
             revision,
+            // By the commit, not the branch: a push in between would mix files of two versions.
             files: at(&info.sha),
             info,
         })

@@ -102,8 +102,8 @@ pub trait Learner {
     /// Makes the present weights the reference of the KL term and forgets the optimiser's state.
     fn anchor(&mut self) -> Result<()>;
 
-    /// Writes everything that [`Learner::restore`] needs into an existing folder. What is there stays until all is written;
-    /// should the process die while the files get their names, the folder is refused.
+    /// Writes everything that [`Learner::restore`] needs into an existing folder. Older files stay until all new ones are
+    /// written; if the process dies while they are renamed, the folder is rejected when it is read.
     fn save(&self, folder: &Path) -> Result<()>;
 
     /// Takes back what [`Learner::save`] wrote.

@@ -1,13 +1,13 @@
 //! The shape of a decoder, as in Hugging Face's `config.json`.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
     Precision,
-    error::{Error, Result, check, io_fault},
+    error::{Error, Result, check},
 };
 
 /// A family of decoders. In files `llama`, `qwen2` or `qwen3`.
@@ -104,7 +104,7 @@ pub enum RopeScaling {
 
 /// Sizes stay below it, so that the product of two is a number of weights that can be counted.
 const MAX_SIZE: usize = 1 << 31;
-/// Tensors are listed before any is read, so there cannot be as many as a file likes to claim.
+/// All tensors of a model are listed before any is read, so a file's claim has to be bounded.
 const MAX_LAYERS: usize = 4096;
 
 fn default_initializer_range() -> f64 {
@@ -133,7 +133,7 @@ impl ModelConfig {
     /// [`Error::Io`], [`Error::InvalidFile`] or, for a shape that cannot be, [`Error::InvalidSetting`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
+        let text = rerec_files::read_text(&path)?;
         let fault = |what: String| Error::InvalidFile {
             path: path.clone(),
             what,
@@ -142,6 +142,7 @@ impl ModelConfig {
         unify_rope(&mut json);
         let config: Self =
             serde_path_to_error::deserialize(json).map_err(|e| fault(e.to_string()))?;
+        // Absent keys pass: the values allowed are the defaults of transformers for these families.
         for (name, allowed) in fixed() {
             if let Some(value) = config.rest.get(name).filter(|v| **v != allowed) {
                 return Err(fault(format!("{name} must be {allowed}, got {value}")));
@@ -216,6 +217,7 @@ impl ModelConfig {
             "a divisor of num_attention_heads",
         )?;
         check(
+            // A head of its own width need not divide the hidden size: the query projection is then not square.
             self.head_dim.is_some() || self.hidden_size.is_multiple_of(self.num_attention_heads),
             "num_attention_heads",
             self.num_attention_heads,
@@ -223,6 +225,7 @@ impl ModelConfig {
         )?;
         let head = self.head_width();
         check(
+            // Even, since the rotary embedding turns pairs of dimensions.
             (2..MAX_SIZE).contains(&head) && head.is_multiple_of(2),
             "head_dim",
             head,
@@ -349,12 +352,15 @@ fn unify_rope(json: &mut Value) {
         .and_then(Value::as_object_mut)
         && let Some(kind) = scaling.remove("type")
     {
+        // Where a file has both, the newer key wins, as in transformers.
         scaling.entry("rope_type").or_insert(kind);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read(changes: Value) -> Result<ModelConfig> {

@@ -63,6 +63,7 @@ impl Aggregation {
         let tokens = lens.iter().sum::<usize>() as f64;
         let sequences = lens.iter().filter(|&&len| len > 0).count() as f64;
         let weight = |&len: &usize| match self {
+            // First, since an empty sequence would divide by 0 below.
             _ if len == 0 => 0.0,
             Self::TokenMean => 1.0 / tokens,
             Self::SequenceMeanTokenMean => 1.0 / (sequences * len as f64),
@@ -130,6 +131,7 @@ pub struct TokenTerm {
     pub clipped: bool,
 }
 
+// The three bounds are those of verl, whose losses and gradients the tests compare with.
 /// Bound on |log-ratio| before exponentiation.
 const MAX_LOG_RATIO: f64 = 20.0;
 /// Upper bound on the log-ratio of a sequence.
@@ -145,6 +147,7 @@ impl Objective {
     pub fn new(config: ObjectiveConfig) -> Result<Self> {
         let c = &config;
         let (lowest, range) = match c.surrogate {
+            // From 1 on there is no lower bound: the ratios of CISPO are clipped from above alone.
             Surrogate::Cispo => (f64::INFINITY, "in [0, inf)"),
             Surrogate::Clipped | Surrogate::Gspo => (1.0, "in [0, 1)"),
         };
@@ -218,6 +221,9 @@ impl Objective {
                 self.bounded_below(self.clipped(&ratio, advantage), advantage)
             }
             Surrogate::Gspo => {
+                // The ratio s of the sequence enters as sg[s] pi / sg[pi] (GSPO-token), so the slope of s A by log pi is s A.
+                // Where all |y| tokens have one advantage, this is also the gradient of s itself: |y| terms of s A / |y| each.
+                // exp of a low log-ratio goes to 0, so only the upper side needs a bound.
                 let ratio = Ratio::new(log_ratio, f64::NEG_INFINITY, MAX_SEQUENCE_LOG_RATIO);
                 self.clipped(&ratio, advantage)
             }
@@ -254,6 +260,8 @@ impl Objective {
 
     /// The dual clip: what a negative advantage can cost.
     fn bounded_below(&self, term: TokenTerm, advantage: f64) -> TokenTerm {
+        // For A < 0 the loss is |A| max(h, clip(h)), which clip_high does not bound: one token that has become much likelier
+        // would dominate the batch (arXiv 1912.09729).
         match self.config.dual_clip {
             Some(bound) if advantage < 0.0 && term.loss > -advantage * bound => {
                 TokenTerm::flat(-advantage * bound)
@@ -265,6 +273,7 @@ impl Objective {
     /// `-clip(h) A log pi`, the clipped ratio held constant.
     fn held(&self, log_prob: f64, log_ratio: f64, advantage: f64) -> TokenTerm {
         let ratio = Ratio::new(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO).value;
+        // The loss is linear in log pi, so its coefficient is the slope, clipped or not.
         let gradient = -advantage * self.clip(ratio);
         TokenTerm {
             loss: gradient * log_prob,
@@ -285,8 +294,10 @@ impl Objective {
             KlEstimator::Abs => (d.abs(), if d == 0.0 { 0.0 } else { -d.signum() }),
             KlEstimator::K2 => (0.5 * d * d, -d),
             KlEstimator::K3 => {
+                // d falls as log pi rises, so the slope of exp(d) - d - 1 by log pi is 1 - exp(d).
                 let clamped = d.clamp(-MAX_LOG_RATIO, MAX_LOG_RATIO);
                 let estimate = clamped.exp() - clamped - 1.0;
+                // Beyond a bound the estimate is constant: no slope, as torch.clamp has none there.
                 if estimate > MAX_K3 || clamped != d {
                     (estimate.min(MAX_K3), 0.0)
                 } else {

@@ -112,6 +112,7 @@ impl SafetensorsFile {
             )));
         }
         let header = self.bytes(8, size as usize)?;
+        // Descriptions stay raw JSON until each is parsed on its own, so that a fault names its tensor.
         let Listing(listed) =
             serde_json::from_slice(&header).map_err(|e| self.fault(format!("header: {e}")))?;
         let end = self.place(listed, 8 + size)?;
@@ -134,7 +135,8 @@ impl SafetensorsFile {
                 .map_err(|e| self.tensor_fault(&name, format!("is badly described: {e}")))?;
             entries.push((name, entry));
         }
-        // In order of their bytes, so that each has to begin where the one before ends: overlaps and gaps show at once.
+        // In order of their bytes, so that each has to begin where the one before ends: overlaps and gaps show at once. The end
+        // is part of the key: an empty tensor goes before the one that begins at the same byte.
         entries.sort_by_key(|(_, entry)| entry.data_offsets);
         let mut end = start;
         for (name, entry) in entries {
@@ -150,6 +152,7 @@ impl SafetensorsFile {
     }
 
     fn bytes(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        // `len` was checked against the size of the file, so no claim of a header decides how much is allocated.
         let mut bytes = vec![0; len];
         self.file
             .read_exact_at(&mut bytes, offset)
@@ -214,6 +217,7 @@ impl Entry {
                 at - start
             ));
         }
+        // In bits, since some types are narrower than a byte; checked, since the shape is no more than a claim.
         let bits = shape
             .iter()
             .try_fold(dtype.bitsize(), |bits, &d| bits.checked_mul(d));
@@ -223,6 +227,7 @@ impl Entry {
                 shape,
                 dtype,
                 offset: at,
+                // Exact: `bits` equals a whole number of bytes.
                 len: bits / 8,
             }),
             _ => Err(format!(

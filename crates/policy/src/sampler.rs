@@ -6,7 +6,7 @@ use rerec_text::{Message, QueryId};
 
 use crate::{Learner, RolloutGroup, Sampling, error::Result};
 
-/// What a response is to follow.
+/// What a response answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prompt<'a> {
     /// What a user says: a conversation of one message.

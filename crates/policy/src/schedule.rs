@@ -102,6 +102,7 @@ impl Schedule {
 
     /// The learning rate of step `step` of `total`. Where a run's length changes under way, give the total as it is known now.
     pub fn rate(&self, step: u64, total: u64) -> f64 {
+        // Without a warm-up the rise is 1 or more from step 0 on, and `min` below leaves the whole peak.
         let rise = (step + 1) as f64 / self.warmup.max(1) as f64;
         let progress = step as f64 / total.max(1) as f64;
         self.peak * rise.min(1.0) * self.decay.share(progress.min(1.0))

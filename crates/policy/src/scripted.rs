@@ -168,6 +168,7 @@ impl ScriptedPolicy {
         let is_cut = lens.len() > sampling.max_new_tokens;
         if is_cut {
             lens.truncate(sampling.max_new_tokens);
+            // Tokens add up to the text, so this is a character boundary.
             text.truncate(lens.iter().sum());
         }
         Response {
@@ -196,6 +197,7 @@ impl TokenSplit {
     fn tokens(self, text: &str) -> impl Iterator<Item = &str> {
         let mut rest = text;
         std::iter::from_fn(move || {
+            // The end is looked for behind the first character, so that no token is empty while text is left.
             let mut chars = rest.char_indices().skip(1);
             let ends = |&(at, c): &(usize, char)| match self {
                 Self::Characters => true,
@@ -210,6 +212,7 @@ impl TokenSplit {
     /// Ids that equal tokens share: a character's is its code point.
     fn ids(self, text: &str) -> Vec<u32> {
         let id = |token: &str| match self {
+            // A single character, so the sum is its code point.
             Self::Characters => token.chars().map(u32::from).sum(),
             // FNV-1a: equal words have equal ids in every run, without a vocabulary to save.
             Self::Words => token.bytes().fold(0x811c_9dc5, |hash: u32, byte| {

@@ -80,6 +80,7 @@ pub(crate) fn svg(panels: &[Panel<'_>]) -> Result<String> {
             }
         };
         let rows = panels.len().div_ceil(2);
+        // 20: the margins above and below the cells.
         let size = (WIDTH, ROW * rows as u32 + 20);
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
         root.fill(&WHITE).map_err(fault("background"))?;
@@ -103,6 +104,7 @@ fn draw(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
 }
 
 fn draw_legend(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
+    // The title says what a single line is.
     if panel.lines.len() < 2 {
         return Ok(());
     }
@@ -115,6 +117,7 @@ fn draw_legend(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
         ))?;
         let text = (FONT, 12).into_font().color(&INK);
         area.draw(&Text::new(line.name, (left + SAMPLE + 4, middle - 6), text))?;
+        // The viewer lays out the text of an SVG, so that its width can only be estimated.
         left += SAMPLE + 16 + CHARACTER * line.name.chars().count() as i32;
     }
     Ok(())
@@ -127,6 +130,7 @@ fn draw_lines(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
             .iter()
             .flat_map(|line| line.points.iter().copied())
     };
+    // At least 1: an axis without length cannot be drawn.
     let right = points().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = bounds(points().map(|p| p.1));
     let high = panel.highest.map_or(high, |most| high.min(most));
@@ -146,6 +150,7 @@ fn draw_lines(area: &Area<'_>, panel: &Panel<'_>) -> Drawn {
         .x_labels(8)
         .y_labels(6)
         .x_label_formatter(&|x| format!("{x:.0}"))
+        // Rounded, since labels are sums of steps such as 0.30000000000000004.
         .y_label_formatter(&|y| format!("{}", (y * 1000.0).round() / 1000.0))
         .draw()?;
     for (index, line) in panel.lines.iter().enumerate() {
@@ -162,6 +167,7 @@ fn style(index: usize) -> ShapeStyle {
 /// Room for all values: from 0, or below it, to a little above the largest.
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((0.0f64, 0.0f64), |(low, high), y| (low.min(y), high.max(y)));
+    // Some room, too, where all values are 0.
     let room = 0.05 * (high - low).max(1e-3);
     (if low < 0.0 { low - room } else { 0.0 }, high + room)
 }

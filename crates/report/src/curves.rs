@@ -39,6 +39,7 @@ impl Curves {
         run.metrics()?.iter().for_each(|step| curves.step(step));
         run.epochs()?.iter().for_each(|epoch| curves.epoch(epoch));
         let evaluations = run.evaluations()?;
+        // The test queries are asked between phases only: columns of the table, but no curve.
         let validations = evaluations
             .iter()
             .filter(|e| e.phase == Phase::Reinforcement);
@@ -48,6 +49,7 @@ impl Curves {
 
     /// Steps of reinforcement that they cover.
     pub fn steps(&self) -> usize {
+        // Every step has a point here, but none in the reward where nothing was scored.
         self.with_hit.len()
     }
 

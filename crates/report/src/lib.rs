@@ -12,7 +12,7 @@ pub use curves::Curves;
 pub use error::{Error, Result};
 pub use table::accuracy_table;
 
-/// Writes `accuracy.md` and `curves.svg` into the folder of a run; a picture needs two steps at least.
+/// Writes `accuracy.md` and `curves.svg` into the folder of a run; the picture needs at least two steps.
 ///
 /// # Errors
 /// Records that cannot be read, files that cannot be written.

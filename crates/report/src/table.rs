@@ -14,6 +14,7 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
         .collect();
     let mut table = String::from("| query class | queries | guess |");
     for evaluation in &columns {
+        // Writing to a string cannot fail.
         let _ = write!(table, " {} |", evaluation.phase.label());
     }
     table.push_str("\n|---|---:|---:|");
@@ -33,6 +34,7 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
 }
 
 fn row(table: &mut String, label: &str, cells: &[Accuracy], guess: f64) {
+    // Columns may differ by queries that could not be scored.
     let asked = cells.iter().map(|a| a.asked).max().unwrap_or(0);
     let _ = write!(table, "\n| {label} | {asked} | {:.1} |", 100.0 * guess);
     for accuracy in cells {

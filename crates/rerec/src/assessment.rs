@@ -28,7 +28,7 @@ pub struct AssessedGroup {
     pub responses: Vec<AssessedResponse>,
     /// The reward of the greedy response, where the estimator compares with it.
     pub baseline: Option<f64>,
-    /// Whether one of the advantages is not 0: a group without such a one teaches nothing.
+    /// Whether any advantage is not 0; a group without one has no effect on training.
     pub teaches: bool,
 }
 

@@ -33,6 +33,7 @@ impl AssessorConfig {
     /// # Errors
     /// A setting out of range; [`Error::NeedsCritic`] for GAE.
     pub fn validate(&self) -> Result<()> {
+        // Built and dropped: the crates know the ranges of their settings.
         CreditAssigner::new(self.credit.clone())?;
         let estimator = self.estimator.build()?;
         match estimator.needs().values {
@@ -162,6 +163,7 @@ impl Assessor {
     pub fn assess(&self, groups: &[Group<'_>]) -> Result<Assessment> {
         let mut rewards = self.score(groups).into_iter();
         let baselines = self.baselines(groups)?;
+        // All groups were scored as one batch, in order: each takes its own rewards back.
         let scored: Vec<Vec<rerec_rewards::Result<RewardBreakdown>>> = groups
             .iter()
             .map(|group| rewards.by_ref().take(group.responses.len()).collect())
@@ -198,6 +200,7 @@ impl Assessor {
         groups.iter().try_for_each(sample)?;
         let samples = groups
             .iter()
+            // None is missing here: such a group was refused above.
             .map(|group| group.sample(group.greedy.unwrap_or_default()));
         let scored = self.reward.score(&samples.collect::<Vec<_>>());
         let total = |reward: rerec_rewards::Result<RewardBreakdown>| Some(reward.ok()?.total);
@@ -215,6 +218,7 @@ impl Assessor {
                 answer, hit, total, ..
             }) = reward
             else {
+                // An empty entry keeps the rows aligned with the responses.
                 return Ok(Default::default());
             };
             let answer = answer.as_ref().map(|answer| (answer, *hit));
@@ -271,6 +275,7 @@ impl Assessor {
         for (place, (rewards, credit)) in scored.into_iter().zip(credits).enumerate() {
             let mut responses = Vec::with_capacity(rewards.len());
             for (reward, (tokens, mut steps)) in rewards.into_iter().zip(credit) {
+                // The estimator saw only responses with a reward: the others take no row.
                 let row = if reward.is_ok() { rows.next() } else { None };
                 let row = row.unwrap_or_default();
                 fill_in_advantages(&mut steps, row, &groups[place].responses[responses.len()]);
@@ -329,6 +334,7 @@ struct Estimated {
 impl EstimatorInput<'_> {
     fn estimate(self, estimator: &dyn AdvantageEstimator, groups: usize) -> Result<Estimated> {
         let mut teaches = vec![false; groups];
+        // Nothing could be scored. Each response says why, so that the estimator is not asked.
         if self.ids.is_empty() {
             let advantages = Ragged::default();
             return Ok(Estimated {
@@ -338,6 +344,8 @@ impl EstimatorInput<'_> {
         }
         let grouped = Groups::from_ids(&self.ids);
         let mut batch =
+            // Both kinds of rewards: an estimator of outcomes would otherwise sum the token
+            // rewards, each of which is the whole reward of its response, and so pay for length.
             RolloutBatch::new(&grouped, &self.token_rewards)?.with_outcomes(&self.outcomes)?;
         if estimator.needs().baselines {
             batch = batch.with_baselines(&self.baselines)?;
@@ -364,6 +372,7 @@ fn steps(credit: &Credit<'_>) -> rerec_advantage::Result<Vec<Step>> {
         items: step.items,
         ratio: step.ratio,
         penalised: step.penalised,
+        // Known once the whole batch has been estimated, and filled in then.
         advantage: 0.0,
     };
     Ok(explained.into_iter().map(step).collect())
@@ -373,6 +382,8 @@ fn steps(credit: &Credit<'_>) -> rerec_advantage::Result<Vec<Step>> {
 fn fill_in_advantages(steps: &mut [Step], advantages: &[f64], response: &ResponseText<'_>) {
     for step in steps {
         let tokens = step.tokens.clone();
+        // The steps were made from these lengths, so that their tokens lie within both lists. A
+        // response without a reward has no steps.
         let bytes = response.token_byte_lens[tokens.clone()].iter();
         let values = advantages[tokens].iter().zip(bytes);
         let held: Vec<f64> = values

@@ -52,6 +52,7 @@ impl Choice {
         targets: &Titles,
         candidates: Option<&[String]>,
     ) -> Result<Self> {
+        // Candidates first: they tell targets of one title apart.
         let candidates = candidates.map(|titles| each(reader, titles, "candidates", None));
         let candidates = candidates.transpose()?;
         let targets = match targets {
@@ -76,6 +77,7 @@ impl Choice {
             (None, Titles::Joined(text)) => list_titles(text),
         };
         let mut known = HashSet::with_capacity(titles.len());
+        // Titles are the ids here, and a catalogue refuses one that comes twice.
         let distinct = titles.iter().filter(|&title| known.insert(title));
         let items = distinct.map(|title| Item::new(title.as_str(), title.as_str()));
         Ok(Catalogue::new(items.collect())?)
@@ -112,6 +114,8 @@ fn joined(
         let (what, title) = ("targets", item.text);
         match (item.index, item.flag) {
             (_, Some(Flag::AmbiguousTitle)) => Err(Error::AmbiguousTitle { what, title }),
+            // Also outside the candidates: the reward refuses such a target with an error of its
+            // own.
             (Some(index), _) => Ok(index),
             (None, _) => Err(Error::UnknownTitle { what, title }),
         }

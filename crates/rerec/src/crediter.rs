@@ -106,13 +106,15 @@ impl Crediter {
         if let Some(lexicon) = self.whole.get() {
             return Ok(lexicon);
         }
+        // `get_or_try_init` is not stable: if two threads build the lexicon at once, one of them is
+        // dropped.
         let lexicon = self.assigner.lexicon(distinct(&self.names))?;
         Ok(self.whole.get_or_init(|| lexicon))
     }
 }
 
 impl QueryCrediter<'_> {
-    /// Credits the steps of a response with reward `reward`, and hands what came of it to `read`.
+    /// Credits the steps of a response with reward `reward`, and hands the result to `read`.
     ///
     /// `answer` is what a reward or an [`AnswerReader`](rerec_rewards::AnswerReader) read, and whether it is right.
     ///
@@ -133,6 +135,7 @@ impl QueryCrediter<'_> {
                 item.index
                     .map_or(item.text.as_str(), |i| self.crediter.name(i))
             })
+            // A lexicon refuses blank names; an index from another catalogue has one.
             .filter(|name| !name.trim().is_empty())
             .collect();
         let judged = JudgedResponse {

@@ -22,7 +22,7 @@ pub enum Error {
         /// Why.
         source: rerec_advantage::Error,
     },
-    /// An estimator that compares with a critic's values, which nobody here computes.
+    /// An estimator that compares with a critic's values, which nothing here computes.
     #[error(
         "the estimator {estimator} needs the values of a critic, and there is none; every other estimator does without"
     )]

@@ -63,6 +63,7 @@ impl CurriculumMetric {
         match self {
             Self::Reward => reward_bounds,
             Self::PreferenceAlignment => (-1.0, 1.0),
+            // A term outside is refused by the curriculum, which is given this range.
             _ => (0.0, 1.0),
         }
     }

@@ -141,6 +141,8 @@ impl AnswerReader {
     /// The answer of a response, or nothing where it has no box.
     pub fn read(&self, response: &str, candidates: Option<&[ItemIndex]>) -> Option<Answer> {
         let is_known = |name: &str| self.matcher.lookup(name, None) != TitleLookup::Unknown;
+        // A title may look like a placeholder or be nothing but markup, so the catalogue is asked
+        // before a box is passed over.
         let is_answer = |written: &str, content: &str| match content {
             "" => self.matcher.exact_layer(written).is_some(),
             content => !is_placeholder(content) || is_known(content),
@@ -149,6 +151,8 @@ impl AnswerReader {
         let mut seen = Seen::default();
         let mut items = self.items(response, inside(&span), content, candidates);
         for item in &mut items {
+            // A repeated item is only flagged as such: it takes no rank, whatever else is wrong
+            // with it.
             let repeated = !seen.insert(item);
             if repeated {
                 item.flag = Some(Flag::DuplicateItem);
@@ -168,6 +172,7 @@ impl AnswerReader {
             unwrapped(text, whole.clone()),
             candidates,
         );
+        // "Steins;Gate" without that title in the catalogue is one unknown item, not two.
         if items.len() > 1
             && items
                 .iter()
@@ -193,6 +198,8 @@ impl AnswerReader {
             return vec![self.item(title, title.into(), span, candidates)];
         }
         let entries = list_entries(text, content.clone());
+        // A title that holds a separator, such as "Steins;Gate", is found whole before its parts
+        // are asked. A box of one entry is looked up below.
         if !matches!(&entries[..], [only] if only.span == content) {
             let all = &text[content.clone()];
             let whole = self.item(all, all.into(), content, candidates);
@@ -209,6 +216,8 @@ impl AnswerReader {
                 first.span.clone(),
                 candidates,
             );
+            // Only what is unknown by itself is joined to what follows: "Heat" in "Heat; Casino" is
+            // not.
             let joined =
                 (item.flag == Some(Flag::UnknownItem)).then(|| self.joined(text, rest, candidates));
             let (item, length) = joined.flatten().unwrap_or((item, 1));
@@ -227,9 +236,12 @@ impl AnswerReader {
     ) -> Option<(AnswerItem, usize)> {
         // No title has more semicolons; and so the work is linear.
         const LONGEST: usize = 4;
+        // The longest first: a title of three parts must not lose its last one.
         (2..=entries.len().min(LONGEST)).rev().find_map(|length| {
             let (first, last) = (entries.first()?, entries.get(length - 1)?);
             let gaps = entries[..length].windows(2);
+            // Entries on lines or with numbers are answers of their own, whatever they spell
+            // together.
             let mut gaps = gaps.map(|pair| text[pair[0].span.end..pair[1].span.start].trim());
             let span = first.span.start..last.span.end;
             let joined = gaps.all(|gap| gap == ";").then(|| &text[span.clone()])?;
@@ -247,6 +259,8 @@ impl AnswerReader {
         candidates: Option<&[ItemIndex]>,
     ) -> AnswerItem {
         let (index, flag) = match self.matcher.lookup(written, candidates) {
+            // The matcher takes candidates to choose among items of one name only; others are found
+            // too, and flagged.
             TitleLookup::Found(index)
                 if candidates.is_some_and(|candidates| !candidates.contains(&index)) =>
             {
@@ -257,6 +271,7 @@ impl AnswerReader {
             TitleLookup::Unknown => (None, Some(Flag::UnknownItem)),
         };
         let id = index.map(|index| self.catalogue.get(index).id.clone());
+        // "M*A*S*H" seems to hold markup, but a title of the catalogue stays as it is written.
         let text = match without_markup(&text) {
             Cow::Owned(plain) if !plain.is_empty() && !self.matcher.has_exactly(&text) => plain,
             _ => text.into_owned(),
@@ -282,6 +297,7 @@ impl Seen {
     fn insert(&mut self, item: &AnswerItem) -> bool {
         match item.index {
             Some(index) => self.items.insert(index),
+            // What resolves to nothing can only be compared as it is written.
             None => self.unresolved.insert(item.text.clone()),
         }
     }

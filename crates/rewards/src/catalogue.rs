@@ -217,6 +217,7 @@ impl Catalogue {
         self.items
             .iter()
             .enumerate()
+            // `new` has checked that every position fits.
             .map(|(position, item)| (ItemIndex(position as u32), item))
     }
 }

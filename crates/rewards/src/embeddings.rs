@@ -15,7 +15,7 @@ pub use contrast::{ContrastReport, MAX_CONTRAST};
 pub use file::EmbeddingFormat;
 pub use table::EmbeddingTable;
 
-/// How the preference score compares two items and what it says of an item without embedding.
+/// How the preference score compares two items, and its value for an item without an embedding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimilarityConfig {
@@ -92,6 +92,7 @@ impl ItemEmbeddings {
                 embeddings.known[index.position()] = true;
             }
         }
+        // No common id at all means that the table belongs to another data set.
         if embeddings.covered() == 0 {
             return Err(Error::NoEmbeddingInCatalogue {
                 rows: table.len(),
@@ -108,6 +109,7 @@ impl ItemEmbeddings {
 
     /// Whether this was built for the catalogue.
     pub(crate) fn is_of(&self, catalogue: &Catalogue) -> bool {
+        // By ids in order: an equal copy of the catalogue will do, a re-ordered one will not.
         self.ids
             .iter()
             .eq(catalogue.items().iter().map(|item| &item.id))

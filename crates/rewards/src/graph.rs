@@ -18,7 +18,7 @@ pub use join::{JoinBy, JoinReport, JoinedGraph};
 pub use statistics::{GraphStatistics, RelationStatistics};
 pub use triples::{DEFAULT_RELATION, Triple};
 
-/// How query alignment counts attributes and what it says where there are none.
+/// How query alignment counts attributes, and its value where there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlignmentConfig {
@@ -133,6 +133,7 @@ impl AttributeGraph {
     /// The least and the largest query alignment.
     pub(crate) fn range(&self) -> (f64, f64) {
         match self.missing {
+            // The score for missing data may be negative.
             MissingPolicy::Score(score) => (score.min(0.0), score.max(1.0)),
             MissingPolicy::Error => (0.0, 1.0),
         }
@@ -141,11 +142,15 @@ impl AttributeGraph {
     fn alignment(&self, candidate: ItemIndex, targets: &[ItemIndex]) -> Result<f64> {
         let (&first, others) = targets.split_first().ok_or(Error::NoTargets)?;
         self.require_known(candidate)?;
+        // Each target is checked by itself first: one without attributes would empty the
+        // intersection and be reported as targets that share nothing.
         for &target in targets {
             self.require_attributes(target)?;
         }
         let has = |item, attribute| self.attributes_of(item).binary_search(attribute).is_ok();
         let (mut shared, mut matched) = (0.0, 0.0);
+        // Shared attributes are among those of the first target. All lists are ascending, so that
+        // the others are looked up by binary search.
         for attribute in self.attributes_of(first) {
             if others.iter().all(|&target| has(target, attribute)) {
                 let weight = self.weights[*attribute as usize];

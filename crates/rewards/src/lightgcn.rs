@@ -53,7 +53,7 @@ pub struct LightGcn {
     config: LightGcnConfig,
 }
 
-/// What one epoch came to.
+/// The result of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EpochReport {
@@ -129,6 +129,7 @@ impl LightGcn {
         let mut trainer = Trainer::new(&self.config, train);
         let mut best = Best {
             epoch: 0,
+            // Below every NDCG, so that the first epoch is always kept.
             ndcg: f64::NEG_INFINITY,
             embeddings: Array2::default((0, 0)),
         };
@@ -155,6 +156,7 @@ impl LightGcn {
                 best = Best {
                     epoch,
                     ndcg,
+                    // A copy, since the next epoch overwrites the buffer.
                     embeddings: final_embeddings.to_owned(),
                 };
             } else if epoch - best.epoch >= self.config.patience {

@@ -101,6 +101,7 @@ impl Names {
             None => {
                 self.0.insert(name.into(), Hits::One(item));
             }
+            // Items come one after the other: a repetition of this one could only be the last.
             Some(Hits::Several(items)) if items.last() != Some(&item) => items.push(item),
             Some(hits) => {
                 if let Hits::One(first) = *hits
@@ -154,6 +155,7 @@ impl TitleMatcher {
     }
 
     fn insert(&mut self, item: &Item, index: ItemIndex) {
+        // A year that is given apart goes before those in the title and the aliases.
         let mut year = item.year;
         for title in std::iter::once(&item.title).chain(&item.aliases) {
             let title = trim(title);
@@ -164,6 +166,7 @@ impl TitleMatcher {
                 year = year.or(found);
             }
         }
+        // Items come in catalogue order: this is the place of their index.
         self.years.push(year);
     }
 
@@ -185,6 +188,8 @@ impl TitleMatcher {
 
     /// The item that a name stands for; `candidates` narrow the choice where they hold one of several.
     pub fn lookup(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
+        // Characters first: "Up" and "Up!" share a key, so that only the characters tell them
+        // apart.
         if let Some(hits) = self.exact(name) {
             return choose(hits, candidates);
         }
@@ -203,6 +208,8 @@ impl TitleMatcher {
         if let Some(hits) = forms.iter().skip(1).find_map(|form| self.exact(form)) {
             return choose(hits, candidates);
         }
+        // What equals the name but for case has its key as well: one item found by key is the one.
+        // Case is asked only where several share the key.
         let read = self.lookup_read(&plain, candidates);
         if matches!(read, TitleLookup::Found(_)) {
             return read;
@@ -225,6 +232,8 @@ impl TitleMatcher {
 
     /// The title or alias that a text is, with or without what stands around it.
     pub(crate) fn exact_layer<'a>(&self, text: &'a str) -> Option<&'a str> {
+        // Exact matching ignores nothing around a title: the first layer is the trimmed text
+        // itself.
         let forgiven = if self.mode == TitleMatch::Exact {
             1
         } else {
@@ -246,6 +255,7 @@ impl TitleMatcher {
 
     fn lookup_read(&self, name: &str, candidates: Option<&[ItemIndex]>) -> TitleLookup {
         match self.lookup_title(&Title::read(name), candidates) {
+            // Only now, since a title may end in such a number: "Wonder Woman 1984".
             TitleLookup::Unknown => self.lookup_bare_year(name, candidates),
             found => found,
         }
@@ -270,6 +280,7 @@ impl TitleMatcher {
     fn lookup_title(&self, title: &Title, candidates: Option<&[ItemIndex]>) -> TitleLookup {
         let keys = || title.names.iter().chain(&title.bare).map(String::as_str);
         let tiers = || [&self.titles, &self.parts].into_iter();
+        // Lazy: most look-ups end at the first map.
         let whole = keys().flat_map(|key| tiers().filter_map(|tier| tier.whole.get(key)));
         let but_for_article =
             tiers().flat_map(|tier| keys().flat_map(|key| tier.but_for_article(key)));
@@ -290,6 +301,7 @@ impl TitleMatcher {
         };
         match year {
             None => hits.to_vec(),
+            // An item without a year contradicts none; one of another year is another item.
             Some(_) => Some(having(year))
                 .filter(|hits: &Vec<_>| !hits.is_empty())
                 .unwrap_or_else(|| having(None)),
@@ -306,6 +318,7 @@ fn trim(name: &str) -> &str {
 }
 
 fn choose(hits: &[ItemIndex], candidates: Option<&[ItemIndex]>) -> TitleLookup {
+    // Returned even if it is not a candidate: the caller flags that, unlike an unknown title.
     if let [only] = hits {
         return TitleLookup::Found(*only);
     }

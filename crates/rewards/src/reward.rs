@@ -50,7 +50,7 @@ pub struct RewardBreakdown {
     pub format: f64,
     /// NDCG@K of the answer, in [0, 1]; 0 without one.
     pub ndcg: f64,
-    /// What stands in the reward: NDCG@K or, without an answer, the value set for that, -0.5 by default.
+    /// The ranking term of the reward: NDCG@K or, without an answer, the value set for that, -0.5 by default.
     pub ranking: f64,
     /// Query alignment score of the answer; none where no graph was given.
     pub query_alignment: Option<f64>,
@@ -63,7 +63,7 @@ pub struct RewardBreakdown {
     pub total: f64,
     /// Whether a target is among the first K of the answer.
     pub hit: bool,
-    /// What is notable about the answer, each once.
+    /// The flags of the answer, each once.
     pub flags: Vec<Flag>,
     /// The answer, if the response has one.
     pub answer: Option<Answer>,

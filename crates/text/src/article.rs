@@ -30,6 +30,8 @@ pub(crate) fn article_first(name: &str) -> Option<String> {
         let end = rest.char_indices().take(LONGEST + 1).find(ends);
         let (article, behind) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
         let next = behind.trim_start();
+        // More words right behind it mean that the article was not moved: in "Good, the Bad and the
+        // Ugly, The" only the last comma counts.
         let closed = next.is_empty() || next.starts_with([':', '_', '(', '[', '-', '–']);
         // "Avventura, L'" is "L'Avventura".
         let gap = if article.ends_with(APOSTROPHES) {

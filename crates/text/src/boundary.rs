@@ -24,6 +24,7 @@ pub fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
         after.map_or(Script::None, script),
     ) {
         (Script::None | Script::Unspaced, _) | (_, Script::None | Script::Unspaced) => true,
+        // A run of Katakana beside letters is another word, though no space stands between them.
         (before, after) => before != after,
     }
 }

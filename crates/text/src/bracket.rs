@@ -107,6 +107,8 @@ pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_end();
     let last = text.chars().next_back()?;
     let (open, close) = PAIRS.into_iter().find(|(_, close)| *close == last)?;
+    // Backwards with a depth: "A (b (c))" ends in "b (c)". The last character closes, so the depth
+    // is at least 1 before anything opens, and the search ends at 0: it cannot underflow.
     let mut depth = 0_usize;
     let start = text.char_indices().rev().find_map(|(at, c)| {
         depth += usize::from(c == close);
@@ -121,12 +123,14 @@ pub(crate) fn split_brackets(text: &str) -> Option<(&str, &str)> {
 impl Bracket {
     /// What the inside of a pair of brackets says.
     pub(crate) fn read(inside: &str) -> Self {
+        // Before folding, which allocates: most brackets hold a plain year.
         if let Some(year) = year(inside) {
             return Self::Year(year);
         }
         let inside = fold(inside);
         if let Some(year) = year(&inside) {
             Self::Year(year)
+        // Asked before the qualifiers: numbers count among these, so that "1995 film" would be one.
         } else if let Some(year) = dated(&inside) {
             Self::Dated(year)
         } else if says_which(&inside) {
@@ -141,6 +145,8 @@ impl Bracket {
 fn dated(folded: &str) -> Option<u16> {
     let (at, found) = years(folded).next()?;
     let (before, behind) = (folded[..at].trim_end(), folded[at + 4..].trim_start());
+    // Set off by a comma or by standing first: "dir. Tarkovsky, 1972", "1972, dir. Tarkovsky". A
+    // colon behind it makes it part of a title, as in "2001: A Space Odyssey".
     let listed = before.ends_with([',', ';']) || before.is_empty() && !behind.starts_with(':');
     let all: Vec<&str> = words(folded).collect();
     let said_of_it = all.last().is_some_and(|word| DATED.contains(word))
@@ -154,6 +160,7 @@ pub(crate) fn years(folded: &str) -> impl DoubleEndedIterator<Item = (usize, u16
     let digits = |c: char| !c.is_ascii_digit();
     let runs = folded.split(digits).filter(|run| !run.is_empty());
     runs.filter_map(move |run| {
+        // `split` gives slices of `folded`, so that the distance of the pointers is the offset.
         let at = run.as_ptr() as usize - folded.as_ptr() as usize;
         let (before, behind) = (
             folded[..at].chars().next_back(),
@@ -167,6 +174,7 @@ pub(crate) fn years(folded: &str) -> impl DoubleEndedIterator<Item = (usize, u16
 /// Whether a folded text only says which edition, format or part of a series a title is, or whose; also where it says nothing.
 pub(crate) fn says_which(folded: &str) -> bool {
     let all: Vec<&str> = words(folded).collect();
+    // Whatever stands before: "Harry Potter, Book 2".
     let numbered = match all[..] {
         [.., word, number] => SERIES.contains(&word) && is_number(number),
         _ => false,

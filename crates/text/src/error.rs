@@ -3,7 +3,7 @@
 /// The result of a call into this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the bytes of tokens could not be told.
+/// Why the bytes of tokens could not be determined.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -21,7 +21,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 pub struct Folded {
     /// The folded text.
     pub text: String,
-    /// The characters that the folded text has not as they were, in order.
+    /// The characters that folding changed, in order.
     changes: Vec<Change>,
 }
 
@@ -50,6 +50,7 @@ impl Folded {
         };
         let (mut rest, mut before) = (original, None);
         loop {
+            // Bytes of ASCII are whole characters: the run ends on a boundary.
             let (ascii, other) = rest.split_at(ascii_run(rest));
             folded.text.push_str(ascii);
             before = ascii.chars().next_back().or(before);
@@ -71,6 +72,7 @@ impl Folded {
             Fold::Case => self.text.extend(c.to_lowercase()),
             Fold::Spelling => fold_char(c, before, |part| self.text.push(part)),
         }
+        // A character that stays as it is keeps its length: offsets need no entry for it.
         if !self.text[start..].chars().eq([c]) {
             self.changes.push(Change {
                 original: at..at + c.len_utf8(),
@@ -86,6 +88,8 @@ impl Folded {
     }
 
     fn origin(&self, at: usize) -> Option<usize> {
+        // Between two changes both texts differ by a constant offset. `<=` takes in a mark that was
+        // folded away, an empty range, with the letter before it.
         let before = self.changes.partition_point(|c| c.folded.end <= at);
         let splits = self
             .changes
@@ -99,7 +103,7 @@ impl Folded {
     }
 }
 
-/// A text in the one spelling that its readers take it for: no case, no accents and other marks, no signs that nobody types
+/// A text in a normal form for comparison: no case, no accents or other marks, no signs that nobody types
 /// (zero-width characters, variation selectors, trademark signs, tatweel); one kind of quotes, dashes and spaces; widths,
 /// ligatures, Roman numerals, fractions and raised digits as they are typed.
 ///
@@ -145,6 +149,7 @@ pub(crate) fn with_plain_digits(text: &str) -> Option<String> {
 /// The number of bytes before the first character that is not ASCII.
 fn ascii_run(text: &str) -> usize {
     const BLOCK: usize = 32;
+    // Whole blocks first, which `is_ascii` tests several bytes at a time.
     let (blocks, bytes) = (text.as_bytes().chunks_exact(BLOCK), text.as_bytes());
     let passed = BLOCK * blocks.take_while(|block| block.is_ascii()).count();
     passed
@@ -173,6 +178,8 @@ fn fold_char(c: char, before: Option<char>, mut push: impl FnMut(char)) {
         }
         _ => {}
     }
+    // What a mark stands on: the letter that the same decomposition gave before it, or else the
+    // character before.
     let mut base = before;
     decompose_compatible(c, |part| {
         if !is_folded_mark(part, base) {
@@ -217,6 +224,8 @@ fn is_folded_mark(c: char, base: Option<char>) -> bool {
         8 | 9 | 84..=132 => true,
         _ => false,
     };
+    // Below U+0700: Latin, Greek, Cyrillic, Armenian, Hebrew and Arabic, which spell with none of
+    // these.
     !spells || base.is_some_and(|base| base < '\u{700}')
 }
 

@@ -11,7 +11,7 @@ pub use entity::ends_in_reference;
 use crate::title::is_padding;
 
 /// A text without its markup: LaTeX's commands, groups, math delimiters, accents and escapes; the emphasis of Markdown; the
-/// entities and simple tags of HTML. One pass; borrowed where there is nothing to take away.
+/// entities and simple tags of HTML. One pass; borrowed where there is nothing to remove.
 ///
 /// ```
 /// use rerec_text::without_markup;
@@ -86,6 +86,8 @@ impl<'a> Cleaner<'a> {
             '{' | '}' | '`' | '*' => {}
             '~' => self.blank(),
             '$' if self.is_delimiter() => self.opens = !self.opens,
+            // Before the scripts: "_Heat_" is emphasised, and only in a formula does `_` lower a
+            // digit.
             '_' if self.is_emphasis() => {}
             '^' | '_' => self.script(c),
             '&' => match entity::read(self.rest()) {
@@ -111,6 +113,7 @@ impl<'a> Cleaner<'a> {
         if self.opens {
             return !word(behind);
         }
+        // "Alien$^3$" opens a formula inside a word; "Ca$h" does not.
         let begins = !word(before) || matches!(behind, Some('^' | '_' | '\\'));
         begins && behind.is_some() && self.closes_later()
     }
@@ -141,6 +144,7 @@ impl<'a> Cleaner<'a> {
         let inner = rest.strip_prefix('{').unwrap_or(rest);
         let digits = inner.len() - inner.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let braced = inner.len() < rest.len();
+        // Without braces LaTeX raises one character: "x^23" is x² and then 3.
         let digits = if braced { digits } else { digits.min(1) };
         let closed = !braced || inner[digits..].starts_with('}');
         let is_script = braced || self.opens || sign == '^';
@@ -167,6 +171,7 @@ impl<'a> Cleaner<'a> {
 
     fn push(&mut self, c: char) {
         match self.mark.take() {
+            // LaTeX writes an accent before its letter, Unicode behind it.
             Some(mark) => match unicode_normalization::char::compose(c, mark) {
                 Some(composed) => self.out.push(composed),
                 None => self.out.extend([c, mark]),
@@ -202,6 +207,7 @@ pub fn unwrapped(text: &str, range: Range<usize>) -> Range<usize> {
         };
         inside = unwrapped.trim_matches(is_padding);
     }
+    // Each step only narrowed the slice: it is still a part of `text`, on character boundaries.
     let start = inside.as_ptr() as usize - text.as_ptr() as usize;
     start..start + inside.len()
 }
@@ -250,6 +256,7 @@ const QUOTES: [(char, char); 11] = [
 ];
 
 fn without_punctuation(text: &str) -> Option<&str> {
+    // Nearly every title ends so, and nothing that is taken off here does.
     if text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')') {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One message of a conversation, as chat templates, prompts and data sets know it.
+/// One message of a conversation, as chat templates, prompts and data sets use it.
 ///
 /// It owns its texts, so that it can be read from any JSON, escaped characters included.
 ///
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 pub struct Message {
     /// `system`, `user` or `assistant`, or whatever else the chat template knows.
     pub role: String,
-    /// What is said.
+    /// The text of the message.
     pub content: String,
 }
 
 impl Message {
-    /// What somebody in a role says.
+    /// A message of any role.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self {
             role: role.into(),
@@ -30,17 +30,17 @@ impl Message {
         }
     }
 
-    /// What the system message says.
+    /// A message of the system.
     pub fn system(content: impl Into<String>) -> Self {
         Self::new("system", content)
     }
 
-    /// What the user says.
+    /// A message of the user.
     pub fn user(content: impl Into<String>) -> Self {
         Self::new("user", content)
     }
 
-    /// What the assistant says.
+    /// A message of the assistant.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new("assistant", content)
     }

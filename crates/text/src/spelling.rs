@@ -31,6 +31,7 @@ fn arrangements(name: &str) -> Vec<String> {
     let moved = article_first(name);
     let mut arrangements = vec![name.to_owned()];
     if let Some((article, rest)) = english_article(moved.as_deref().unwrap_or(name)) {
+        // A single word such as "Edge" is too common to stand for "The Edge".
         if rest.contains(' ') {
             arrangements.push(rest.to_owned());
         }

@@ -6,7 +6,7 @@ use crate::article::article_first;
 use crate::bracket::{Bracket, is_closing, says_which, split_brackets, years};
 use crate::fold::{fold, with_plain_digits};
 
-/// What a title says once its spelling is set aside.
+/// A title reduced to what does not depend on its spelling.
 ///
 /// ```
 /// use rerec_text::Title;
@@ -40,11 +40,14 @@ impl Title {
         title
     }
 
-    /// A title whose year stands behind it without brackets, as in "Toy Story 1995"; none if there is no such number.
+    /// A title followed by its year without brackets, as in "Toy Story 1995"; `None` if there is no such year.
     pub fn read_with_bare_year(text: &str) -> Option<Self> {
         let text = plain(text);
+        // The last number: one before it, as in "2001: A Space Odyssey 1968", belongs to the name.
         let (at, year) = years(&text).next_back()?;
         let name = text[..at].trim_end_matches([' ', ',', '-', '(', '[', ':', ';', '/', '|']);
+        // "1984" alone is a name, and a number that more words of the title follow is inside one. A
+        // year is four ASCII digits, so that `at + 4` is a character boundary.
         let stands_behind = name.contains(char::is_alphanumeric) && says_which(&text[at + 4..]);
         stands_behind.then(|| Self {
             year: Some(year),
@@ -77,6 +80,7 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     pub(crate) fn read(text: &'a str) -> Self {
         let (mut bare, mut groups) = (text, Vec::new());
+        // From the end, so that brackets in front stay in the name: "(500) Days of Summer (2009)".
         while let Some(group) = Group::last(bare) {
             bare = group.before;
             groups.push(group);
@@ -86,7 +90,10 @@ impl<'a> Parts<'a> {
             .iter()
             .position(|group| matches!(group.says, Bracket::Year(_)));
         let dated = |group: &Group<'_>| matches!(group.says, Bracket::Dated(_));
+        // The groups were read from the end: the last one is the bracket next to the name.
         let year = year.or_else(|| groups.iter().rposition(dated));
+        // A format or another title stays in the whole name, so that "Merlin (TV)" is told from
+        // "Merlin"; `bare` still finds both.
         let is_part = |&at: &usize| Some(at) != year && groups[at].says != Bracket::Note;
         let kept: Vec<usize> = (0..groups.len()).rev().filter(is_part).collect();
         let whole = match kept.len() {
@@ -134,8 +141,11 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn last(text: &'a str) -> Option<Self> {
+        // Closing punctuation may follow the bracket: `"Toy Story (1995)".`
         let end = text.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_closing(c));
         if let Some((before, inside)) = split_brackets(end) {
+            // The mark of a footnote, as in "Solaris (1972)[1]"; four digits are a year: "Solaris
+            // [1972]".
             let is_note = end.ends_with(']')
                 && inside.bytes().all(|b| b.is_ascii_digit())
                 && inside.len() < 4;
@@ -170,6 +180,8 @@ impl<'a> Group<'a> {
 fn without_also_known_as(name: &str) -> &str {
     let without = |words: &&str| {
         let (head, rest) = name.split_at_checked(words.len())?;
+        // A separator must follow, or "Akasha" would lose its first letters. The last full stop of
+        // "a.k.a." is one.
         let rest = rest
             .strip_prefix(['.', ':', ',', ' '])
             .filter(|_| head.eq_ignore_ascii_case(words))?;
@@ -181,6 +193,7 @@ fn without_also_known_as(name: &str) -> &str {
 
 /// The text folded, without the trademarks that ASCII writes as "(R)"; as it is where nothing would be left.
 fn plain(text: &str) -> Cow<'_, str> {
+    // Of ASCII only the case is folded, and `key` does that: nearly every title is borrowed here.
     let folded: Cow<'_, str> = if text.is_ascii() {
         text.into()
     } else {
@@ -198,6 +211,7 @@ fn without_trademarks(text: &str) -> Option<String> {
     let (mut kept, mut from) = (String::new(), 0);
     for (at, _) in text.match_indices('(') {
         let is_here = |mark: &&&str| {
+            // `get`: the range may end behind the text or inside a character.
             let here = text.get(at..at + mark.len());
             here.is_some_and(|here| here.eq_ignore_ascii_case(mark))
         };
@@ -249,6 +263,7 @@ struct Folder {
 impl Folder {
     fn push(&mut self, c: char) {
         match c {
+            // No gap in their place: "Schindler's" and "Schindlers" share a key.
             '\'' | '`' => {}
             // Initials: "E.T." is "ET", "M*A*S*H" is "MASH"; but "Mr." ends a word.
             '.' | '*' if self.run == 1 => self.run = 0,

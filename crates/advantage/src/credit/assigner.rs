@@ -135,7 +135,7 @@ impl CreditAssigner {
         Ok(Self::from_parts(segmenter, config.mentions, rules))
     }
 
-    /// Puts a splitter and rules of one's own together.
+    /// Combines a custom splitter and custom rules.
     pub fn from_parts(
         segmenter: Box<dyn Segmenter>,
         mentions: MentionMode,
@@ -209,6 +209,7 @@ impl CreditAssigner {
         let text = judged.response;
         let tokens = TokenSpans::new(text, judged.token_byte_lens)?;
         let mut segments = self.segmenter.segment(text);
+        // Splitters are a trait that others implement, and all that follows relies on the tiling.
         check_tiling(text, &segments)?;
         let ItemTable { items, unknown } = ItemTable::new(judged, lexicon);
         let mentions = if unknown.is_empty() {
@@ -269,6 +270,7 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
         Ratios::PerSegment { ratios, elsewhere } => {
             for (step, ratio) in steps.iter_mut().zip(&ratios) {
                 step.ratio *= ratio;
+                // Not against 1: a `max_ratio` below 1 lowers every step and penalises none.
                 step.penalised |= *ratio < elsewhere;
             }
             let lowest = lowest(&response.tokens, &response.segments, &ratios, elsewhere);
@@ -300,6 +302,7 @@ fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: 
     tokens
         .iter()
         .map(|token| {
+            // Tokens and segments come in order, so that each segment is passed once: linear.
             first += segments[first..]
                 .iter()
                 .take_while(|segment| segment.content.end <= token.start)
@@ -308,6 +311,7 @@ fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: 
                 .iter()
                 .zip(&ratios[first..])
                 .take_while(|(segment, _)| segment.content.start < token.end)
+                // An empty span holds no byte, wherever it lies.
                 .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
             held.map(|(_, ratio)| *ratio)
                 .reduce(f64::min)

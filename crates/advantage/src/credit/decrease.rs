@@ -39,8 +39,8 @@ rerec_text::word_or_table!(
     }
 );
 
-/// The decrease mode of the authors' released code: a token keeps the less of the reward, the more
-/// tokens lie between it and the nearest mention of a target. A response that names no target keeps
+/// The decrease mode of the authors' released code: the more tokens lie between a token and the
+/// nearest mention of a target, the less of the reward it keeps. A response that names no target keeps
 /// the whole reward. Takes time linear in the tokens.
 ///
 /// ```
@@ -87,6 +87,7 @@ impl Decrease {
             max_ratio,
         } = self.config.ratios;
         match self.config.decay {
+            // Every token holds a name: 0 / 0 would be NaN.
             Decay::Linear if farthest == 0 => max_ratio,
             Decay::Linear => {
                 max_ratio - distance as f64 / farthest as f64 * (max_ratio - min_ratio)
@@ -121,12 +122,17 @@ fn distances_to_targets(response: &Annotated<'_>) -> Option<Vec<usize>> {
             distances[response.tokens.overlapping(&mention.span)].fill(0);
         }
     }
+    // One pass forwards and one backwards: each token ends with the smaller of its distances to the
+    // nearest target before and after it. The largest number stands for no target so far, hence the
+    // saturating sum.
     let spread = |nearest: usize, distance: &mut usize| {
         *distance = (*distance).min(nearest.saturating_add(1));
         *distance
     };
     let nearest = distances.iter_mut().fold(usize::MAX, spread);
     distances.iter_mut().rev().fold(usize::MAX, spread);
+    // The forward pass ends at the last token, whose distance is finite if any token names a
+    // target.
     (nearest != usize::MAX).then_some(distances)
 }
 

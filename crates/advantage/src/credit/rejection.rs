@@ -158,6 +158,7 @@ impl CreditRule for RejectedCandidate {
     }
 
     fn ratios(&self, response: &Annotated<'_>) -> Ratios {
+        // Without targets nothing is known to be a wrong candidate.
         let has_targets = !response.judged.targets.is_empty();
         self.detector
             .ratios(response, |item| has_targets && !item.is_target)

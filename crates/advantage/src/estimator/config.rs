@@ -69,6 +69,7 @@ rerec_text::word_or_table!(
     "estimator",
     r#"one of "raae", "grpo", "dr_grpo", "rloo", "opo", "gpg", "pass_k", "reinforce_pp", "reinforce_pp_baseline", "remax", "gae", or a table such as { estimator = "grpo", eps = 1e-4 }"#,
     |name| {
+        // A table with nothing but the name: every setting has its default.
         let table = [("estimator", name)].into_iter();
         EstimatorConfig::deserialize(MapDeserializer::<_, ValueError>::new(table)).ok()
     }

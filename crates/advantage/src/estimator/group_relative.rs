@@ -109,6 +109,7 @@ impl AdvantageEstimator for Grpo {
             eps,
             singleton,
         } = self.config;
+        // verl's std of a single response is 1, to which eps is added as to any other.
         let alone = if std == Std::None {
             1.0
         } else {
@@ -191,6 +192,8 @@ impl AdvantageEstimator for GroupBaseline {
                 },
                 Baseline::LeaveOneOut => Deviation {
                     from: group.moments.mean,
+                    // Groups of one do not get here, so that the divisor is at least 1. The paper's
+                    // form, rearranged:
                     // R - mean of the others = G / (G - 1) * (R - mean of all).
                     scale: size / (size - 1.0),
                 },

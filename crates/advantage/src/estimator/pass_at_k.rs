@@ -89,6 +89,7 @@ fn lead(rewards: &[f64]) -> Option<(usize, f64)> {
             second = second.max(reward);
         }
     }
+    // A lead that is only rounding counts as 0.
     (!rest.is_empty()).then_some((best, difference(top, second)))
 }
 

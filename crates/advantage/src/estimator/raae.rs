@@ -36,7 +36,7 @@ impl Default for SpreadConfig {
 ///
 /// Where the shaping acts: in a group with a right answer (1.05 against 0.05) the std is large and
 /// a penalty of 0.015 nearly vanishes; where all are wrong the penalties are all the spread there
-/// is, and are blown up to unit variance. Log both kinds of group apart.
+/// is, and are blown up to unit variance. Log both kinds of group separately.
 ///
 /// ```
 /// use rerec_advantage::{AdvantageEstimator, Groups, Raae, RolloutBatch, SpreadConfig, TokenRewards};
@@ -81,6 +81,7 @@ impl AdvantageEstimator for Raae {
         let mut signal = Vec::with_capacity(batch.groups().len());
         for (group, members) in batch.groups().iter().enumerate() {
             let rows = || members.iter().filter_map(|&response| rewards.row(response));
+            // Copied under a mask only; without one the rows are read where they lie.
             let moments = match batch.mask() {
                 None => Moments::of(rows()),
                 Some(_) => Moments::of([&*batch.valid_values(&rewards, members)].into_iter()),
@@ -88,6 +89,8 @@ impl AdvantageEstimator for Raae {
             if !moments.is_finite() {
                 return Err(batch.not_finite(Error::GroupOverflow { group }));
             }
+            // Groups without spread keep the zeros they were created with: exactly 0, not the
+            // rounding of a mean divided by eps.
             signal.push(moments.is_spread());
             if !moments.is_spread() {
                 continue;

@@ -106,7 +106,7 @@ impl AdvantageEstimator for ReinforcePp {
     }
 }
 
-/// The discounted sum of the rewards from each valid token on; outside the mask, whatever.
+/// The discounted sum of the rewards from each valid token on; values outside the mask mean nothing.
 pub(super) fn rewards_to_go(
     batch: &RolloutBatch<'_>,
     gamma: f64,

@@ -43,6 +43,7 @@ impl AdvantageEstimator for Remax {
         let mut advantages = rewards_to_go(batch, 1.0, MaskedGap::Carry)?;
         for (response, baseline) in baselines.iter().enumerate() {
             let row = advantages.row_mut(response).unwrap_or_default();
+            // A sum of token rewards may miss an equal baseline by its rounding.
             row.iter_mut()
                 .for_each(|to_go| *to_go = difference(*to_go, *baseline));
             batch.clear_masked(response, row);

@@ -112,6 +112,7 @@ impl Moments {
 
     /// Of numbers that each count as often as their weight says.
     pub(super) fn weighted(values: &[f64], weights: &[usize]) -> Self {
+        // A response without a valid token must not be the number from which offsets are taken.
         let pairs = || values.iter().zip(weights).filter(|(_, w)| **w > 0);
         let count: usize = weights.iter().sum();
         let Some((&first, _)) = pairs().next() else {

@@ -86,6 +86,7 @@ impl WhiteningConfig {
             return Err(Error::BatchOverflow);
         }
         if !moments.is_spread() {
+            // Exactly 0: dividing by the guard alone would magnify the rounding of equal values.
             return Ok((moments.mean, 0.0));
         }
         // verl's masked mean divides by count + 1e-8; that it misses the mean is part of the numbers to reproduce.

@@ -153,14 +153,15 @@ impl Lexicon {
         };
         for (at, byte) in searched.bytes().enumerate() {
             state = searcher.next_state(Anchored::No, state, byte);
+            // Few states are special: most bytes cost one comparison more than the transition.
             if !searcher.is_special(state) || !searcher.is_match(state) {
                 continue;
             }
             let end = at + 1;
             let mut behind = None;
             let mut longest = 0;
-            // All names that end here, the longest first. In title mode the first that may stand hides the others: of names within
-            // names the work does not grow with the depth.
+            // All names that end here, the longest first. In title mode the first that may stand hides the others, so that the
+            // work does not grow with the depth of names within names.
             for place in 0..searcher.match_len(state) {
                 let id = searcher.match_pattern(state, place);
                 let length = searcher.pattern_len(id);
@@ -217,6 +218,8 @@ impl Lexicon {
         let behind = YearBehind::of(after);
         let begins_name = |at: usize| {
             let is_there = |name: &&str| {
+                // `get`: names are folded, so that their length may lead behind the text or into a
+                // character.
                 let there = after.get(at..at + name.len());
                 there.is_some_and(|there| there.eq_ignore_ascii_case(name))
             };
@@ -242,6 +245,7 @@ impl Lexicon {
         // farthest end so far. Items of one name share a span and stay.
         let mut longest = 0..0;
         mentions.retain(|mention| {
+            // Equal spans belong to several items of one name, all of which are mentioned.
             let kept = mention.span.end > longest.end || mention.span == longest;
             if kept {
                 longest = mention.span.clone();
@@ -285,11 +289,14 @@ impl Yearless {
         if is_word && (opens_sentence(before) && !stands_alone(after)) {
             return false;
         }
+        // A text that writes more of the words small than the title does speaks of something else:
+        // "on the edge" is not "The Edge (1997)".
         small_words() <= self.small_words
     }
 }
 
 fn yearless(name: &str, title: &str) -> Option<Yearless> {
+    // A name with its year needs no other sign that the item is meant.
     year_of(name).is_none().then(|| Yearless {
         year: year_of(title),
         small_words: small_words(name),

@@ -2,6 +2,7 @@
 
 /// Whether nothing of the sentence stands before a name.
 pub(super) fn opens_sentence(before: &str) -> bool {
+    // Line ends are not skipped like blanks: a new sentence begins after one.
     let is_line_end = |c: char| c.is_whitespace() && !matches!(c, ' ' | '\t' | '\u{a0}');
     let passed = |c: &char| {
         c.is_whitespace() && !is_line_end(*c)

@@ -49,6 +49,7 @@ impl<'a> YearBehind<'a> {
         let (mut rest, mut is_first) = (reach, true);
         loop {
             rest = skip_signs(rest);
+            // The first bracket ends the search, also one without a year.
             if let Some(written) = bracket(rest) {
                 let bare = None;
                 return Self { written, bare };
@@ -78,6 +79,7 @@ impl<'a> YearBehind<'a> {
     pub(super) fn agrees_with(&self, year: u16) -> Option<bool> {
         let mut found = years(self.written).peekable();
         found.peek()?;
+        // Either year of a range such as "1998–2002" will do.
         Some(found.any(|found| found == year))
     }
 }
@@ -85,6 +87,7 @@ impl<'a> YearBehind<'a> {
 /// At most so many bytes of a text, whole characters only.
 fn within(text: &str, most: usize) -> &str {
     let end = text.len().min(most);
+    // At most three steps back: a character has no more than four bytes.
     let end = (0..=end).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]
 }
@@ -174,6 +177,7 @@ fn bracket(text: &str) -> Option<&str> {
 fn years(text: &str) -> impl Iterator<Item = u16> + '_ {
     let mut before = None;
     text.char_indices().filter_map(move |(at, c)| {
+        // Four digits in the middle of a number or a word are no year.
         let goes_on = before.replace(c).is_some_and(char::is_alphanumeric);
         let starts = c.is_ascii_digit() && !goes_on;
         starts.then(|| year_at_start(&text[at..])).flatten()
@@ -182,6 +186,7 @@ fn years(text: &str) -> impl Iterator<Item = u16> + '_ {
 
 /// A year that a text begins with, and no part of a longer number or word.
 fn year_at_start(text: &str) -> Option<u16> {
+    // Checked: the fourth byte may lie inside a character.
     let (digits, rest) = text.split_at_checked(4)?;
     let year = year(digits)?;
     let ends = rest.starts_with('年') || !rest.starts_with(char::is_alphanumeric);

@@ -58,6 +58,7 @@ const ANYWHERE: [&str; 12] = [
 fn ends_sentence(before: &str, after: &str) -> bool {
     let trimmed = before.trim_end();
     let is_line_end = |c: char| c != ' ' && c != '\t' && c.is_whitespace() && c != '\u{a0}';
+    // A line end closes a sentence whatever is before it, an abbreviation too.
     if before[trimmed.len()..].contains(is_line_end) {
         return true;
     }
@@ -94,6 +95,7 @@ fn is_abbreviation(text: &str, next: &str) -> bool {
     let end = next
         .find(|c: char| !c.is_alphabetic())
         .unwrap_or(next.len());
+    // An initial may end a sentence: in "Malcolm X. He was" the common word begins the next one.
     let starts_anew = is_common_word(&next[..end]);
     let initials = !word.is_empty() && word.split('.').all(is_initial);
     is_in(&BEFORE_A_NAME)

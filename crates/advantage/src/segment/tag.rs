@@ -22,6 +22,7 @@ pub struct ThinkTags;
 impl Segmenter for ThinkTags {
     fn segment(&self, text: &str) -> Vec<Segment> {
         let tags = structure(tags(text));
+        // If there is an answer tag, the text between `</think>` and it is still reasoning.
         let tagged = tags.iter().any(|tag| tag.kind == TagKind::OpenAnswer);
         let (mut segments, mut start, mut kind) = (Vec::new(), 0, SegmentKind::Reasoning);
         for tag in tags {

@@ -10,6 +10,7 @@ impl Curriculum {
     ///
     /// It may be called before all batches were served: what is left over opens the next epoch.
     pub fn end_epoch(&mut self) -> EpochStatistics {
+        // What remains in the plan was served; missed queries are counted from it.
         let carried = self.progress.plan.split_off(self.progress.served);
         let movement = self.absorb_records();
         let (newly_mastered, returned) = self.filter_mastered();
@@ -70,6 +71,7 @@ impl Curriculum {
         let filtering = self.progress.epoch > self.config.warmup_epochs;
         let (mut newly_mastered, mut returned) = (0, 0);
         for query in self.pool.queries_mut() {
+            // Queries never tried have difficulty 1: a tau above 1 must not set them aside.
             let below = query.estimate.is_tried()
                 && is_below(self.estimator.upper_bound(query.estimate), self.config.tau);
             let mastered = filtering && below;

@@ -66,6 +66,7 @@ impl Curriculum {
     fn batches_of(&self, queries: usize, served: bool) -> usize {
         let full = queries / self.config.batch_size;
         let partial = !queries.is_multiple_of(self.config.batch_size);
+        // As in `next_batch`: an epoch's only batch is served, full or not.
         let carried = self.config.partial_batch == PartialBatch::Carry && (served || full > 0);
         full + usize::from(partial && !carried)
     }

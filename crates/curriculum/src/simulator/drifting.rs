@@ -6,7 +6,7 @@ use super::Learner;
 use crate::QueryId;
 use crate::draw::uniform;
 
-/// Solves each query with a fixed chance, drawn from [0, 0.9), that rises by `gain` an epoch.
+/// Solves each query with a fixed chance, drawn from [0, 0.9), that rises by `gain` per epoch.
 ///
 /// It does not learn from what it is given: it shows what a schedule does to its own bookkeeping.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ impl DriftingLearner {
 impl Learner for DriftingLearner {
     fn step(&mut self, batch: &[QueryId], rollouts: usize) -> Vec<Vec<f64>> {
         let answer = |id: &QueryId, rollout: usize| {
+            // Epoch and rollout in one counter: no two attempts share their luck, up to 65,536
+            // rollouts.
             let counter = self.epoch << 16 | rollout as u64;
             f64::from(uniform(self.seed, "rollout", counter, id) < self.chance(id))
         };

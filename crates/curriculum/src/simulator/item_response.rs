@@ -70,6 +70,7 @@ impl ItemResponseLearner {
     pub fn new(config: ItemResponseConfig, queries: usize, seed: u64) -> Self {
         let skills = config.skills.max(1);
         let item = |id: &QueryId| {
+            // The quantile of the logistic distribution is infinite at 0.
             let u = uniform(seed, "hardness", 0, id).max(f64::EPSILON);
             Item {
                 skill: (uniform(seed, "skill", 0, id) * skills as f64) as usize,

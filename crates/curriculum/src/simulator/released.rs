@@ -59,6 +59,7 @@ impl ReleasedSchedule {
 impl Schedule for ReleasedSchedule {
     fn next_batch(&mut self) -> Option<Vec<QueryId>> {
         let end = self.served + self.batch_size;
+        // A partial last batch is never served: this loss is what the simulation measures.
         let batch = self.dataset.get(self.served..end)?.to_vec();
         self.served = end;
         Some(batch)

@@ -133,8 +133,10 @@ fn four_or_five(block: &[u8], packed: &[u8], high: Option<&[u8]>, out: &mut Vec<
     for (pair, low) in packed.chunks_exact(32).enumerate() {
         for (part, shift) in [(2 * pair, 0), (2 * pair + 1, 4)] {
             let (factor, offset) = scale_and_minimum(six_bits, part);
+            // The 6-bit scale goes into the block's first, as in ggml: another order would round differently.
             let (factor, offset) = (scale * factor, minimum * offset);
             out.extend(low.iter().enumerate().map(|(i, q)| {
+                // Byte i of `high` has the fifth bit of number i of all eight parts.
                 let fifth = high.map_or(0, |high| (high[i] >> part) & 1);
                 factor * f32::from((q >> shift) & 0xF | fifth << 4) - offset
             }));
@@ -144,6 +146,8 @@ fn four_or_five(block: &[u8], packed: &[u8], high: Option<&[u8]>, out: &mut Vec<
 
 /// Eight scales and eight minima of 6 bits in 12 bytes.
 fn scale_and_minimum(packed: &[u8], part: usize) -> (f32, f32) {
+    // Bytes 0 to 3 are scales 0 to 3 and bytes 4 to 7 minima 0 to 3, in their low 6 bits. For parts 4 to 7, bytes 8 to 11 have
+    // the low 4 bits, the scale below the minimum, and the 2 free bits of the first eight bytes are the high ones.
     let (scale, minimum) = if part < 4 {
         (packed[part] & 63, packed[part + 4] & 63)
     } else {
@@ -164,6 +168,8 @@ fn sixes(block: &[u8], out: &mut Vec<f32>) {
         let high = &block[128 + 32 * part..][..32];
         let scales = &block[192 + 8 * part..][..8];
         for quarter in 0..4 {
+            // Quarters 0 and 1 are the low halves of the first and the last 32 bytes, quarters 2 and 3 their high halves; each
+            // byte of `high` has 2 bits for every quarter.
             let (offset, shift) = (32 * (quarter % 2), 4 * (quarter / 2));
             out.extend((0..32).map(|i| {
                 let q = (low[i + offset] >> shift) & 0xF | ((high[i] >> (2 * quarter)) & 3) << 4;

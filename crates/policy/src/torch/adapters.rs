@@ -32,11 +32,13 @@ impl Adapters {
     /// Fresh adapters, which change nothing yet: B is 0, and A uniform within 1/sqrt(in), as PEFT draws it.
     pub(crate) fn draw(config: &LoraConfig, model: &ModelConfig, device: Device) -> Result<Self> {
         let draw = |(name, shape): (String, Vec<i64>)| -> Result<(String, Tensor)> {
+            // kaiming_uniform with a = sqrt(5), as in PEFT: sqrt(6 / ((1 + a^2) in)) = 1 / sqrt(in).
             let bound = if name.ends_with("lora_A.weight") {
                 (shape[1] as f32).powf(-0.5)
             } else {
                 0.0
             };
+            // A stream for each tensor: which projections are adapted changes no value of another.
             let mut random = random_stream(config.seed, "adapters", &name, 0);
             let values: Vec<f32> = (0..shape.iter().product())
                 .map(|_| bound * random.random_range(-1.0..1.0))

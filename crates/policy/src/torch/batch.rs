@@ -85,6 +85,7 @@ impl Layout {
             several => (0, several),
         };
         self.append(0, prompt + alone);
+        // A response of one token reads nothing: the last token of the prompt predicts it.
         let branches = branches.iter().filter(|&&len| len > 0).map(|&len| {
             self.append(prompt, len);
             branch_mask(len as i64, prompt as i64, self.placement)
@@ -120,6 +121,7 @@ impl Layout {
 }
 
 fn branch_mask(tokens: i64, trunk: i64, placement: Placement) -> Result<Tensor> {
+    // Row i of the branch sees the columns up to trunk + i: the trunk, its own past and itself.
     let all = [tokens, trunk + tokens];
     Ok(Tensor::f_full(all, f64::NEG_INFINITY, placement.options())?.f_triu(trunk + 1)?)
 }
@@ -187,6 +189,7 @@ pub(super) fn micro_batches<'a>(
         while !rest.is_empty() {
             let room = budget.checked_sub(tokens + group.prompt.len());
             let fitting = room.map_or(0, |room| count_within(rest, room));
+            // The batch is empty in the next round, which then takes one response at least: the loop ends.
             if fitting == 0 && !batch.is_empty() {
                 batches.push(std::mem::take(&mut batch));
                 tokens = 0;

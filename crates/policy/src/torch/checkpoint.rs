@@ -71,6 +71,7 @@ fn put_header(file: &mut HashedFile, entries: &[(&str, Dtype, &Tensor)]) -> Resu
     };
     let metadata = Metadata::new(Some(format), infos).map_err(|e| fault(e.to_string()))?;
     let mut text = serde_json::to_vec(&metadata).map_err(|e| fault(e.to_string()))?;
+    // With the 8 bytes of the length before it, the numbers then begin at a multiple of 8.
     text.resize(text.len().next_multiple_of(8), b' ');
     file.put(&(text.len() as u64).to_le_bytes())?;
     Ok(file.put(&text)?)
@@ -80,7 +81,8 @@ fn put_header(file: &mut HashedFile, entries: &[(&str, Dtype, &Tensor)]) -> Resu
 const PIECE: usize = 1 << 20;
 
 fn put_numbers(file: &mut HashedFile, tensor: &Tensor) -> Result<()> {
-    // A piece at a time, since a tensor on a GPU, or a view that is not contiguous, has to be copied to be read.
+    // A piece at a time, since a tensor on a GPU has to be copied to be read. What is saved is whole tensors or
+    // some rows of one, which are contiguous already.
     let flat = tensor.f_detach()?.f_contiguous()?.f_view([-1])?;
     let (count, width) = (flat.numel(), flat.f_kind()?.elt_size_in_bytes());
     let mut bytes = vec![0; count.min(PIECE) * width];
@@ -98,7 +100,7 @@ fn put_numbers(file: &mut HashedFile, tensor: &Tensor) -> Result<()> {
 /// Shapes of tensors by name.
 type Shapes = BTreeMap<String, Vec<i64>>;
 
-/// Tensors of open safetensors files: there, and of the right type and shape by the files' headers, before one is read.
+/// Tensors of open safetensors files. Presence, type and shape of each were checked by the headers before any is read.
 #[derive(Debug)]
 pub(super) struct StoredTensors {
     path: PathBuf,
@@ -156,6 +158,7 @@ impl StoredTensors {
         let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, shape) in shapes {
             let shard = shards.shard_of(name, index)?;
+            // A shard seen for the first time gets the place of the next file.
             let place = *opened.entry(shard).or_insert(files.len());
             if place == files.len() {
                 files.push(SafetensorsFile::open(&index.with_file_name(shard))?);
@@ -237,6 +240,7 @@ impl ShardIndex {
             .weight_map
             .get(name)
             .ok_or_else(|| fault("is missing".to_owned()))?;
+        // A bare name alone equals its own last component: `..`, `a/b` and absolute paths do not.
         if Path::new(shard).file_name() == Some(shard.as_ref()) {
             Ok(shard)
         } else {

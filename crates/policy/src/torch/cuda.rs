@@ -56,6 +56,7 @@ pub(super) fn takes(tensors: &[&Tensor]) -> bool {
         matches!(t.device(), tch::Device::Cuda(_))
             && matches!(t.kind(), Kind::Float | Kind::BFloat16)
     };
+    // The device is asked for first: a program on the CPU never opens the libraries of CUDA.
     tensors.first().is_some_and(|t| fits(t))
         && !tensors.iter().any(|t| is_recorded(t))
         && is_available()

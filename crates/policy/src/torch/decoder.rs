@@ -119,7 +119,7 @@ impl Decoder {
         &self.config
     }
 
-    /// Of its tensors.
+    /// Kind and device of its tensors.
     pub(crate) fn placement(&self) -> Placement {
         Placement {
             kind: self.embedding.kind(),
@@ -134,6 +134,7 @@ impl Decoder {
 
     /// The leaf that the head's gradient belongs to, where it is trained.
     pub(crate) fn head_leaf(&self) -> Option<&Leaf> {
+        // A tied head is the embedding: its gradient is added to the sum that the rows of ids go to.
         self.leaves.head.as_ref().or(self.leaves.embedding.as_ref())
     }
 
@@ -211,6 +212,7 @@ impl Decoder {
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(&x, None, |a, x| a.decode(x, &rotary, &step, cache, i))?;
         }
+        // Only now: every layer stored the new token in the same slot.
         cache.advance();
         self.final_norm(&x)
     }
@@ -230,6 +232,7 @@ impl Decoder {
     }
 
     fn layer(&self, index: usize, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+        // Named by the layer, so that a layer that is computed anew for its gradients draws the same masks.
         let dropout = pass.dropout.map(|d| d.part(index as u64));
         self.layers[index].forward(x, dropout, |a, x| {
             a.forward(x, &pass.rotary, pass.layout, dropout)
@@ -270,6 +273,7 @@ impl Layer {
         )?;
         let x = x.f_add(&y)?;
         let y = ops::rms_norm(&x, &self.feed_forward_norm, self.eps)?;
+        // `[tokens, 2 * intermediate]`, the gate first. Parts 0 and 1 of the dropout are those of attention.
         let y = self.gate_up.forward(&y, dropout.map(|d| d.part(2)))?;
         let y = self
             .down

@@ -145,6 +145,7 @@ impl DecoderPolicy {
         let model_folder = base.as_ref().map_or(folder, |base| &base.folder);
         let model = ModelConfig::from_folder(model_folder)?;
         let tokenizer = Tokenizer::from_folder(model_folder)?;
+        // Only headers are read here: a file that does not fit is rejected before memory is set aside for weights.
         let stored = StoredTensors::open_model(model_folder, &Weights::shapes(&model))?;
         let weights = Weights::fill(&model, stored_as(&config)?, |name, shape| {
             stored.read(name, shape)
@@ -175,6 +176,7 @@ impl DecoderPolicy {
         config: DecoderPolicyConfig,
     ) -> Result<Self> {
         check(
+            // Embeddings may have more rows than there are tokens, as padded ones do, but not fewer.
             tokenizer.vocab_size() <= model.vocab_size,
             "vocab_size",
             model.vocab_size,
@@ -232,7 +234,7 @@ impl DecoderPolicy {
         &self.tokenizer
     }
 
-    /// Next-token logits behind each of `ids`, `[tokens, vocab]` row by row: to look at, or to compare with another
+    /// Next-token logits after each of `ids`, `[tokens, vocab]` row by row, for inspection or to compare with another
     /// implementation. Training and sampling never hold so many.
     ///
     /// # Errors
@@ -241,6 +243,7 @@ impl DecoderPolicy {
         self.decoder
             .check_sequence(ids, &[0])
             .map_err(|what| Error::InvalidIds { what })?;
+        // A response of one token is predicted and not read, so the pass runs over `ids` and nothing else.
         let alone = SharedPrompt::alone(ids, &[0]);
         let batch = PackedBatch::new(&[alone], self.decoder.placement())?;
         no_grad(|| {
@@ -398,12 +401,12 @@ impl Learner for DecoderPolicy {
     }
 
     fn anchor(&mut self) -> Result<()> {
-        // Moments gathered under the old objective would push the first steps somewhere else.
         let own = match &self.adapters {
             Some(adapters) => Own::Adapters(adapters.frozen_copy()?),
             None => Own::Weights(self.weights.frozen_copy(self.decoder.placement().kind)?),
         };
         self.reference = Some(self.reference_of(own)?);
+        // Moments gathered under the old objective would push the first steps somewhere else.
         self.optimizer = AdamW::new(self.config.optimizer.clone());
         Ok(())
     }
@@ -424,6 +427,7 @@ impl DecoderPolicy {
             Own::Weights(weights) => (weights, Trained::Nothing),
             Own::Adapters(adapters) => (&self.weights, Trained::Adapters(adapters)),
         };
+        // In the kind of the computation, whatever the policy keeps its weights in: the reference is never stepped.
         let kind = self.decoder.placement().kind;
         Ok(Reference {
             decoder: Decoder::new(self.model(), weights, kind, adapters)?,

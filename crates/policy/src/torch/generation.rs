@@ -53,7 +53,7 @@ struct Generator<'a> {
     next: usize,
 }
 
-/// What is being sampled.
+/// The rows being sampled.
 struct Active {
     cache: KvCache,
     /// Response of each row.
@@ -97,6 +97,7 @@ impl<'a> Generator<'a> {
             prompts.push(ids);
             responses.extend((0..request.samples as u64).map(|sample| Draft {
                 prompt,
+                // Named by query and sample, not by row: scheduling and batch size change no draw.
                 random: random_stream(sampling.seed, &sampling.purpose, query.as_str(), sample),
                 ids: Vec::new(),
                 log_probs: Vec::new(),
@@ -129,6 +130,7 @@ impl<'a> Generator<'a> {
             let (open, ended): (Vec<usize>, Vec<usize>) = (0..active.rows.len()).partition(is_open);
             let done = self.next - open.len();
             if progress(Progress { done, total }).is_break() {
+                // Drafts are dropped: a group of cut-off responses would look like a sampled one.
                 return Err(Error::Cancelled);
             }
             if done == total {
@@ -193,6 +195,7 @@ impl<'a> Generator<'a> {
             return Ok(());
         }
         let (logits, new) = self.prefill(&missing)?;
+        // Places of prompts that no row needs, then new ones behind the last.
         let free = (0..active.prompts.len()).filter(|&p| !needed.contains(&active.prompts[p]));
         let places: Vec<usize> = free
             .chain(active.prompts.len()..)
@@ -233,6 +236,7 @@ impl<'a> Generator<'a> {
     fn places(&self, responses: &[usize], prompts: &[usize]) -> Vec<usize> {
         let places: BTreeMap<usize, usize> = prompts.iter().copied().zip(0..).collect();
         let prompts = responses.iter().map(|&r| self.responses[r].prompt);
+        // Callers keep the prompt of every row in the cache, so the look-up finds it.
         prompts.map(|prompt| places[&prompt]).collect()
     }
 
@@ -255,6 +259,7 @@ impl<'a> Generator<'a> {
         let ids: Vec<i64> = ids.map(|&id| i64::from(id)).collect();
         let layout = Layout::of_sequences(&lens, self.decoder.placement())?;
         let hidden = self.decoder.prefill(&self.numbers(&ids)?, &layout, cache)?;
+        // Only the last token of a prompt is followed by a sampled one: `[prompts, vocab]` logits instead of `[tokens, vocab]`.
         let ends = lens.iter().scan(0, |end, &len| {
             *end += len as i64;
             Some(*end - 1)
@@ -287,6 +292,7 @@ impl<'a> Generator<'a> {
         let log_probs = Vec::<f32>::try_from(&log_probs)?;
         for ((&index, id), log_prob) in rows.iter().zip(ids).zip(log_probs) {
             let response = &mut self.responses[index];
+            // A finished row that waits for its successor draws on from its own stream, which nobody reads again.
             if response.finish.is_none() {
                 check_number(log_prob)?;
                 response.ids.push(id as u32);
@@ -336,6 +342,7 @@ impl<'a> Generator<'a> {
             return false;
         };
         let newest = self.tokenizer.token_bytes(*newest);
+        // Bytes and not text, since a token may end within a character.
         let mut tail = newest.to_vec();
         for &id in before.iter().rev() {
             // A stop text that the newest token completes begins no further back.

@@ -49,6 +49,7 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig> {
         rope_scaling: rope_scaling(&meta, &own("rope.scaling"))?,
         tie_word_embeddings: !file.tensors().contains_key("output.weight"),
         max_position_embeddings: meta.number(&own("context_length"))?,
+        // The file does not say it, and no weight of a loaded model is drawn.
         initializer_range: 0.02,
         rest: Map::new(),
     };
@@ -209,6 +210,7 @@ fn tokenizer_json(meta: &Meta<'_>, tokens: &[&str]) -> Result<Value> {
         "added_tokens": added_tokens(meta, tokens)?,
         "normalizer": (pre == "qwen2").then(|| json!({ "type": "NFC" })),
         "pre_tokenizer": pre_tokenizer(meta, pre)?,
+        // The chat template writes every special token; a post-processor would add another at the beginning.
         "post_processor": null,
         "decoder": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
         "model": {
@@ -243,6 +245,7 @@ fn added_tokens(meta: &Meta<'_>, tokens: &[&str]) -> Result<Vec<Value>> {
 fn pre_tokenizer(meta: &Meta<'_>, name: &str) -> Result<Value> {
     let byte_level = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
     let split = |digits: &str| {
+        // Llama 3 and Qwen2 share the pattern but for how many digits stand together.
         let pattern = format!(
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
         );
@@ -282,6 +285,7 @@ impl<'f> Meta<'f> {
 
     fn number(&self, key: &str) -> Result<usize> {
         match self.get(key)? {
+            // Sizes become i64 for libtorch, so what does not fit is rejected here.
             GgufValue::Unsigned(number) if *number <= i64::MAX as u64 => Ok(*number as usize),
             other => Err(self.fault(key, &format!("a whole number, got {other:?}"))),
         }

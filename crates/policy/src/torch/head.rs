@@ -77,10 +77,12 @@ impl<'a> Head<'a> {
     ) -> Result<Tensor> {
         // The gradient of the logits is (softmax - one-hot) * slope / temperature, so it can be made from the logits of a chunk
         // at once, in their own memory: logits are never kept from the forward pass for the backward one.
+        // Not set to 0: the chunks cover all rows.
         let hidden_gradient = no_grad(|| hidden.f_empty_like())?;
         self.each_chunk(hidden, |chunk| {
             let logits = self.logits(&chunk)?;
             let selected = ops::select(&logits, &chunk.targets, &chunk.temperatures)?;
+            // The objective is plain f64 arithmetic on the host: one number per token goes there, and one comes back.
             let slopes = slope(chunk.range.clone(), &to_f32(&selected.log_probs)?);
             let slopes = Tensor::f_from_slice(&slopes)?.f_to_device(hidden.device())?;
             let gradient = ops::logits_gradient(
@@ -90,6 +92,7 @@ impl<'a> Head<'a> {
                 &slopes,
                 &chunk.temperatures,
             )?;
+            // Logits are H W^T, so with G their gradient that of H is G W and that of W is G^T H.
             let (start, len) = (chunk.range.start as i64, chunk.range.len() as i64);
             hidden_gradient
                 .f_narrow(0, start, len)?
@@ -108,6 +111,7 @@ impl<'a> Head<'a> {
 
     fn each_chunk(&self, hidden: &Tensor, mut work: impl FnMut(Chunk) -> Result<()>) -> Result<()> {
         let (tokens, vocab) = (hidden.size2()?.0, self.weight.size2()?.0);
+        // With 49,152 ids that is 256 tokens, 50 MB of f32, however many tokens there are.
         let step = (CHUNK_LOGITS / vocab).max(CHUNK_TOKENS);
         no_grad(|| {
             (0..tokens).step_by(step as usize).try_for_each(|start| {

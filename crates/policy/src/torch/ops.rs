@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use super::cuda;
 use crate::Result;
 
-/// Whether there are a GPU, its driver and NVRTC, so that the project's kernels are used. Asks libtorch for CUDA.
+/// Whether a GPU, its driver and NVRTC are present, so that the project's kernels are used. Asks libtorch for CUDA.
 pub fn has_kernels() -> bool {
     #[cfg(feature = "cuda")]
     let has_kernels = cuda::is_available();
@@ -39,6 +39,7 @@ pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
     if cuda::takes(&[x, cos, sin]) {
         return cuda::rotate(x, cos, sin);
     }
+    // Rolled by half a head, x is Hugging Face's rotate_half but for the sign of its first half, which is in the table.
     let half = cos.size().last().copied().unwrap_or(0) / 2;
     Ok(x.f_mul(cos)?.f_addcmul(&x.f_roll([half], [-1])?, sin)?)
 }
@@ -96,7 +97,7 @@ fn selected(scaled: &Tensor, targets: &Tensor) -> Result<Selected> {
     })
 }
 
-/// What is told of rows of logits, each `[rows]` f32, in nats.
+/// What scoring gives for rows of logits, each `[rows]` f32, in nats.
 #[derive(Debug)]
 pub struct Scores {
     /// Log-probability of each row's target.
@@ -162,6 +163,7 @@ pub fn logits_gradient(
         return cuda::logits_gradient(logits, normalisers, targets, slopes, temperatures);
     }
     let kind = logits.kind();
+    // d(log p_target) / d(logit_v) = (1[v = target] - p_v) / temperature; the 1 is scattered in last.
     let slopes = slopes.f_div(temperatures)?.f_unsqueeze(1)?;
     // softmax is exp(logit / temperature - normaliser), so no maximum has to be found again; every step is in place, since these
     // logits are the largest tensor of training.
@@ -176,8 +178,9 @@ pub fn logits_gradient(
     Ok(gradient.f_to_kind(kind)?)
 }
 
-/// At least f32.
+/// `logits / temperatures`, in f32 at least.
 fn scaled(logits: &Tensor, temperatures: &Tensor) -> Result<Tensor> {
+    // A tensor of f32 promotes bf16 logits; a scalar would leave them bf16.
     Ok(logits.f_div(&temperatures.f_unsqueeze(1)?)?)
 }
 
@@ -192,6 +195,7 @@ pub fn draw(logits: &Tensor, uniform: &Tensor, temperature: f64) -> Result<(Tens
     if cuda::takes(&[logits]) {
         return cuda::draw(logits, uniform, temperature);
     }
+    // Before the cumulative sum: in bf16, with its 8 significant bits, it would swallow small probabilities once it is near 1.
     let logits = logits.f_to_kind(Kind::Float)?;
     if temperature == 0.0 {
         let ids = logits.f_argmax(-1, false)?;
@@ -218,6 +222,7 @@ fn inverse_transform(probabilities: &Tensor, uniform: &Tensor) -> Result<Tensor>
     let sum = cumulative.f_narrow(1, last, 1)?;
     let level = uniform.f_mul(&sum)?;
     let level = level.f_minimum(&sum.f_nextafter(&sum.f_zeros_like()?)?)?;
+    // "right" finds the first sum above the level, so a token whose probability is 0 is passed over even at level 0.
     let ids = level.f_searchsorted(&cumulative, false, true, "right", None::<Tensor>)?;
     // Beyond the last one only where a probability is no number; its logarithm then says so.
     Ok(ids.f_clamp_max(last)?)
@@ -250,6 +255,7 @@ pub fn decode_attention(
     if cuda::takes(&[q, prompts.keys, prompts.values, own.keys, own.values]) {
         return cuda::decode_attention(q, prompts, prompt_of, own);
     }
+    // Copies the prompt for every row. Sampling comes here only on a GPU without kernels; see `attend_past` for the CPU.
     let joined = |prompt: &Tensor, own: &Tensor| -> Result<Tensor> {
         Ok(Tensor::f_cat(
             &[&prompt.f_index_select(0, prompt_of)?, own],

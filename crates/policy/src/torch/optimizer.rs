@@ -80,6 +80,7 @@ impl AdamW {
     fn make_moments(&mut self, parameters: &Parameters<'_>) -> Result<()> {
         for (&name, parameter) in parameters {
             if !self.moments.contains_key(name) {
+                // Made at the first step: a policy that only samples holds no moments.
                 let zero = || no_grad(|| parameter.f_zeros_like());
                 self.moments.insert(name.to_owned(), (zero()?, zero()?));
             }

@@ -86,6 +86,7 @@ pub(super) fn read(
         .map(|(name, shape)| (format!("{PREFIX}{name}"), shape.clone()))
         .collect();
     let tensors = checkpoint::read(&folder.join(TENSORS), &prefixed)?;
+    // Every name has the prefix: exactly those asked for are returned.
     let plain = |(name, t): (String, Tensor)| (name[PREFIX.len()..].to_owned(), t);
     Ok(tensors.into_iter().map(plain).collect())
 }
@@ -100,6 +101,7 @@ fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
             what: format!("{name} must be {allowed}, got {value}"),
         })
     };
+    // Absent keys pass, since older versions of PEFT do not write all of them.
     for (name, allowed) in fixed() {
         if !allowed.contains(json.get(name).unwrap_or(&allowed[0])) {
             return fault(name, &allowed[0].to_string());
@@ -122,6 +124,7 @@ fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
 
 fn targets(value: Option<&Value>) -> BTreeSet<&str> {
     match value {
+        // PEFT's word for every linear layer but the output head, which are the seven projections.
         Some(Value::String(all)) if all == "all-linear" => {
             Projection::ALL.map(Projection::name).into()
         }

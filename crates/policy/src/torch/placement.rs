@@ -42,6 +42,7 @@ pub(super) fn open(device: Device) -> Result<tch::Device> {
     let Device::Cuda(index) = device else {
         return Ok(tch::Device::Cpu);
     };
+    // Before the first question about GPUs: libtorch looks for its CUDA half once and keeps the answer.
     #[cfg(feature = "cuda")]
     super::cuda::load_libtorch();
     let known = tch::Cuda::is_available() && (index as i64) < tch::Cuda::device_count();

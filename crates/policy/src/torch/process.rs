@@ -18,6 +18,7 @@ pub fn tune_allocator() {
             if libc::mallopt(libc::M_MMAP_THRESHOLD, 1024 * MIB) == 0 {
                 libc::mallopt(libc::M_MMAP_THRESHOLD, 32 * MIB);
             }
+            // mallopt takes a C int, which cannot hold 2048 MiB.
             libc::mallopt(libc::M_TRIM_THRESHOLD, 2047 * MIB);
             libc::mallopt(libc::M_TOP_PAD, 64 * MIB);
         }

@@ -30,7 +30,7 @@ impl Sampling {
         Ok(logits)
     }
 
-    /// The temperature that the drawing still has to apply: cuts go by probabilities, so they have applied it.
+    /// The temperature that drawing still has to apply: 1 after a cut, which needs probabilities and has applied it.
     pub(super) fn remaining_temperature(&self) -> f64 {
         if self.is_cut() { 1.0 } else { self.temperature }
     }
@@ -44,10 +44,13 @@ impl Sampling {
     fn penalised(&self, logits: &Tensor, seen: impl Fn(usize) -> BTreeSet<i64>) -> Result<Tensor> {
         let rows: Vec<Tensor> = (0..logits.size2()?.0)
             .map(|row| {
+                // A set, so that a token is penalised once however often it was seen, as in transformers.
                 let ids: Vec<i64> = seen(row as usize).into_iter().collect();
                 let ids = Tensor::f_from_slice(&ids)?.f_to_device(logits.device())?;
                 let logits = logits.f_get(row)?;
                 let own = logits.f_index_select(0, &ids)?;
+                // One of the two clamped halves is 0: their sum divides positive logits and multiplies negative ones, without a
+                // mask.
                 let weaker = own
                     .f_clamp_min(0.0)?
                     .f_div_scalar(self.repetition_penalty)?;
@@ -64,6 +67,7 @@ impl Sampling {
         let vocab = logits.size2()?.1;
         if let Some(k) = self.top_k {
             let (largest, _) = logits.f_topk((k as i64).min(vocab), -1, true, true)?;
+            // Logits equal to the k-th stay, as in transformers.
             let least = largest.f_amin([-1i64].as_slice(), true)?;
             logits = without(&logits, &logits.f_lt_tensor(&least)?)?;
         }
@@ -78,6 +82,7 @@ impl Sampling {
             logits = without(&logits, &hidden)?;
         }
         if let Some(share) = self.min_p {
+            // The softmax is over what the other cuts left; the share of the maximum is the same over all tokens.
             let probs = logits.f_softmax(-1, None)?;
             let least = probs
                 .f_amax([-1i64].as_slice(), true)?

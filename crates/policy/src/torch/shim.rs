@@ -51,6 +51,7 @@ pub(super) fn gradients(
     inputs: &[&Tensor],
 ) -> Result<Vec<Option<Tensor>>> {
     let handles = handles(inputs.iter().copied());
+    // The shim fills it only when all gradients are there, so nothing leaks on an error.
     let mut found = vec![ptr::null_mut(); inputs.len()];
     // SAFETY: all handles are of living tensors; `found` has room for one handle per input, each owned by us or null.
     unsafe {
@@ -63,6 +64,7 @@ pub(super) fn gradients(
         ))?;
         Ok(found
             .into_iter()
+            // `from_ptr` takes the handle over: it is freed with the tensor.
             .map(|t| (!t.is_null()).then(|| Tensor::from_ptr(t)))
             .collect())
     }
@@ -144,7 +146,7 @@ fn handles<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> Vec<*mut C_tensor> 
 }
 
 /// # Safety
-/// `message` is null or a text that the shim gave away.
+/// `message` is null or a text that the shim allocated and handed over.
 unsafe fn check(message: *mut c_char) -> Result<()> {
     if message.is_null() {
         return Ok(());

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
     panic::catch_unwind,
     path::Path,
 };
@@ -22,7 +21,7 @@ use tokenizers::{
 
 use crate::{
     Prompt, TokenizerConfig,
-    error::{Error, Result, check, io_fault},
+    error::{Error, Result, check},
 };
 
 /// Ends a turn.
@@ -170,16 +169,17 @@ impl Tokenizer {
         Self::assemble(inner, side_car, &[], Path::new("tokenizer.json"))
     }
 
-    /// Reads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder and, where they are, `chat_template.jinja` and
+    /// Reads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder and, where present, `chat_template.jinja` and
     /// the end tokens of `generation_config.json`.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::InvalidFile`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let mut side_car: SideCar = read_json(&folder.join("tokenizer_config.json"))?;
+        // Newer versions of transformers keep the template in a file of its own, which goes before `tokenizer_config.json`.
         let path = folder.join("chat_template.jinja");
         if path.exists() {
-            let text = fs::read_to_string(&path).map_err(io_fault(&path))?;
+            let text = rerec_files::read_text(&path)?;
             side_car.chat_template = Some(ChatTemplate::One(text));
         }
         let path = folder.join("generation_config.json");
@@ -230,7 +230,7 @@ impl Tokenizer {
         let eos = inner
             .token_to_id(end)
             .ok_or_else(|| fault(format!("token {end:?} is missing")))?;
-        // Files may ask for them, but a prompt is read whole and nothing else.
+        // A file may ask for both, but a prompt has to be read whole, and nothing is padded here.
         inner.with_truncation(None).map_err(Error::Tokenizer)?;
         inner.with_padding(None);
         let bytes = TokenBytes::from_tokenizer(&inner).map_err(|e| fault(e.to_string()))?;
@@ -239,6 +239,7 @@ impl Tokenizer {
         }
         let mut stops = vec![eos];
         stops.extend(further_stops);
+        // Duplicates go, the order stays: the first one is what a response to learn from ends with.
         let mut seen = HashSet::new();
         stops.retain(|&id| seen.insert(id));
         if let Some(id) = stops.iter().find(|&&id| id as usize >= bytes.len()) {
@@ -293,7 +294,7 @@ impl Tokenizer {
             ("add_generation_prompt", true.into()),
             ("eos_token", self.side_car.eos_token.text().into()),
         ]);
-        // What is not there is undefined, and nothing where it is written out.
+        // Without a BOS token the name stays undefined, which a template renders as nothing and may test for.
         if let Some(bos) = &self.side_car.bos_token {
             context.insert("bos_token", bos.text().into());
         }
@@ -316,6 +317,7 @@ impl Tokenizer {
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self
             .inner
+            // Without special tokens: the chat template writes BOS itself, and the tokenizer would add a second.
             .encode_fast(text, false)
             .map_err(Error::Tokenizer)?;
         Ok(encoding.get_ids().to_vec())
@@ -367,6 +369,7 @@ fn read(path: &Path) -> Result<HfTokenizer> {
 /// Templates lean on Python's string methods and may refuse a conversation.
 fn chat_environment(template: Option<&ChatTemplate>) -> Result<Environment<'static>> {
     let mut chat = Environment::new();
+    // Both as transformers sets them; templates are written for that white space.
     chat.set_trim_blocks(true);
     chat.set_lstrip_blocks(true);
     chat.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);

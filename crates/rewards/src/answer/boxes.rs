@@ -46,6 +46,7 @@ pub(super) fn answer_box_where(
     is_answer: impl Fn(&str, &str) -> bool,
 ) -> Option<AnswerBox> {
     let boxes = closed_boxes(response).into_iter();
+    // Lazy from both ends: only the boxes that are looked at are unwrapped.
     let mut read = boxes
         .map(|span| AnswerBox {
             content: unwrapped(response, inside(&span)),
@@ -63,6 +64,7 @@ pub(super) fn answer_box_where(
 
 /// What stands between the braces of a box.
 pub(super) fn inside(span: &Range<usize>) -> Range<usize> {
+    // The box and its braces are ASCII: both ends are character boundaries.
     span.start + BOX.len() + 1..span.end - 1
 }
 
@@ -71,6 +73,7 @@ pub(super) fn is_placeholder(content: &str) -> bool {
     let text = without_markup(content);
     let dots = |c: char| matches!(c, '.' | '…' | '⋯' | '_' | '-' | ',' | ';') || is_padding(c);
     if text.chars().all(dots) {
+        // Separators alone are a list, if an empty one; dots stand for what was not written.
         return !content
             .chars()
             .all(|c| matches!(c, ',' | ';') || is_padding(c));
@@ -82,6 +85,8 @@ pub(super) fn is_placeholder(content: &str) -> bool {
     if named.is_some_and(|inside| !inside.contains(['<', '>', ';', '\n'])) {
         return true;
     }
+    // "title 1; title 2" is a pattern to fill in, but numbers without such a word may be titles:
+    // "300".
     let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
     let folded = fold(&text);
     let words = || {
@@ -137,10 +142,14 @@ fn closed_boxes(response: &str) -> Vec<Range<usize>> {
     // For each open brace, where its box begins if it opens one.
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut boxes: Vec<Range<usize>> = Vec::new();
+    // By bytes, since in UTF-8 no brace and no backslash is part of another character. A closing
+    // brace too many finds nothing open and changes nothing.
     for at in memchr2_iter(b'{', b'}', bytes).filter(|&at| !is_escaped(bytes, at)) {
         if bytes[at] == b'{' {
             open.push(response[..at].ends_with(BOX).then(|| at - BOX.len()));
         } else if let Some(Some(start)) = open.pop() {
+            // Boxes inside this one have closed before it and give way to it. Each box comes and
+            // goes once, which keeps the work linear.
             while boxes.last().is_some_and(|inner| inner.start > start) {
                 boxes.pop();
             }
@@ -151,6 +160,7 @@ fn closed_boxes(response: &str) -> Vec<Range<usize>> {
 }
 
 fn is_escaped(bytes: &[u8], at: usize) -> bool {
+    // The backslashes before two braces never overlap, so that counting them is linear in all.
     bytes[..at]
         .iter()
         .rev()

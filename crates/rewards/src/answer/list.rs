@@ -20,6 +20,7 @@ impl ListEntry<'_> {
     pub(super) fn written<'a>(&'a self, whole: &'a str) -> &'a str {
         match &self.text {
             Cow::Borrowed(_) => &whole[self.written.clone()],
+            // Only JSON is owned: in the text it still has its escapes.
             Cow::Owned(text) => text,
         }
     }
@@ -43,6 +44,7 @@ impl ListEntry<'_> {
 /// # Panics
 /// If the range does not lie within the text, on character boundaries.
 pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
+    // JSON first: its strings may hold every other separator.
     if let Some(entries) = json_entries(text, part.clone()) {
         return entries;
     }
@@ -71,6 +73,7 @@ pub fn list_entries(text: &str, part: Range<usize>) -> Vec<ListEntry<'_>> {
 /// ```
 pub fn list_titles(text: &str) -> Vec<String> {
     let entries = list_entries(text, unwrapped(text, 0..text.len()));
+    // The years tell "Heat (1995);Casino (1995)" from "Steins;Gate": neither has a blank.
     let dated = entries.iter().all(|entry| year_of(&entry.text).is_some());
     let mut titles: Vec<(String, usize)> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -104,6 +107,8 @@ fn split_separators(list: &str) -> Vec<&str> {
 }
 
 fn entry(text: &str, start: usize, len: usize) -> Option<ListEntry<'_>> {
+    // Unwrapped twice, since the number may stand inside the markup, "**1. Heat**", or before it,
+    // "1. **Heat**".
     let span = unwrapped(text, start..start + len);
     let marker = marker_len(&text[span.clone()]);
     let written = if marker == 0 {
@@ -125,6 +130,7 @@ fn marker_len(entry: &str) -> usize {
     let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
     let after = match digits.len() - rest.len() {
         0 => entry.strip_prefix(['-', '*', '•', '–']),
+        // Four digits are a year or a title: "1984. A classic".
         1..=3 => rest.strip_prefix(['.', ')']),
         _ => None,
     };
@@ -141,6 +147,8 @@ fn split_numbers(list: &str) -> Vec<&str> {
         .into_iter()
         .find(|sign| list.starts_with(&format!("1{sign} ")))
     {
+        // Only the next number of the count begins an entry: in "1. Apollo 13 2. Heat" the 13 does
+        // not. Each search goes on where the last one ended, and so they are linear together.
         for number in 2.. {
             let Some(at) = rest.find(&format!(" {number}{sign} ")) else {
                 break;
@@ -158,6 +166,7 @@ fn json_entries(text: &str, part: Range<usize>) -> Option<Vec<ListEntry<'_>>> {
     if !list.starts_with('[') || !list.ends_with(']') {
         return None;
     }
+    // Raw values lie in the text, which tells the place of each.
     let strings: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     let entries = strings
         .into_iter()

@@ -2,6 +2,8 @@ use super::ItemEmbeddings;
 use crate::{Error, ItemIndex, Result};
 
 /// Mean cosine of unrelated items above which the preference score says little but "popular".
+// Random popular items have a mean of about .5 under a trained LightGCN, of .98 under one that was
+// trained too little.
 pub const MAX_CONTRAST: f64 = 0.6;
 
 /// How alike two popular items are that nothing else connects: the floor under every preference
@@ -71,6 +73,8 @@ impl ItemEmbeddings {
             }
         }
         let n = items.len() as f64;
+        // Both sums run over all ordered pairs, each item with itself included: n products of 1,
+        // which are subtracted.
         let pairs = n * (n - 1.0);
         let squares = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>();
         let mean_cosine = (squares(&sum) - n) / pairs;

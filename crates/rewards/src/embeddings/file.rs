@@ -16,9 +16,9 @@ pub enum EmbeddingFormat {
     /// `.safetensors`: one tensor `embeddings`, `[rows, d]`; the ids are a JSON list in the
     /// metadata's `ids`.
     Safetensors,
-    /// `.npy`: a `[rows, d]` array; the ids stand in a second file, ending in `.ids`, one a line.
+    /// `.npy`: a `[rows, d]` array; the ids are in a second file, ending in `.ids`, one per line.
     Npy,
-    /// `.tsv`: an id and d numbers a line; a first line of column names, ids first, is a header.
+    /// `.tsv`: one id and d numbers per line; a first line of column names, ids first, is a header.
     Tsv,
 }
 
@@ -54,6 +54,7 @@ impl EmbeddingTable {
             EmbeddingFormat::Tsv => Self::from_tsv(&bytes, path),
             EmbeddingFormat::Npy => {
                 let ids = read_text(&ids_path(path))?;
+                // Blank lines are skipped: files often end with one.
                 let ids = lines(&ids).map(|(_, id)| id.to_owned()).collect();
                 Self::from_npy(&bytes, ids, path)
             }

@@ -29,6 +29,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Array2<f32>, Fault> {
         let reason = format!("{got} bytes do not fit shape ({rows}, {columns}) of {scalar:?}");
         return Err(Fault::new(Place::Data, reason));
     }
+    // `set_f` says how the values lie; the matrix is the same either way.
     Array2::from_shape_vec((rows, columns).set_f(fortran_order), scalar.decode(data))
         .map_err(|error| Fault::new(Place::Data, error.to_string()))
 }
@@ -41,6 +42,7 @@ pub(super) fn write(values: ArrayView2<'_, f32>) -> Vec<u8> {
     let unpadded = MAGIC.len() + 4 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
     header.push('\n');
+    // Two numbers of 20 digits at most: version 1 with its two bytes of length will always do.
     let length = (header.len() as u16).to_le_bytes();
     let mut bytes = [MAGIC, &[1, 0], &length, header.as_bytes()].concat();
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
@@ -54,6 +56,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         [1, _] => rest
             .split_first_chunk()
             .map(|(n, rest)| (u16::from_le_bytes(*n).into(), rest))?,
+        // These versions have four bytes of length.
         [2 | 3, _] => rest
             .split_first_chunk()
             .map(|(n, rest)| (u32::from_le_bytes(*n), rest))?,

@@ -24,6 +24,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Vec<String>, Array2<f32>), Fault> {
         .as_ref()
         .and_then(|metadata| metadata.get(IDS));
     let ids = ids.ok_or_else(|| header(format!("no `{IDS}` in the metadata")))?;
+    // The format's metadata are strings by name, so that a list has to be JSON within one.
     let ids = serde_json::from_str(ids)
         .map_err(|error| header(format!("`{IDS}` is not a list of strings: {error}")))?;
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| header(error.to_string()))?;

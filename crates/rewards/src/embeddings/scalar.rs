@@ -32,6 +32,7 @@ impl Scalar {
             Self::F16 => each(bytes, |chunk| f16::from_le_bytes(chunk).to_f32()),
             Self::Bf16 => each(bytes, |chunk| bf16::from_le_bytes(chunk).to_f32()),
             Self::F32 => each(bytes, f32::from_le_bytes),
+            // A number outside the range of f32 becomes infinite, which the table rejects.
             Self::F64 => each(bytes, |chunk| f64::from_le_bytes(chunk) as f32),
         }
     }

@@ -45,6 +45,7 @@ impl EmbeddingTable {
                 });
             }
         }
+        // Checked here for every format: one NaN would turn every cosine of its item into NaN.
         if let Some(((row, column), &value)) = values.indexed_iter().find(|(_, x)| !x.is_finite()) {
             return Err(Error::NonFiniteEmbedding {
                 id: ids[row].clone(),

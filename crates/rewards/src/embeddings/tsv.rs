@@ -1,4 +1,4 @@
-//! An id and its numbers a line, parted by tabs.
+//! One id and its numbers per line, separated by tabs.
 
 use std::fmt::Write;
 
@@ -52,6 +52,7 @@ pub(super) fn is_header(line: &str) -> bool {
     let mut fields = line.split('\t');
     let first = fields.next().unwrap_or_default();
     let is_id = header::names(first, header::ITEM) || header::names(first, header::USER);
+    // An item may be called "title": if numbers follow, the line is data.
     is_id && line.contains('\t') && fields.all(|field| field.trim().parse::<f32>().is_err())
 }
 
@@ -61,6 +62,7 @@ pub(super) fn write(table: &EmbeddingTable) -> String {
     for (id, row) in table.iter() {
         text.push_str(id);
         for value in row {
+            // `Display` writes the fewest digits that are read back as the same number.
             // Writing to a string cannot fail.
             let _ = write!(text, "\t{value}");
         }

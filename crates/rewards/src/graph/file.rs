@@ -14,10 +14,10 @@ pub enum GraphFormat {
     /// `.gexf`: items and attributes are nodes, told apart by their ids. An edge's relation is its attribute titled
     /// "relation", with its default, or else its label, its kind, or the key of a networkx multigraph.
     Gexf,
-    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` a line, without quoting; a first line of column
+    /// `.tsv`: `item<TAB>attribute` or `item<TAB>relation<TAB>attribute` per line, without quoting; a first line of column
     /// names such as `head relation tail` is a header.
     Tsv,
-    /// `.jsonl`: `{"item": …, "relation": …, "attribute": …}` a line; the relation may be absent.
+    /// `.jsonl`: `{"item": …, "relation": …, "attribute": …}` per line; the relation may be absent.
     Jsonl,
 }
 

@@ -54,6 +54,8 @@ impl Network {
             let label = node.label.as_str();
             known_item(&node.id, label, several.contains(label))
         };
+        // For each side: the number of known items, then how early an edge starts from it. Pairs
+        // are compared in this order.
         let mut rank = vec![(0usize, 0usize); 2 * self.nodes.len()];
         for (position, node) in self.nodes.iter().enumerate() {
             rank[sides.find(position)].0 += usize::from(is_known(node));
@@ -71,6 +73,7 @@ impl Network {
             false => [edge.target, edge.source],
         };
         let ends: Vec<[u32; 2]> = self.edges.iter().map(ends).collect();
+        // Only attributes are compared: an item of the same name is told apart by its side.
         let homonyms = self.homonyms(ends.iter().map(|[_, attribute]| *attribute));
         let triple = |(edge, &[item, attribute]): (&Edge, &[u32; 2])| {
             let [item, attribute] = [item, attribute].map(|end| &self.nodes[end as usize]);
@@ -124,6 +127,7 @@ impl Network {
 
 pub(super) fn parse(text: &str) -> Result<Network, Fault> {
     let mut reader = Reader::from_str(text);
+    // An empty `<edge …/>` then has an end event too, where its relation is decided.
     reader.config_mut().expand_empty_elements = true;
     let mut document = Document::default();
     let (mut line, mut counted) = (1, 0);
@@ -202,9 +206,11 @@ impl Document {
                     "edge" => self.end_edge(),
                     _ => {}
                 }
+                // The reader rejects an end tag without a start tag, so this cannot underflow.
                 self.depth -= 1;
                 self.closed = self.depth == 0;
             }
+            // A text comes in parts, cut at its entities: "Tom &amp; Jerry" in three.
             Event::Text(text) => self.default_text(|| Ok(text.xml10_content().into_owned()))?,
             Event::CData(text) => self.default_text(|| Ok(text.xml10_content().into_owned()))?,
             Event::GeneralRef(name) => self.default_text(|| resolve(name))?,
@@ -337,6 +343,7 @@ impl Document {
         }
         let number = u32::try_from(self.labels.len()).map_err(|_| "too many nodes")?;
         self.numbers.insert(id.to_owned(), number);
+        // An edge may come before the nodes that it names.
         self.labels.push(None);
         Ok(number)
     }
@@ -354,6 +361,7 @@ impl Document {
                 format!("edge to unknown node `{id}`"),
             ));
         }
+        // Sorted by number, which is the place of the label; a hash map has no order.
         let mut ids: Vec<(String, u32)> = self.numbers.into_iter().collect();
         ids.sort_unstable_by_key(|(_, number)| *number);
         let labels = self.labels.into_iter().flatten();

@@ -3,6 +3,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rerec_text::Title;
 use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
 
 use super::AttributeGraph;
 use crate::{Attribute, Catalogue};
@@ -19,7 +20,7 @@ const SHUFFLES: usize = 20;
 /// Standard deviations above the random joins from which a join counts as better.
 const THRESHOLD: f64 = 3.0;
 
-/// Whether a graph was joined to the items it speaks of.
+/// Whether a graph was joined to the items that it is about.
 ///
 /// A join by ids of another data set yields a graph that looks like data and is noise. If it is
 /// right, items that share a rare attribute have more in common in the catalogue itself, a word of
@@ -49,7 +50,7 @@ const THRESHOLD: f64 = 3.0;
 /// assert_eq!(joined.report.id_space.title_words.map(|words| (words.pairs, words.joined)), Some((30, 1.0)));
 /// # Ok::<(), rerec_rewards::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct IdSpaceCheck {
     /// Words of the titles in common, if enough pairs could be compared.
@@ -59,7 +60,7 @@ pub struct IdSpaceCheck {
 }
 
 /// How much linked items have in common.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Agreement {
     /// Pairs compared.
@@ -87,6 +88,8 @@ impl IdSpaceCheck {
             .into_iter()
             .flatten()
             .peekable();
+        // One kind of evidence is enough: films of one director need not share a word of their
+        // titles.
         evidence.peek().is_some() && !evidence.any(|agreement| agreement.is_better_than_chance())
     }
 }
@@ -95,6 +98,7 @@ impl AttributeGraph {
     /// Compares the graph with what the catalogue says of the same items; always the same for the
     /// same input.
     pub fn check_id_space(&self, catalogue: &Catalogue) -> IdSpaceCheck {
+        // A fixed seed: the same file must always give the same warning.
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let pairs = self.linked_pairs(&mut rng);
         let rows: Vec<usize> = (0..self.ids.len())
@@ -130,6 +134,7 @@ impl AttributeGraph {
                 break;
             }
         }
+        // A set has no order either, and the sum of floats below depends on it.
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         pairs.sort_unstable();
         pairs
@@ -164,6 +169,8 @@ fn agreement(
     };
     let mut place: Vec<usize> = (0..features.len()).collect();
     let joined = mean(&place);
+    // Only items with edges and features are shuffled, so that shuffled pairs have features to
+    // compare as well.
     let mut shuffled = rows.clone();
     let shuffles: Vec<f64> = std::iter::repeat_with(|| {
         shuffled.shuffle(rng);
@@ -202,6 +209,7 @@ fn title_words(catalogue: &Catalogue) -> Vec<Vec<u32>> {
         .map(|item| Title::read(&item.title));
     let words: Vec<Vec<String>> = titles
         .map(|title| {
+            // The two spellings of a title differ in raised digits alone; one of them is enough.
             title
                 .names
                 .last()

@@ -22,7 +22,7 @@ pub enum JoinBy {
     Id,
 }
 
-/// A graph joined to a catalogue and how well that went.
+/// A graph joined to a catalogue, with a report of the join.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct JoinedGraph {
@@ -32,7 +32,7 @@ pub struct JoinedGraph {
     pub report: JoinReport,
 }
 
-/// What a join did.
+/// How much of a file was joined.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct JoinReport {
@@ -113,6 +113,7 @@ fn join(triples: &[Triple], catalogue: &Catalogue, resolver: &Resolver<'_>) -> R
         // Looked up once for each name: a title costs a quarter of a microsecond, and files repeat it with every fact.
         let is_homonym = homonyms.contains(triple.item.as_str());
         let name = triple.id_if(is_homonym || resolver.is_by_id());
+        // The flag is part of the key: the id of one item may be the title of another.
         let item = *resolved.entry((name, is_homonym)).or_insert_with(|| {
             let lookup = match is_homonym {
                 true => resolver.resolve_homonym(name),

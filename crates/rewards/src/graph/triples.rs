@@ -85,7 +85,7 @@ impl Triple {
     }
 }
 
-/// `item<TAB>attribute` or `item<TAB>relation<TAB>attribute`, one way throughout, without quoting; behind the header, if
+/// `item<TAB>attribute` or `item<TAB>relation<TAB>attribute`, the same on all lines, without quoting; after the header, if
 /// there is one.
 pub(super) fn parse_tsv(text: &str) -> Result<(Option<String>, Vec<Triple>), Fault> {
     let mut columns = None;
@@ -93,6 +93,7 @@ pub(super) fn parse_tsv(text: &str) -> Result<(Option<String>, Vec<Triple>), Fau
     let mut triples = Vec::new();
     for (number, line) in lines(text) {
         let place = Place::Line(number);
+        // A fifth part is enough to see that there are too many, however long the line is.
         let fields: Vec<&str> = line.splitn(5, '\t').collect();
         if columns.is_none() && header.is_none() && is_header(&fields) {
             header = Some(line.to_owned());
@@ -137,7 +138,7 @@ struct Line {
     attribute: String,
 }
 
-/// `{"item": …, "relation": …, "attribute": …}` a line; the relation may be absent.
+/// `{"item": …, "relation": …, "attribute": …}` per line; the relation may be absent.
 pub(super) fn parse_jsonl(text: &str) -> Result<Vec<Triple>, Fault> {
     let triple = |(number, line): (usize, &str)| {
         let place = Place::Line(number);

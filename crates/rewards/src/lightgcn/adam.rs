@@ -25,6 +25,8 @@ impl Adam {
         self.steps = self.steps.saturating_add(1);
         // Moments begin at 0 and are too small at first, by these factors.
         let correction = |beta: f32| 1.0 - f64::from(beta).powi(self.steps);
+        // Algorithm 1 as it stands, with epsilon added after the correction of the second moment;
+        // both corrections are taken out of the loop. In f64, since 1 - βᵗ cancels in f32.
         let rate = (self.learning_rate / correction(BETA_1)) as f32;
         let scale = correction(BETA_2).sqrt().recip() as f32;
         let moments = self.mean.iter_mut().zip(&mut self.square);

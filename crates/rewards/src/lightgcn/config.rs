@@ -25,10 +25,11 @@ pub struct LightGcnConfig {
     pub l2_weight: f64,
     /// Training pairs per step, at least 1. Default: 2048.
     ///
-    /// Every step propagates through the whole graph, as in the paper and RecBole, so that at a fixed batch an epoch costs
-    /// the square of the pairs: 0.2 s for 80,000 on one core, 4 s for 320,000. Let it grow with the data.
+    /// Every step propagates through the whole graph, as in the paper and RecBole, so that at a fixed batch size the
+    /// cost of an epoch grows with the square of the pairs: 0.2 s for 80,000 on one core, 4 s for 320,000. Let the batch size
+    /// grow with the data.
     pub batch_size: usize,
-    /// Epochs at most, at least 1. Default: 300.
+    /// Largest number of epochs, at least 1. Default: 300.
     pub max_epochs: usize,
     /// Epochs without a better validation NDCG@10 before training stops, at least 1. Default: 10.
     pub patience: usize,

@@ -36,6 +36,7 @@ pub(super) fn rank(
     held_out: &Interactions,
     k: usize,
 ) -> RankingQuality {
+    // In blocks, so that the matrix of scores stays small whatever the number of users.
     let blocks = (0..users.nrows())
         .into_par_iter()
         .step_by(USERS_PER_BLOCK)
@@ -58,6 +59,7 @@ pub(super) fn rank(
             }
             qualities
         });
+    // In the order of users: the sums below are the same on any number of threads.
     let qualities: Vec<(f64, f64)> = blocks.collect::<Vec<_>>().concat();
     let mean = |part: fn(&(f64, f64)) -> f64| {
         qualities.iter().map(part).sum::<f64>() / qualities.len().max(1) as f64
@@ -78,6 +80,8 @@ fn top_k(scores: impl ExactSizeIterator<Item = f32>, k: usize) -> Vec<u32> {
         if score == f32::NEG_INFINITY || full && best.last().is_none_or(|last| score <= last.0) {
             continue;
         }
+        // Inserted behind equal scores, whose positions are smaller. This is cheap: k is small, and
+        // most scores do not get here.
         let rank = best.partition_point(|(other, _)| other.total_cmp(&score) != Ordering::Less);
         best.insert(rank, (score, position));
         best.truncate(k);

@@ -13,8 +13,8 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InteractionFormat {
-    /// `.tsv`: user, item and anything else, parted by tabs; a first line that names a column of users and one of items
-    /// is a header, and says where they stand.
+    /// `.tsv`: user, item and anything else, separated by tabs; a first line that names a column of users and one of items
+    /// is a header, and gives their positions.
     Tsv,
     /// `.inter`: RecBole's atomic file, whose header names `user_id:token` and `item_id:token`.
     Inter,
@@ -87,6 +87,7 @@ fn pairs(text: &str, format: InteractionFormat) -> Result<Pairs<'_>, Fault> {
     let mut lines = lines(text).peekable();
     let first = lines.peek().map_or("", |(_, line)| line);
     let named = match format {
+        // Such a file always has a header: without the columns it is refused, not read by position.
         InteractionFormat::Inter => Some(recbole_columns(first)?),
         InteractionFormat::Tsv | InteractionFormat::Dat => named_columns(first, separator),
     };

@@ -63,7 +63,7 @@ impl FittedLightGcn {
         self.users.table()
     }
 
-    /// Contrast among the items with at least so many training pairs, as cosines.
+    /// Contrast among the items with at least `min_pairs` training pairs, as cosines.
     ///
     /// ```
     /// # use rerec_rewards::{Interactions, LightGcn, LightGcnConfig};
@@ -95,7 +95,7 @@ impl FittedLightGcn {
             .contrast(&catalogue.indices_of(&popular)?)
     }
 
-    /// What each epoch came to.
+    /// The result of each epoch.
     pub fn history(&self) -> &[EpochReport] {
         &self.history
     }

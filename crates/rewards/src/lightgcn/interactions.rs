@@ -23,14 +23,14 @@ pub struct Interactions {
     pub(super) header: Option<String>,
 }
 
-/// Interactions parted per user; all three parts number users and items alike.
+/// Interactions split per user; all three parts number users and items alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InteractionSplit {
-    /// What is learned from.
+    /// Pairs to train on.
     pub train: Interactions,
-    /// What decides when to stop.
+    /// Pairs that decide when to stop.
     pub validation: Interactions,
-    /// What quality is reported on.
+    /// Pairs on which quality is reported.
     pub test: Interactions,
 }
 
@@ -138,6 +138,7 @@ impl Interactions {
     /// [`Error::InvalidSetting`] unless both fractions are at least 0 and sum to less than 1,
     /// [`Error::NothingHeldOut`] if a fraction above 0 is less than one pair for every user.
     pub fn split(&self, validation: f64, test: f64, seed: u64) -> Result<InteractionSplit> {
+        // Negated, so that NaN is refused as well.
         if !(validation >= 0.0 && test >= 0.0 && validation + test < 1.0) {
             return Err(Error::InvalidSetting {
                 setting: "held-out fractions (validation, test)",
@@ -149,6 +150,7 @@ impl Interactions {
         let mut parts = [const { Vec::new() }; 3];
         for user in 0..self.users.len() as u32 {
             let items = self.items_in_lot_order(user, seed);
+            // Rounded down: a user of few pairs keeps them all for training.
             let held_out = |fraction: f64| (fraction * items.len() as f64).floor() as usize;
             let (validation, rest) = items.split_at(held_out(validation));
             let (test, train) = rest.split_at(held_out(test));

@@ -49,6 +49,7 @@ pub(super) fn l2_loss(
             *g += share as f32 * x;
         }
     }
+    // Half of the squares, whose gradient is the row itself, as in the loop.
     0.5 * share * squares
 }
 
@@ -61,10 +62,12 @@ fn difference_dot(u: &[f32], p: &[f32], n: &[f32]) -> f64 {
 
 /// ln(1 + eˣ) without overflow.
 fn softplus(x: f64) -> f64 {
+    // The exponent is never positive, so that nothing overflows.
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
 fn sigmoid(x: f64) -> f64 {
+    // Where the exponential overflows, 1 / ∞ is the limit 0.
     1.0 / (1.0 + (-x).exp())
 }
 

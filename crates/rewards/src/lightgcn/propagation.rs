@@ -71,6 +71,7 @@ impl Propagation {
         output: &mut [f32],
         work: &mut Workspace,
     ) {
+        // E_0, the first term of the sum.
         output.copy_from_slice(input);
         work.current.resize(input.len(), 0.0);
         work.next.resize(input.len(), 0.0);

@@ -29,6 +29,7 @@ pub(super) enum Stream {
 impl Stream {
     pub(super) fn rng(self, seed: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // One stream per epoch: how many numbers an epoch draws does not affect the others.
         rng.set_stream(match self {
             Self::UserEmbeddings => 0,
             Self::ItemEmbeddings => 1,
@@ -71,6 +72,7 @@ fn nth_absent(ascending: &[u32], n: u32) -> u32 {
             high = middle;
         }
     }
+    // `low` numbers of the list come before the answer.
     n + low as u32
 }
 

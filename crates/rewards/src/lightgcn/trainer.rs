@@ -53,6 +53,7 @@ impl<'a> Trainer<'a> {
         }
         let mut sum = 0.0;
         for batch in triplets.chunks(self.config.batch_size) {
+            // By size, since the last batch may be smaller.
             sum += self.step(batch) * batch.len() as f64;
         }
         let loss = sum / triplets.len() as f64;
@@ -75,6 +76,9 @@ impl<'a> Trainer<'a> {
         let upstream = &mut self.final_gradient;
         upstream.fill(0.0);
         let ranking = objective::ranking_loss(batch, d, &self.final_embeddings, upstream);
+        // P is symmetric, so that the gradient of layer 0 is P times that of the final embeddings.
+        // The L2 term acts on layer 0 itself and is added afterwards: `apply` overwrites its
+        // output.
         self.propagation
             .apply(d, upstream, &mut self.gradient, &mut self.work);
         let weight = self.config.l2_weight;
@@ -110,6 +114,7 @@ impl<'a> Trainer<'a> {
 
 /// U(-a, a) with a = √(6 / (rows + d)), as a flat `[rows, d]` matrix.
 fn xavier_uniform(rows: usize, dimension: usize, stream: Stream, seed: u64) -> Vec<f32> {
+    // As PyTorch initialises a `[rows, d]` table: d is its fan-in, rows its fan-out.
     let bound = (6.0 / (rows + dimension) as f32).sqrt();
     let mut rng = stream.rng(seed);
     (0..rows * dimension)

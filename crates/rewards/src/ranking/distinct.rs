@@ -30,6 +30,7 @@ impl Distinct {
         if self.slots.len() < MIN_SLOTS.max(2 * items) {
             self.grow(items);
         }
+        // This query's numbers are base..end, above all that earlier queries left in the slots.
         let base = self.end;
         self.end += items;
         Numbers {
@@ -41,6 +42,7 @@ impl Distinct {
     #[cold]
     fn grow(&mut self, items: usize) {
         self.slots = vec![0; MIN_SLOTS.max((2 * items).next_power_of_two())];
+        // Fresh slots hold 0, which has to be below every base.
         self.end = 1;
     }
 }
@@ -54,6 +56,8 @@ impl Numbers<'_> {
         number: usize,
         item_of: impl Fn(usize) -> &'a T,
     ) -> Option<usize> {
+        // The number of slots is a power of two, and at least half of them are free: the search
+        // ends.
         let mask = self.slots.len() - 1;
         // Slots of earlier queries hold less than the base, so that none has to be cleared between queries.
         let mut slot = FxBuildHasher.hash_one(item) as usize & mask;

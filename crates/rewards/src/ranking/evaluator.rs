@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Which items are right, and how right.
+/// Which items are relevant, and how much.
 #[derive(Debug)]
 pub enum Relevance<'a, T> {
     /// These, with grade 1.
@@ -167,6 +167,7 @@ impl Evaluator {
                 .par_chunks(CHUNK)
                 .zip(outcomes.par_chunks_mut(CHUNK));
             let chunks = lists.zip(values.par_chunks_mut(CHUNK * width)).enumerate();
+            // One task per chunk, which is enough work; rayon would otherwise group several chunks.
             chunks.with_max_len(1).try_for_each(measure)?;
         }
         #[cfg(not(feature = "parallel"))]

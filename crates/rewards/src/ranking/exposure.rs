@@ -34,7 +34,7 @@ pub enum EntropyForm {
 }
 
 impl Exposure {
-    /// Counts the first `k` items of each list over a catalogue of so many items.
+    /// Counts the first `k` items of each list over a catalogue of `items` items.
     ///
     /// # Errors
     /// [`Error::CatalogueTooLarge`], [`Error::IndexOutOfCatalogue`].

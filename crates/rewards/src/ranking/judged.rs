@@ -75,6 +75,7 @@ impl Judged {
                 }
             }
         }
+        // Right only where the whole list was read, which is asked for where a metric needs it.
         self.listed = ranked.len() - repetitions;
         self.count(conventions);
     }

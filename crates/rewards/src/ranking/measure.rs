@@ -37,6 +37,7 @@ impl Measured<'_> {
                 .next()
                 .map_or(0.0, |hit| 1.0 / (hit.position + 1) as f64),
             MetricKind::Map => self.average_precision(),
+            // Its cut-off is R.
             MetricKind::RPrecision => {
                 let hits = self
                     .relevant()
@@ -54,6 +55,7 @@ impl Measured<'_> {
         self.judged
             .placed
             .iter()
+            // Positions ascend: behind the first one beyond k there is none within it.
             .take_while(|placed| placed.position < self.k)
     }
 
@@ -142,6 +144,8 @@ impl Measured<'_> {
         for placed in self.within() {
             let stops = (placed.grade.clamp(0.0, max).exp2() - 1.0) / max.exp2();
             sum += reaches * stops / (placed.position + 1) as f64;
+            // The probability that a user who stops at rank i with probability P_i reaches the next
+            // rank.
             reaches *= 1.0 - stops;
         }
         sum

@@ -98,6 +98,7 @@ impl DualGraphReward {
             .map(|rank| rank.is_some_and(|item| targets.contains(&item)));
         let hit = hits.clone().any(|hit| hit);
         let ndcg = ndcg_of_hits(hits, targets.len(), self.config.cutoff);
+        // The released format score: half a point for a box, half a point off without one.
         let (format, ranking_term) = match answer {
             Some(_) => (0.5, ndcg),
             None => (-0.5, self.config.without_answer),
@@ -127,6 +128,7 @@ impl DualGraphReward {
     /// The distinct targets.
     fn targets(&self, sample: &Sample<'_>) -> Result<Vec<ItemIndex>> {
         let mut targets = sample.targets.to_vec();
+        // The ideal DCG counts targets: a repetition would lower every NDCG.
         targets.sort_unstable();
         targets.dedup();
         if targets.is_empty() {
@@ -255,6 +257,7 @@ impl Reward for DualGraphReward {
         for (weight, range) in parts {
             // An item that nothing is known of aligns by 0.
             let (low, high) = range.unwrap_or_default();
+            // A negative weight swaps the ends.
             let ends = (weight * low, weight * high);
             answered.0 += ends.0.min(ends.1).min(0.0);
             answered.1 += ends.0.max(ends.1).max(0.0);

@@ -182,6 +182,7 @@ fn failed(term: &str, message: impl Into<String>) -> Error {
 fn checked(value: Option<Result<f64>>, term: &dyn RewardTerm, query: &str) -> Result<f64> {
     let (low, high) = term.range();
     let value = match value {
+        // NaN is in no range, so that it is refused as well.
         Some(Ok(value)) if (low..=high).contains(&value) => return Ok(value),
         Some(Ok(value)) => Err(failed(
             term.name(),
@@ -203,6 +204,7 @@ fn add(breakdown: &mut Result<RewardBreakdown>, weight: f64, term: &str, value: 
             breakdown.terms.insert(term.to_owned(), value);
         }
         (breakdown @ Ok(_), Err(error)) => *breakdown = Err(error),
+        // The first error of a sample is the one that is reported.
         (Err(_), _) => {}
     }
 }

@@ -32,7 +32,7 @@ pub struct RewardSummary {
     pub format: Option<f64>,
     /// Mean NDCG@K, in [0, 1]; a response without an answer counts 0.
     pub ndcg: Option<f64>,
-    /// Mean of what stands in the reward for the ranking.
+    /// Mean ranking term.
     pub ranking: Option<f64>,
     /// Mean query alignment, over the samples that have one.
     pub query_alignment: Option<f64>,
@@ -44,7 +44,7 @@ pub struct RewardSummary {
 }
 
 impl RewardSummary {
-    /// Sums up a scored batch.
+    /// Summarises a scored batch.
     pub fn of(batch: &[Result<RewardBreakdown>]) -> Self {
         let scored: Vec<&RewardBreakdown> = batch
             .iter()
@@ -54,7 +54,7 @@ impl RewardSummary {
         Self::of_scored(&scored, failed)
     }
 
-    /// Sums up the samples that have a reward, beside `failed` others.
+    /// Summarises the samples that have a reward; `failed` others have none.
     pub fn of_scored(scored: &[&RewardBreakdown], failed: usize) -> Self {
         let mut flags = BTreeMap::new();
         for &flag in scored.iter().flat_map(|breakdown| &breakdown.flags) {

@@ -55,6 +55,7 @@ pub(super) fn read(text: &str) -> Option<(Cow<'static, str>, usize)> {
 }
 
 fn reference(text: &str) -> Option<(Cow<'static, str>, usize)> {
+    // Bounded, so that ampersands without a semicolon do not each search the rest of the text.
     let end = text.bytes().take(LONGEST).position(|b| b == b';')?;
     let name = &text[..end];
     let decoded = match name.strip_prefix('#') {
@@ -71,6 +72,7 @@ fn character(number: &str) -> Option<char> {
     };
     code.ok()
         .and_then(char::from_u32)
+        // Titles hold no control characters: such a reference is left as it is written.
         .filter(|c| !c.is_control())
 }
 
@@ -79,6 +81,7 @@ fn named(name: &str) -> Option<Cow<'static, str>> {
         return Some((*text).into());
     }
     let letter = name.chars().next().filter(char::is_ascii_alphabetic)?;
+    // The letter is ASCII, so that its accent begins at byte 1.
     let (_, mark) = ACCENTS.iter().find(|(accent, _)| *accent == &name[1..])?;
     compose(letter, *mark).map(|c| c.to_string().into())
 }

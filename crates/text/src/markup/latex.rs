@@ -85,6 +85,7 @@ impl Cleaner<'_> {
                 .peek()
                 .is_some_and(|c| c == '\\' || c.is_ascii_alphabetic())
             {
+                // Two backslashes that no letter follows break the line in LaTeX.
                 return self.blank();
             }
         }
@@ -105,6 +106,7 @@ impl Cleaner<'_> {
             ')' | ']' => self.opens = false,
             sign if sign.is_whitespace() => self.blank(),
             sign => match accent(sign.encode_utf8(&mut [0; 4])) {
+                // An accent only before a letter; elsewhere the backslash has escaped the sign.
                 Some(mark) if self.letter_follows() => self.mark = Some(mark),
                 _ => self.push(sign),
             },
@@ -113,6 +115,7 @@ impl Cleaner<'_> {
 
     fn letter_follows(&self) -> bool {
         let rest = self.rest().trim_start_matches('{');
+        // Accents stand on the dotless i and j: "\'{\i}" is "í".
         let rest = rest
             .strip_prefix("\\i")
             .or_else(|| rest.strip_prefix("\\j"))
@@ -135,6 +138,7 @@ impl Cleaner<'_> {
         } else if WITH_ARGUMENT.contains(&name) {
             self.skip("*");
             self.skip_argument();
+            // These leave a gap in the text; a colour or a link does not.
             if matches!(name, "hspace" | "hskip" | "phantom" | "hphantom") {
                 self.blank();
             }
@@ -147,7 +151,7 @@ impl Cleaner<'_> {
         }
     }
 
-    /// Skips a group in braces or brackets that holds no other.
+    /// Skips a group in braces that holds no other.
     fn skip_argument(&mut self) {
         self.skip_blanks();
         let rest = self.rest();
@@ -231,8 +235,10 @@ fn unwrap_command(text: &str) -> Option<&str> {
         .unwrap_or(rest)
         .trim_start_matches(' ');
     if let Some(inside) = group.strip_prefix('{') {
+        // "\'{e}" and "\frac{1}{2}" say more than their argument does.
         let says_more =
             accent(name).is_some() || WITH_ARGUMENT.contains(&name) || FRACTIONS.contains(&name);
+        // "{A}{B}" begins and ends with braces, but no pair is around all of it.
         return (!says_more && closing_brace(inside)? + 1 == inside.len())
             .then(|| &inside[..inside.len() - 1]);
     }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// A response as text, with token byte lengths that add up to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LossyText {
-    /// The text, U+FFFD in place of what is no UTF-8.
+    /// The text, with U+FFFD in place of invalid UTF-8.
     pub text: String,
     /// The bytes of the text that each token holds; a replacement belongs to the token of the first
     /// byte it replaces.
@@ -26,6 +26,7 @@ pub struct LossyText {
 /// Lengths that do not add up to the bytes.
 pub fn lossy_text(bytes: &[u8], token_byte_lens: &[u32]) -> Result<LossyText> {
     let lengths = token_byte_lens.iter().map(|&length| length as usize);
+    // Saturating: lengths come from outside, and a sum that wraps around could fit.
     let total = lengths.clone().fold(0, usize::saturating_add);
     if total != bytes.len() {
         return Err(Error::ByteLengths {
@@ -80,6 +81,9 @@ fn decode(bytes: &[u8]) -> (String, Vec<usize>) {
         String::with_capacity(bytes.len()),
         Vec::with_capacity(bytes.len()),
     );
+    // Each valid byte reaches one byte further. All bytes of a fault reach the end of its
+    // replacement, so that the token of the first of them gets its three bytes and the others get
+    // none.
     for chunk in bytes.utf8_chunks() {
         let start = text.len();
         text.push_str(chunk.valid());

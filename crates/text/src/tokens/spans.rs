@@ -72,6 +72,8 @@ impl TokenSpans {
         if span.is_empty() {
             return 0..0;
         }
+        // The first offset is 0, so that this is at least 0. Of tokens that begin at the start of
+        // the span the last is taken: special tokens before it have no bytes.
         let first = self.offsets.partition_point(|&offset| offset <= span.start) - 1;
         let end = self.offsets.partition_point(|&offset| offset < span.end);
         first.min(self.len())..end.min(self.len()).max(first.min(self.len()))

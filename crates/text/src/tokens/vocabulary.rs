@@ -50,7 +50,7 @@ impl TokenBytes {
     ///
     /// # Errors
     /// A tokenizer whose decoder is of none of the three kinds, or has parts or settings that are not known here; a token of a
-    /// byte-level vocabulary that is not written in bytes; an id of four times the number of tokens and 65,536 or more.
+    /// byte-level vocabulary that is not written in bytes; an id of 4 * tokens + 65,536 or more.
     pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
         let spelling = Spelling::of(tokenizer)?;
         let added = tokenizer.get_added_tokens_decoder();
@@ -124,7 +124,10 @@ impl TokenBytes {
             if let Some(leading) = self.leading.get(&id).filter(|_| first) {
                 held = leading;
             }
+            // Special tokens hold no text: the token after them is still the first.
             first &= is_empty;
+            // The decoder strips the fused text, so the leading spaces may come from several
+            // tokens.
             while spaces > 0
                 && let Some((next, rest)) = held.split_first()
             {
@@ -162,6 +165,7 @@ fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
         return Ok(0);
     };
     let tokens = vocabulary.len();
+    // Ids may have gaps, which cost memory; a single huge id must not allocate gigabytes.
     let allowed = tokens.saturating_mul(4).saturating_add(1 << 16);
     let sparse = Error::SparseVocabulary {
         tokens,
@@ -198,6 +202,8 @@ impl Spelling {
             (["Metaspace"] | ["Metaspace", "Fuse"], [part, ..]) => Some(Self::Metaspace {
                 mark: part["replacement"].as_str().unwrap_or("▁").to_owned(),
                 byte_fallback: false,
+                // A key that is absent is null and equals neither: older files have the second one,
+                // newer files the first.
                 bare_start: part["prepend_scheme"] != "never" && part["add_prefix_space"] != false,
                 stripped: 0,
             }),

@@ -41,6 +41,7 @@ pub(in crate::torch) fn decode_attention(
         let size = [results, plan.prompt_parts + plan.own_parts, width];
         Tensor::f_empty(size, (Kind::Float, q.device()))
     };
+    // Not set to 0: `combine` reads no part without keys, and `attend` writes all others.
     let (parts, totals, y) = (partial(head)?, partial(2)?, q.f_empty_like()?);
     let arguments = [
         (&q).into(),
@@ -97,6 +98,7 @@ impl Plan {
         let (rows, kv_heads, queries, head) = q.size4()?;
         let (prompts, _, slots, _) = prompts.keys.size4()?;
         let capacity = own.keys.size4()?.2;
+        // A divisor, so that every warp holds the same number of queries, which the kernel is compiled for.
         let held = (1..=MAX_QUERIES)
             .rev()
             .find(|n| queries % n == 0)
@@ -105,6 +107,7 @@ impl Plan {
         let lists = kv_heads * tiles;
         // Four blocks for each multiprocessor, where there is so much to do.
         let prompt_chunk = chunk(slots, prompts * lists, 4 * multiprocessors);
+        // A chunk of a response serves one row, which is work for a warp, so a block takes WARPS of them.
         let own_chunk = chunk(capacity, rows * lists, 4 * WARPS * multiprocessors);
         let (prompt_parts, own_parts) = (ceil(slots, prompt_chunk), ceil(capacity, own_chunk));
         Ok(Self {
@@ -153,7 +156,7 @@ type Names = [&'static str; 3];
 const PROMPTS: Names = ["keys of prompts", "values of prompts", "lens of prompts"];
 const OWN: Names = ["own keys", "own values", "own lens"];
 
-/// Checks a cache of so many lists. Returns its lengths, contiguous.
+/// Checks a cache of `lists` lists. Returns its lengths, contiguous.
 fn check_cache(names: Names, cached: Cached<'_>, lists: i64, q: &Tensor) -> Result<Tensor> {
     let (_, kv_heads, _, head) = q.size4()?;
     let size = [lists, kv_heads, cached.keys.size4()?.2, head];
@@ -166,6 +169,7 @@ fn check_cache(names: Names, cached: Cached<'_>, lists: i64, q: &Tensor) -> Resu
 }
 
 fn aligned(name: &'static str, tensor: &Tensor) -> Result<()> {
+    // Kernels load 16 bytes at once, and a view may begin anywhere in its storage.
     if (tensor.data_ptr() as usize).is_multiple_of(16) {
         return Ok(());
     }

@@ -58,6 +58,7 @@ impl Build {
     pub(super) fn identity(self, toolkit: &Toolkit, architecture: &str) -> String {
         let (name, text) = self.source.file();
         let options = self.options(toolkit, architecture);
+        // Zero bytes, which no part holds, keep neighbours apart.
         let all = format!("{text}\0{}\0{options:?}\0{:?}", HEADER.1, toolkit.version);
         let digest = Sha256::digest(all);
         let digits = digest.iter().map(|byte| format!("{byte:02x}"));
@@ -67,7 +68,7 @@ impl Build {
     /// Machine code for an architecture such as `sm_90`.
     ///
     /// # Errors
-    /// [`Error::Kernel`] with the compiler's words.
+    /// [`Error::Kernel`] with the compiler's log.
     pub(super) fn compile(self, toolkit: &Toolkit, architecture: &str) -> Result<Vec<u8>> {
         let (name, text) = self.source.file();
         let failed = |log: String| Error::Kernel {

@@ -1,9 +1,8 @@
 //! Compiled kernels on disk, from one run to the next.
 
-use std::{env, fs, io::Write, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::Result;
 
@@ -46,21 +45,20 @@ impl Cubins {
 
     fn read(&self, name: &str) -> Option<Vec<u8>> {
         let mut bytes = fs::read(self.folder.as_ref()?.join(name)).ok()?;
+        // A file shorter than a checksum leaves no code, and what it holds equals no checksum.
         let code = bytes.split_off(DIGEST.min(bytes.len()));
         (bytes == Sha256::digest(&code).as_slice()).then_some(code)
     }
 
-    /// Whole or not at all: the file gets its name when it is complete.
-    fn write(&self, name: &str, code: &[u8]) -> std::io::Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(&Sha256::digest(code))?;
-        file.write_all(code)?;
-        file.persist(folder.join(name))?;
-        Ok(())
+    /// Whole or not at all: two runs may compile the same kernel at once.
+    fn write(&self, name: &str, code: &[u8]) -> Option<()> {
+        let folder = self.folder.as_ref()?;
+        fs::create_dir_all(folder).ok()?;
+        let written = rerec_files::write(&folder.join(name), |file| {
+            file.put(&Sha256::digest(code))?;
+            file.put(code)
+        });
+        written.ok().map(drop)
     }
 }
 

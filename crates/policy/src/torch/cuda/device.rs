@@ -98,6 +98,7 @@ impl Device {
     }
 
     fn open(ordinal: usize) -> Result<Self> {
+        // Retains the device's primary context, which libtorch uses too: addresses of its tensors are valid in it.
         let context = CudaContext::new(ordinal)?;
         let (major, minor) = context.compute_capability()?;
         let multiprocessors =
@@ -144,12 +145,15 @@ impl Device {
     }
 
     fn stream(&self) -> Arc<CudaStream> {
+        // Asked for each launch, since the current stream may change; work on another stream would not be ordered behind that of
+        // libtorch.
         let stream = library::current_stream(self.ordinal as i32);
         // SAFETY: a stream of libtorch's, in the same context; libtorch never destroys its streams.
         unsafe { self.context.wrap_borrowed_stream(stream.cast()) }
     }
 
     fn function(&self, build: Build, entry: &'static str) -> Result<CudaFunction> {
+        // Held while a kernel is compiled, so that two threads do not compile the same one.
         let mut functions = lock(&self.functions);
         if let Some(function) = functions.get(&(build, entry)) {
             return Ok(function.clone());

@@ -98,6 +98,7 @@ pub(in crate::torch) fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     let launch = Launch {
         build: build(Source::Swiglu, &gate_up),
         entry: "swiglu",
+        // Rows along x, since CUDA takes no more than 65,535 blocks along y.
         grid: (rows, ceil(wide, pack(&gate_up) * THREADS)),
         block: (THREADS, 1),
     };

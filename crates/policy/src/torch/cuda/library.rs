@@ -111,6 +111,7 @@ fn open(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
         return false;
     };
+    // RTLD_GLOBAL makes its symbols part of the scope that `symbol` searches.
     // SAFETY: the initialisers of the CUDA libraries are sound.
     !unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) }.is_null()
 }

@@ -102,11 +102,13 @@ impl Attention {
         dropout: Option<Dropout>,
     ) -> Result<(Tensor, Tensor, Tensor)> {
         let (heads, kv_heads) = (self.heads, self.kv_heads);
+        // One product for all three: `[tokens, (heads + 2 * kv_heads) * head]`.
         let all = self.qkv.forward(x, dropout)?;
         let all = all.f_view([x.size2()?.0, heads + 2 * kv_heads, self.head])?;
         // Queries and keys lie side by side and turn by the same angles: one operation turns both.
         let mut turning = all.f_narrow(1, 0, heads + kv_heads)?;
         if let Some((q_norm, k_norm, eps)) = &self.norms {
+            // Over each head and before the rotation, as in transformers.
             let q = ops::rms_norm(&turning.f_narrow(1, 0, heads)?, q_norm, *eps)?;
             let k = ops::rms_norm(&turning.f_narrow(1, heads, kv_heads)?, k_norm, *eps)?;
             turning = Tensor::f_cat(&[q, k], 1)?;
@@ -125,12 +127,14 @@ impl Attention {
         let repeat = self.heads / self.kv_heads;
         // Split as a whole: the gradients of all pieces are put together by one copy.
         let pieces = |t: &Tensor| -> Result<Vec<Tensor>> {
+            // `[1, heads, tokens, head]`, cut along the tokens.
             let by_head = t.f_transpose(0, 1)?.f_unsqueeze(0)?;
             Ok(by_head.f_split_with_sizes(sizes.as_slice(), 2)?)
         };
         let expand = |t: &Tensor| t.f_repeat_interleave_self_int(repeat, 1, None);
         let (q, k, v) = (pieces(q)?, pieces(&expand(k)?)?, pieces(&expand(v)?)?);
         let mut outputs = Vec::with_capacity(sizes.len());
+        // The pieces are a trunk, then its branches, then the next trunk.
         let mut next = 0;
         for block in &layout.blocks {
             let trunk = next;
@@ -154,7 +158,7 @@ impl Attention {
 
 /// Attention of `q` `[rows, kv heads, queries, head]` over each row's prompt and its response, in one softmax.
 fn attend_past(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
-    // Here it is memory that takes the time, and a prompt is read once for all of its rows.
+    // On a CPU decoding is bound by memory, so a prompt is read once for all of its rows.
     if q.device() == Device::Cpu {
         return attend_past_on_cpu(q, past, step);
     }
@@ -171,6 +175,7 @@ fn attend_past(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
 /// softmax.
 fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor> {
     let queries = q.size4()?.2;
+    // `[prompts, kv heads, width * queries, head]`: all rows of a prompt are queries on one copy of its keys.
     let grouped = by_prompt(q, past.sharing)?;
     let (over_prompt, prompt_norm) = attend_all(&grouped, past.prompts, &past.sharing.mask)?;
     let over_prompt = by_row(&over_prompt, past.sharing, queries)?;
@@ -180,14 +185,16 @@ fn attend_past_on_cpu(q: &Tensor, past: &Past<'_>, step: &Step) -> Result<Tensor
     let (over_own, own_norm) = attend_all(q, own, &step.mask)?;
     // Two softmaxes over parts of the keys become one: each part counts by its share of the sum of both denominators, and
     // exp(a) / (exp(a) + exp(b)) is sigmoid(a - b), which cannot overflow.
+    // A prompt has a token and the newest one was just stored, so no softmax is over nothing and both logarithms are finite.
     let share = prompt_norm.f_sub(&own_norm.f_unsqueeze(3)?)?.f_sigmoid()?;
+    // lerp takes one kind, and the logarithms are f32 where the values are bf16.
     Ok(over_own.f_lerp_tensor(&over_prompt, &share.f_to_kind(q.kind())?)?)
 }
 
 /// Scaled dot-product attention `[n, heads, queries, head]`, and the logarithm of each softmax's denominator
 /// `[n, heads, queries]`.
 fn attend_all(q: &Tensor, (k, v): (&Tensor, &Tensor), mask: &Tensor) -> Result<(Tensor, Tensor)> {
-    // The public operation does not give the denominators away.
+    // The public operation does not return the denominators.
     Ok(
         Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(
             q,

@@ -59,6 +59,7 @@ impl PromptCache {
         let mut start = 0;
         for (prompt, block) in (self.filled..).zip(&layout.blocks) {
             for (cached, new) in [(keys, k), (values, v)] {
+                // `[kv heads, trunk, head]`; a layout of prompts has no branches, so a trunk is a whole prompt.
                 let new = new.f_narrow(0, start, block.trunk)?.f_transpose(0, 1)?;
                 cached
                     .f_get(prompt as i64)?
@@ -98,6 +99,7 @@ impl PromptCache {
         let at = positions(places, self.placement.device)?;
         for ((k, v), (new_k, new_v)) in self.layers.iter().zip(&new.layers) {
             for (cached, new_one) in [(k, new_k), (v, new_v)] {
+                // Slots behind a shorter prompt keep what an older one left there: the mask hides it.
                 let mut first = cached.f_narrow(2, 0, new.slots())?;
                 let _ = first.f_index_copy_(0, &at, new_one)?;
             }
@@ -112,6 +114,7 @@ impl PromptCache {
         let more_prompts = (prompts - self.lens.len()) as i64;
         let more_slots = (slots - self.slots()).max(0);
         if more_prompts > 0 || more_slots > 0 {
+            // Pads in pairs from the last dimension on: head, slots, kv heads, prompts.
             let wide =
                 |t: &Tensor| t.f_constant_pad_nd([0, 0, 0, more_slots, 0, 0, 0, more_prompts]);
             for (k, v) in &mut self.layers {
@@ -298,6 +301,7 @@ impl KvCache {
         prompts: &[usize],
         prompt_of: &[usize],
     ) -> Result<()> {
+        // Copies of what is kept, so that the memory of finished rows is freed.
         let kept = positions(rows, self.prompts.placement.device)?;
         for (k, v) in &mut self.layers {
             *k = k.f_index_select(0, &kept)?;

@@ -125,6 +125,7 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// The stack of that name in the kind of the computation.
     pub(super) fn stack(&mut self, name: &str) -> Result<Tensor> {
+        // An alias of its own: `requires_grad` is set on the leaf and not on the stored weight.
         let stored = self.weights.get(name)?.f_detach()?;
         let tensor = stored.f_to_kind(self.kind)?;
         if matches!(self.trained, Trained::Weights) {
@@ -185,6 +186,7 @@ impl Source<'_> {
         }
         let options = (self.kind, weight.device());
         let a = Tensor::f_zeros([low, inputs], options)?;
+        // Outside its blocks B stays 0: gradients arise there too, but no place reads them.
         let b = Tensor::f_zeros([out, low], options)?;
         for (tensor, places) in [(&a, in_a), (&b, in_b)] {
             self.leaf(tensor, places)?.refresh(&adapters.by_name())?;

@@ -30,10 +30,12 @@ impl Linear {
         let Some(adapter) = &self.adapter else {
             return Ok(y);
         };
+        // One mask for all projections of the product; PEFT, which keeps them apart, draws one for each.
         let seen = match dropout {
             Some(dropout) => x.f_mul(&dropout.mask(x)?)?,
             None => x.shallow_clone(),
         };
+        // Scaled here, where it is `[rows, adapted projections * rank]` and smaller than the result.
         let low = seen.f_mm(&adapter.a.f_tr()?)?.f_mul_scalar(adapter.scale)?;
         Ok(y.f_addmm(&low, &adapter.b.f_tr()?)?)
     }

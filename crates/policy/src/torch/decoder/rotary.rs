@@ -47,6 +47,7 @@ impl Rotary {
                 .f_unsqueeze(1)?)
         };
         Ok(Turns {
+            // Dimension i turns with i + head / 2, so both halves have the same angles.
             cos: ready(&cos, &cos)?,
             sin: ready(&sin.f_neg()?, &sin)?,
         })
@@ -77,6 +78,7 @@ fn stretch(frequencies: &Tensor, scaling: Option<&RopeScaling>) -> Result<Tensor
                 .f_reciprocal()?
                 .f_mul_scalar(2.0 * std::f64::consts::PI)?;
             let turns = wavelengths.f_reciprocal()?.f_mul_scalar(context)?;
+            // 0 for `low` turns or fewer, which are stretched; 1 for `high` or more, which are kept; a line in between.
             let share = turns.f_sub_scalar(low)?.f_div_scalar(high - low)?;
             let share = share.f_clamp(0.0, 1.0)?;
             let kept = frequencies.f_mul(&share)?;

@@ -87,6 +87,7 @@ impl<'a> Tape<'a> {
             let inputs: Vec<&Tensor> = std::iter::once(&input)
                 .chain(leaves.iter().map(|l| &l.tensor))
                 .collect();
+            // In the order of `inputs`: the first is the gradient that the stage below continues with.
             let mut found = shim::gradients(&output, &gradient, &inputs)?.into_iter();
             gradient = found
                 .next()
@@ -112,6 +113,7 @@ impl Decoder {
     }
 
     fn stage_leaves(&self, index: usize) -> &[Leaf] {
+        // The stage behind the last layer is the norm.
         self.leaves.layers.get(index).unwrap_or(&self.leaves.norm)
     }
 
@@ -125,6 +127,7 @@ impl Decoder {
             return Ok(());
         };
         if let Some(mut sum) = gradients.sum(leaf)? {
+            // Adds up where an id occurs several times.
             let _ = sum.f_index_add_(0, ids, &gradient.f_to_kind(sum.kind())?)?;
         }
         Ok(())

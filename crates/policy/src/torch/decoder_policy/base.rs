@@ -25,7 +25,7 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// Sums up the files of a model folder, and checks those that the folder lists.
+    /// Computes the checksums of a model folder's files, and checks those that the folder lists.
     ///
     /// # Errors
     /// Names the file that cannot be read or is not what was written.
@@ -83,6 +83,7 @@ impl Base {
             return Ok(None);
         }
         let mut base: Self = read_json(&path)?;
+        // An absolute pointer replaces the checkpoint in the join. A folder that is missing stays as written: `verify` names it.
         let folder = checkpoint.join(base.folder);
         base.folder = folder.canonicalize().unwrap_or(folder);
         Ok(Some(base))
@@ -125,6 +126,8 @@ impl Base {
     /// [`Error::Io`].
     pub(super) fn seen_from(&self, checkpoint: &Path) -> Result<Self> {
         let checkpoint = checkpoint.canonicalize().map_err(io_fault(checkpoint))?;
+        // Relative only where the checkpoint lies below the folder that holds the model's, so that both can move with it;
+        // elsewhere the pointer stays absolute.
         let mut seen = self.clone();
         if let (Some(parent), Some(name)) = (self.folder.parent(), self.folder.file_name())
             && let Ok(below) = checkpoint.strip_prefix(parent)

@@ -89,6 +89,7 @@ impl DecoderPolicy {
     /// # Errors
     /// [`Error::File`].
     pub fn save_merged(&self, folder: &Path) -> Result<()> {
+        // A copy, since merging must leave the weights of the policy as they are.
         let weights = self.weights.frozen_copy(kind(self.config.precision))?;
         if let Some(adapters) = &self.adapters {
             adapters.merge_into(&weights)?;
@@ -238,6 +239,7 @@ impl DecoderPolicy {
             let weights = self.read_weights(&folder.join("model.safetensors"), placement)?;
             return Ok(Some((Tokenizer::from_folder(folder)?, weights)));
         };
+        // Beside adapters weights never change, so those in memory are what the checkpoint points to: nothing is read.
         if self.base.as_ref().is_some_and(|own| own.is_same(base)) {
             return Ok(None);
         }
@@ -256,6 +258,7 @@ impl DecoderPolicy {
             ));
         };
         let tensors = self.read_adapters(&folder.join(REFERENCE_ADAPTER), adapters)?;
+        // Of its own memory: the adapters of the policy go on training.
         let frozen = adapters.frozen_copy()?;
         frozen.copy_from(&tensors)?;
         Ok(Own::Adapters(frozen))
@@ -326,6 +329,7 @@ pub(super) fn verified_base(folder: &Path, has_adapters: bool) -> Result<Option<
         return Ok(Some(base));
     }
     if has_adapters {
+        // `Base::of` hashes the files of the model itself and compares them with the list; only the adapters are left to check.
         verify(folder, |name| Path::new(name).starts_with(ADAPTER))?;
         return Base::of(folder).map(Some);
     }

@@ -43,6 +43,7 @@ impl<'a> Active<'a> {
             tokens: 0,
         };
         for group in batch {
+            // The responses lead the zip, so that the weights of the next group are left to it.
             let weighted = group.responses.iter().zip(&mut weights);
             let teaching: Vec<_> = weighted.filter(|(r, _)| r.teaches()).collect();
             if teaching.is_empty() {
@@ -173,6 +174,7 @@ impl DecoderPolicy {
         let parts = micro_batches(groups, self.config.micro_batch_tokens);
         for (number, part) in parts.iter().enumerate() {
             let batch = PackedBatch::new(part, self.decoder.placement())?;
+            // Over the same packed tokens, so that place i is the same token under both policies.
             let anchors = reference
                 .map(|d| response_log_probs(d, &batch))
                 .transpose()?;
@@ -221,7 +223,7 @@ impl DecoderPolicy {
         let predicting = batch.predicting(tape.hidden())?;
         let predicting = Head::new(decoder, batch).backward(&predicting, of_head, slopes)?;
         let mut hidden = no_grad(|| tape.hidden().f_zeros_like())?;
-        // A shared prompt's last token predicts the first of each response.
+        // Added, not copied: a shared prompt's last token predicts the first of each response, so its row occurs several times.
         let _ = hidden.f_index_add_(0, &batch.predictors, &predicting)?;
         tape.backward(hidden, gradients)
     }
@@ -245,6 +247,7 @@ impl DecoderPolicy {
     fn reference_for(&self, objective: &Objective) -> Result<Option<&Decoder>> {
         let coefficient = objective.kl_coefficient();
         match &self.reference {
+            // Without a KL term the forward pass of the reference is saved.
             _ if coefficient == 0.0 => Ok(None),
             Some(reference) => Ok(Some(&reference.decoder)),
             None => Err(Error::NoReference),
@@ -261,6 +264,7 @@ impl DecoderPolicy {
         let mut log_probs = log_probs.into_iter();
         let mean = |response: &&TrainingResponse<'_>| {
             let old = response.old_log_probs;
+            // `old` leads the zip: at its end no log-probability of the next response is taken.
             let gaps = old.iter().zip(&mut log_probs);
             gaps.map(|(&old, now)| f64::from(now) - f64::from(old))
                 .sum::<f64>()
