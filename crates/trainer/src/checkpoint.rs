@@ -1,4 +1,4 @@
-//! Checkpoints that are there whole or not at all, and which of them stay.
+//! Checkpoints that are written whole or not at all, and which of them are kept.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const POLICY: &str = "policy";
 const CURRICULUM: &str = "curriculum.json";
 const STATE: &str = "state.json";
 
-/// Writes the run's next checkpoint, then removes those that need not stay: all but it and the best on validation queries.
+/// Writes the run's next checkpoint, then removes those that need not be kept: all but it and the best on validation queries.
 ///
 /// The folder gets its name by one rename after everything in it has reached the disk, so a crash at any moment leaves the last
 /// whole checkpoint in place. Each file is hashed once, while it is written: the policy's by the policy.
@@ -26,7 +26,11 @@ pub(crate) fn save(
     learner: &dyn Learner,
 ) -> Result<()> {
     let older = list(run)?;
+    // A number of its own and not that of the step: a run that was stopped may write two at one
+    // step.
     let number = older.last().map_or(1, |(number, _)| number + 1);
+    // The best evaluation is not in a checkpoint yet. No update came after it: these are its
+    // weights.
     if let Some(best) = state.best.as_mut().filter(|best| best.checkpoint == 0) {
         best.checkpoint = number;
     }
@@ -34,12 +38,14 @@ pub(crate) fn save(
     let folder = draft.folder();
     let policy = folder.join(POLICY);
     fs::create_dir(&policy).map_err(Error::io(&policy))?;
+    // In any order: nothing counts before the folder has its name.
     learner.save(&policy)?;
     curriculum.save(&folder.join(CURRICULUM))?;
     let mut files = FileSet::new(folder);
     files.json(STATE, state)?;
     files.finish()?;
     draft.finish()?;
+    // Removed only now: before the rename a crash would have left the run without a checkpoint.
     let best = state.best.map(|best| best.checkpoint);
     let mut superseded = older.iter().filter(|(number, _)| Some(*number) != best);
     superseded.try_for_each(|(_, path)| fs::remove_dir_all(path).map_err(Error::io(path)))
@@ -50,6 +56,8 @@ pub(crate) fn newest(run: &Path) -> Result<Option<(State, Curriculum, PathBuf)>>
     let Some((_, path)) = list(run)?.pop() else {
         return Ok(None);
     };
+    // The state's file. The curriculum's holds its own checksum, and the policy's folder its own
+    // list.
     verify(&path, |_| true)?;
     let file = path.join(STATE);
     let state: State = read_json(&file)?;
@@ -67,11 +75,13 @@ fn list(run: &Path) -> Result<Vec<(u64, PathBuf)>> {
     for entry in fs::read_dir(run).map_err(Error::io(run))? {
         let entry = entry.map_err(Error::io(run))?;
         let name = entry.file_name();
+        // A draft such as ".checkpoint-000007.draft" does not match the prefix.
         let number = name
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
         found.extend(number.map(|number| (number, entry.path())));
     }
+    // By number: as a name, 1000000 would come before 999999.
     found.sort();
     Ok(found)
 }

@@ -3,7 +3,6 @@
 mod overrides;
 mod training;
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +100,7 @@ impl TrainConfig {
     /// # Errors
     /// Names the file, key, value and range of what is wrong.
     pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(Error::io(path))?;
+        let text = rerec_files::read_text(path)?;
         let fault = |source| Error::ConfigFile {
             path: path.to_owned(),
             source: Box::new(source),
@@ -132,6 +131,8 @@ impl TrainConfig {
         ];
         for (name, section) in sections {
             let Some(section) = section else { continue };
+            // The run's own seed is allowed, so that the settings that a run has saved can be read
+            // again.
             let left_out = *section == 0 || *section == seed;
             check(left_out, name, *section, "left out: the run's seed decides")?;
             *section = seed;
@@ -207,6 +208,7 @@ impl TrainConfig {
     }
 
     fn validate_metric(&self) -> Result<()> {
+        // A section that is left out reads as its default: the two cannot be told apart.
         let left_out = self.curriculum.metric == MetricConfig::default();
         let allowed = "left out: the reward knows its range";
         check(left_out, "curriculum.metric", "a range", allowed)?;
@@ -246,6 +248,7 @@ impl TrainConfig {
     /// evaluations.
     pub(crate) fn with_changeable_settings_of(&self, other: &Self) -> Self {
         let mut settings = self.clone();
+        // Name and folder: a run may have been moved.
         settings.name.clone_from(&other.name);
         settings.runs.clone_from(&other.runs);
         settings.threads = other.threads;

@@ -110,6 +110,7 @@ impl Evaluator<'_> {
             evaluation.guess += self.guess(query);
         }
         let asked = evaluation.overall.asked;
+        // Single faults are counted; data of which nothing can be scored are an error.
         if let Some(first) = first_fault.filter(|_| asked == 0) {
             return Err(Error::NothingScored { first });
         }

@@ -63,6 +63,7 @@ impl Job {
         config.check_against(&dataset)?;
         let (settings, corpus) = (config.policy.clone(), dataset.corpus());
         let mut policy = DecoderPolicy::open(&config.model, settings, corpus, config.seed)?;
+        // After data and model were read: settings that they do not fit leave no folder behind.
         if start == Start::New {
             ledger::create(&config)?;
         }
@@ -117,6 +118,7 @@ impl Job {
 /// the adapters and a pointer to it.
 fn keep_base(policy: &mut DecoderPolicy, config: &TrainConfig) -> Result<()> {
     let folder = config.run_folder().join(BASE);
+    // The list of checksums is written last: a folder without it was cut off, and is written again.
     let is_kept = policy.base().is_some() || folder.join(CHECKSUMS).exists();
     if config.policy.lora.is_none() || is_kept {
         return Ok(());

@@ -66,6 +66,7 @@ impl Ledger {
     }
 
     pub(crate) fn step(&mut self, metrics: &MetricsRecord, groups: &[GroupRecord]) -> Result<()> {
+        // Rollouts before metrics: a step whose metrics can be read has its rollouts.
         groups
             .iter()
             .try_for_each(|group| self.rollouts.push(group))?;
@@ -122,9 +123,11 @@ struct JsonLines {
 impl JsonLines {
     fn open(path: PathBuf, len: u64) -> Result<Self> {
         let mut options = OpenOptions::new();
+        // Appending: once the file has been cut, writing goes on at its new end.
         let file = options.create(true).append(true).open(&path);
         let file = file.map_err(Error::io(&path))?;
         let got = file.metadata().map_err(Error::io(&path))?.len();
+        // A shorter file has lost records of finished steps, which cannot be restored.
         if got < len {
             let what = format!("has {got} bytes, but the checkpoint counts {len}");
             return Err(Error::InvalidFile { path, what });
@@ -138,6 +141,7 @@ impl JsonLines {
             path: self.path.clone(),
             what: error.to_string(),
         })?;
+        // The line end goes out in the same write: readers take a line without it for unfinished.
         line.push('\n');
         let written = self.file.write_all(line.as_bytes());
         written.map_err(Error::io(&self.path))?;

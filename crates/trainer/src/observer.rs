@@ -1,4 +1,4 @@
-//! What a run tells while it goes on.
+//! Events of a run, and who watches them.
 
 use rerec_curriculum::EpochStatistics;
 use rerec_policy::Progress;
@@ -48,14 +48,14 @@ pub enum Event<'a> {
     Checkpoint,
 }
 
-/// What an observer wants of the run.
+/// What an observer asks the run to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[must_use]
 pub enum Verdict {
     /// Go on.
     #[default]
     Continue,
-    /// End reinforcement after the step under way, evaluate, and come to the run's end.
+    /// End reinforcement after the current step, evaluate, and finish the run.
     Finish,
     /// End as soon as possible with a checkpoint to resume from.
     Stop,

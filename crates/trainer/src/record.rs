@@ -22,7 +22,7 @@ pub struct GroupRecord {
     pub query: QueryId,
     /// Its class.
     pub class: QueryClass,
-    /// What the group can teach from.
+    /// What the group's advantages come from.
     pub kind: GroupKind,
     /// The reward of the greedy response, where the estimator compares with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct GroupRecord {
     pub responses: Vec<ResponseRecord>,
 }
 
-/// Groups by what tells their responses apart.
+/// What the responses of a group differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupKind {
@@ -141,7 +141,7 @@ impl UpdateRecord {
 }
 
 impl MetricsRecord {
-    /// What a step's groups come to.
+    /// The metrics of a step's groups.
     pub(crate) fn of(groups: &[GroupRecord], update: UpdateRecord, learning_rate: f64) -> Self {
         let responses = || groups.iter().flat_map(|group| &group.responses);
         // The sampler's figures count responses with a reward; the others take no part in training.
@@ -155,6 +155,7 @@ impl MetricsRecord {
         let steps = scored().flat_map(|one| &one.steps);
         Self {
             step: groups.first().map_or(0, |group| group.step),
+            // A step has groups: an empty batch is never served.
             epoch: groups.first().map_or(0, |group| group.epoch),
             queries: groups.len(),
             learning_rate,

@@ -14,6 +14,7 @@ pub(crate) fn same_run(folder: &Path, then: &TrainConfig, now: &TrainConfig) -> 
     if comparable == *now {
         return Ok(());
     }
+    // For the message alone: settings that were read from TOML can be written as such.
     let table = |config: &TrainConfig| Table::try_from(config).unwrap_or_default();
     let mut differences = Vec::new();
     collect("", &table(&comparable), &table(now), &mut differences);

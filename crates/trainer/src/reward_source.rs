@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rerec_datasets::{Dataset, Rating};
+use rerec_datasets::Dataset;
 use rerec_rewards::{
     AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Interactions,
     ItemEmbeddings, ItemIndex, JoinBy, LightGcn, LightGcnConfig, SimilarityConfig,
@@ -33,7 +33,7 @@ pub enum GraphSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingSource {
-    /// LightGCN, trained on the data's ratings when the run begins and kept in its folder.
+    /// LightGCN, trained on the data's [choices](Dataset::choices) when the run begins and kept in its folder.
     Lightgcn(LightGcnConfig),
     /// A safetensors, npy or TSV file with the ids of the catalogue.
     File(PathBuf),
@@ -160,7 +160,18 @@ impl RewardSource {
                 );
                 return Ok(None);
             }
-            EmbeddingSource::Lightgcn(config) => trained(config, &data.ratings, keep, observer)?,
+            EmbeddingSource::Lightgcn(_) if data.choices().next().is_none() => {
+                warn(
+                    observer,
+                    &format!(
+                        "none of the {} ratings reaches liked_from ({}): the reward has no preference alignment score",
+                        data.ratings.len(),
+                        data.liked_from
+                    ),
+                );
+                return Ok(None);
+            }
+            EmbeddingSource::Lightgcn(config) => trained(config, data, keep, observer)?,
             EmbeddingSource::File(path) => EmbeddingTable::read(path)?,
         };
         let embeddings = ItemEmbeddings::new(&data.catalogue, &table, self.similarity)?;
@@ -174,17 +185,10 @@ fn warn(observer: &mut dyn Observer, what: &str) {
     let _ = observer.event(&Event::Warning(what));
 }
 
-fn interactions(ratings: &[Rating]) -> Result<Interactions> {
-    let pairs = ratings
-        .iter()
-        .map(|one| (one.user.as_str(), one.item.as_str()));
-    Ok(Interactions::from_pairs(pairs)?)
-}
-
 /// LightGCN's item embeddings: those kept from an earlier call, or trained now.
 fn trained(
     config: &LightGcnConfig,
-    ratings: &[Rating],
+    data: &Dataset,
     keep: Option<&Path>,
     observer: &mut dyn Observer,
 ) -> Result<EmbeddingTable> {
@@ -192,7 +196,9 @@ fn trained(
         return Ok(EmbeddingTable::read(path)?);
     }
     let max_epochs = config.max_epochs;
-    let fitted = LightGcn::new(config.clone())?.fit(&interactions(ratings)?, |report| {
+    // Somebody who gave one star did choose the item, but not to have more like it.
+    let interactions = Interactions::from_pairs(data.choices())?;
+    let fitted = LightGcn::new(config.clone())?.fit(&interactions, |report| {
         let _ = observer.event(&Event::Embeddings {
             epoch: report.epoch,
             max_epochs,
@@ -212,7 +218,7 @@ fn warn_if_flat(
     data: &Dataset,
     observer: &mut dyn Observer,
 ) -> Result<()> {
-    let items = most_rated(data, embeddings);
+    let items = most_chosen(data, embeddings);
     if items.len() < 2 {
         return Ok(());
     }
@@ -230,11 +236,11 @@ fn warn_if_flat(
     Ok(())
 }
 
-/// The most rated items that have an embedding; the first of the catalogue where there are no ratings.
-fn most_rated(data: &Dataset, embeddings: &ItemEmbeddings) -> Vec<ItemIndex> {
+/// The items that were chosen most often and have an embedding; the first of the catalogue where there are no choices.
+fn most_chosen(data: &Dataset, embeddings: &ItemEmbeddings) -> Vec<ItemIndex> {
     let mut counts = vec![0u32; data.catalogue.len()];
-    for rating in &data.ratings {
-        if let Some(item) = data.catalogue.index_of(&rating.item) {
+    for (_, item) in data.choices() {
+        if let Some(item) = data.catalogue.index_of(item) {
             counts[item.position()] += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! Reading the records of a run.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::{CONFIG, EPOCHS, EVALUATIONS, METRICS, ROLLOUTS};
 use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
 
-/// The folder of a run that goes on or is over, with all its records. Reading it needs no libtorch and disturbs no run.
+/// The folder of a running or finished run, with all its records. Reading it needs no libtorch and disturbs no run.
 ///
 /// ```no_run
 /// let run = rerec_trainer::Run::open("runs/quickstart")?;
@@ -36,7 +36,7 @@ impl Run {
         if !path.is_file() {
             return Err(Error::NoRun { path: folder });
         }
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let text = rerec_files::read_text(&path)?;
         let config = toml::from_str(&text).map_err(|source| Error::ConfigFile {
             path,
             source: Box::new(source),

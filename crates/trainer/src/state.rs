@@ -9,7 +9,7 @@ use crate::ledger::Lengths;
 /// Version of [`State`]'s format.
 pub(crate) const STATE_VERSION: u32 = 2;
 
-/// What a checkpoint says beside policy and curriculum.
+/// What a checkpoint holds besides policy and curriculum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct State {

@@ -71,6 +71,7 @@ enum Halt {
 impl<E: Into<Error>> From<E> for Halt {
     fn from(error: E) -> Self {
         match error.into() {
+            // A sampler reports this when the observer asked to stop.
             Error::Policy(rerec_policy::Error::Cancelled) => Self::Stopped,
             error => Self::Failed(error),
         }
@@ -114,6 +115,7 @@ impl<'a> Trainer<'a> {
             return Self::begin(config, task);
         };
         task.engine.learner().restore(&policy)?;
+        // The learner was restored: a sampler of its own has to follow.
         task.engine.synchronise()?;
         // A run that was prolonged stays so when it is resumed again.
         ledger::write_config(config)?;
@@ -150,6 +152,8 @@ impl<'a> Trainer<'a> {
         match self.phases(observer) {
             Ok(()) => Ok(Outcome::Finished(self.state.evaluations)),
             Err(Halt::Failed(error)) => Err(error),
+            // This may be in the middle of a step: its queries are still pending, and the step is
+            // repeated on resume.
             Err(Halt::Stopped) => {
                 self.checkpoint(observer)?;
                 Ok(Outcome::Stopped)
@@ -158,6 +162,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn phases(&mut self, observer: &mut dyn Observer) -> Halting<()> {
+        // Every phase skips what the state says is done, so that a resumed run continues where it
+        // stopped.
         self.report(Phase::Untrained, observer)?;
         self.warm_start(observer)?;
         self.report(Phase::WarmStart, observer)?;
@@ -188,10 +194,12 @@ impl<'a> Trainer<'a> {
     /// Makes the warm start's weights the reference, once.
     fn anchor(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         if !self.state.anchored {
+            // Before the first step: the point from which the validation curve starts.
             self.validate(observer)?;
             self.task.engine.learner().anchor()?;
             self.task.engine.synchronise()?;
             self.state.anchored = true;
+            // At once: a crash must neither repeat the warm start nor anchor later weights.
             self.checkpoint(observer)?;
         }
         Ok(())
@@ -240,6 +248,7 @@ impl<'a> Trainer<'a> {
             return Ok(());
         }
         let evaluation = self.evaluate(phase, queries, observer)?;
+        // A final evaluation that is there already is that of a shorter run.
         self.state.evaluations.retain(|e| e.phase != phase);
         self.state.evaluations.push(evaluation);
         Ok(())
@@ -248,6 +257,7 @@ impl<'a> Trainer<'a> {
     /// Evaluates on validation queries, and notes whether no earlier evaluation was better.
     fn validate(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let queries = &self.task.dataset.splits.validation;
+        // Always the first ones, so that evaluations can be compared with each other.
         let asked = queries.len().min(self.config.evaluation.validation_queries);
         if asked == 0 {
             return Ok(());
@@ -260,6 +270,7 @@ impl<'a> Trainer<'a> {
             BestBy::Accuracy => evaluation.overall.share(),
             BestBy::Ndcg => evaluation.ndcg,
         };
+        // Ties keep the earlier one.
         if self.state.best.is_none_or(|best| value > best.value) {
             let (step, checkpoint) = (self.state.steps, 0);
             self.state.best = Some(Best {
@@ -288,6 +299,8 @@ impl<'a> Trainer<'a> {
             &mut |progress| verdicts.hear(observer.event(&Event::Evaluating(phase, progress)));
         let at = (phase, self.state.steps);
         let evaluated = evaluator.evaluate(self.task.engine.sampler(), queries, at, watch);
+        // Set before the error is returned: a request to finish must survive a cancelled
+        // evaluation.
         self.finishing |= verdicts.finish;
         let evaluation = evaluated?;
         self.ledger.evaluation(&evaluation)?;
@@ -298,6 +311,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn checkpoint(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        // Synced first: the lines that a checkpoint counts must be on the disk before it is.
         self.state.lengths = self.ledger.lengths()?;
         let learner = self.task.engine.learned();
         checkpoint::save(

@@ -63,6 +63,8 @@ impl<'a> WarmStart<'a> {
         let (mut pass, mut order) = (None, Vec::new());
         let place = |at: u64| {
             let wanted = at / len as u64;
+            // Shuffled when the batch enters a pass: once or twice, unless the data are smaller
+            // than it.
             if pass != Some(wanted) {
                 order = (0..len).collect();
                 order.shuffle(&mut random_stream(self.seed, purpose, "", wanted));

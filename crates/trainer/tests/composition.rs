@@ -197,6 +197,25 @@ fn outcome_estimators_compare_rewards_of_responses() {
     // Less the reward of the greedy response.
     assert_per_response("remax", WRONG, [1.0, 0.0]);
     assert_per_response("remax", RIGHT, [0.0, -1.0]);
+    // No reward of the batch is 0, so that differences to the mean are scaled by 4 / 4.
+    assert_per_response("gpg", WRONG, [0.5, -0.5]);
+    // The best less the second best, over the same deviation as GRPO's.
+    assert_per_response("pass_k", WRONG, [2.0 * grpo, 0.0]);
+}
+
+/// Both groups of the batch are alike: 24 tokens of right responses, 44 of wrong ones.
+#[test]
+fn reinforce_pp_whitens_over_the_tokens_of_the_batch() {
+    let whitened = |[right, wrong]: [f64; 2]| {
+        let mean = (24.0 * right + 44.0 * wrong) / 68.0;
+        let squares = 24.0 * (right - mean).powi(2) + 44.0 * (wrong - mean).powi(2);
+        let deviation = (squares / 67.0 + 1e-8).sqrt();
+        // verl's masked mean is off by a hundred-millionth of a token.
+        let mean = mean * 68.0 / (68.0 + 1e-8);
+        [right, wrong].map(|value| (value - mean) / deviation)
+    };
+    assert_per_response("reinforce_pp", WRONG, whitened([1.05, 0.05]));
+    assert_per_response("reinforce_pp_baseline", WRONG, whitened([0.5, -0.5]));
 }
 
 /// The 7 tokens of the wrong step keep 0.7 of 0.05; the line end and the box keep all of it.

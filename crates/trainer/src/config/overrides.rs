@@ -14,6 +14,7 @@ pub(super) fn set(table: &mut Table, given: &str) -> Result<()> {
         .split_once('=')
         .ok_or_else(|| fault("must be key=value"))?;
     let (key, text) = (key.trim(), text.trim());
+    // A shell takes quotes away: `name=third` is a string, `seed=3` a number.
     let value = toml::from_str::<Table>(&format!("value = {text}"))
         .ok()
         .and_then(|mut parsed| parsed.remove("value"))
@@ -25,6 +26,8 @@ pub(super) fn set(table: &mut Table, given: &str) -> Result<()> {
         .ok_or_else(|| fault("has no key"))?;
     let mut at = table;
     for part in parts {
+        // Missing sections are created. An unknown one is refused when the settings are read, as an
+        // unknown key.
         let entry = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
         at = entry
             .as_table_mut()

@@ -87,6 +87,7 @@ impl ReinforcementConfig {
             )
         };
         at_least(1, "queries", self.queries.unwrap_or(1))?;
+        // A single response has no other to be compared with.
         at_least(2, "samples", self.samples)?;
         at_least(1, "max_new_tokens", self.max_new_tokens)?;
         at_least(1, "mini_batches", self.mini_batches)?;

@@ -22,6 +22,8 @@ impl Trainer<'_> {
         let updates = self.update(&groups, &assessed, learning_rate)?;
         self.record_in_curriculum(&assessed)?;
 
+        // The weights have moved: from here on the step counts, and its queries are no longer
+        // pending.
         self.state.steps += 1;
         self.state.pending.clear();
         let records = self.records(groups, assessed, epoch)?;
@@ -33,6 +35,7 @@ impl Trainer<'_> {
             steps_left,
         });
         self.validate_and_save(observer)?;
+        // Checked last, so that a due evaluation and a due checkpoint are still made.
         self.heed(verdict)
     }
 
@@ -48,6 +51,8 @@ impl Trainer<'_> {
             temperature: config.temperature,
             max_new_tokens: config.max_new_tokens,
             seed: self.config.seed,
+            // Streams are named by purpose, query and sample: a query draws anew in each epoch, and
+            // the same when its step is made again.
             purpose: format!("rollouts of epoch {epoch}"),
             ..Default::default()
         };
@@ -118,6 +123,7 @@ impl Trainer<'_> {
             .iter()
             .map(|group| group.responses.iter().map(response_text).collect())
             .collect();
+        // In the order of the groups; empty where the estimator asks for none.
         let mut greedy = greedy.iter().filter_map(|group| group.responses.first());
         let asked = groups.iter().zip(&texts).map(|(group, responses)| {
             let prepared = self.queries.get(group.query.as_str())?;
@@ -160,6 +166,7 @@ impl Trainer<'_> {
             let learner = self.task.engine.learner();
             updates.push(learner.update(part, &self.objective, learning_rate)?);
         }
+        // After the last update only: nothing is sampled between them.
         self.task.engine.synchronise()?;
         Ok(updates)
     }
@@ -211,6 +218,7 @@ impl Trainer<'_> {
         if step.is_multiple_of(self.config.evaluation.every) {
             self.validate(observer)?;
         }
+        // Kept at once: the next step changes the weights.
         let is_best = self.state.best != best_before;
         if is_best || step.is_multiple_of(self.config.checkpoints.every) {
             self.checkpoint(observer)?;
@@ -244,6 +252,7 @@ fn training_groups<'a>(
     let mut batch = Vec::with_capacity(groups.len());
     for (group, judged) in groups.iter().zip(&assessed.groups) {
         let responses = group.responses.iter().zip(&judged.responses);
+        // Zipped before filtering: responses without a reward have rows too, which are empty.
         let responses = responses.zip(rows.by_ref().take(group.responses.len()));
         let responses = responses
             .filter(|((_, judged), _)| judged.reward.is_ok())
@@ -270,6 +279,7 @@ fn refuse_without_reward(assessed: &mut Assessment) -> Result<()> {
     }
     let first = assessed
         .groups
+        // Drained to own the error: the assessment is not used any more.
         .drain(..)
         .flat_map(|group| group.responses)
         .next();
