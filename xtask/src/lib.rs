@@ -13,6 +13,7 @@ mod environment;
 mod error;
 #[cfg(test)]
 mod fake;
+mod films;
 mod libtorch;
 mod manifest;
 mod pins;

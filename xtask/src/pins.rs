@@ -171,6 +171,28 @@ pub const RECBOLE: Wheel = Wheel {
     unpacked: 5_605_674,
 };
 
+/// 17,472 films from Wikidata (CC0-1.0), a SQLite database from which `films` makes a table. The script that does so is a part of the
+/// bundle: another one makes another table.
+pub(crate) const FILMS: Bundle = Bundle {
+    name: "the films of Wikidata",
+    wheels: &[Wheel {
+        file: "bokeh_sampledata-2026.1-py3-none-any.whl",
+        sha256: "f40331a40ca30c64a1c1471835aad9006b61b0d9731a3f649ee8cbbf48d3822f",
+        bytes: 12_835_603,
+        take: &["bokeh_sampledata/_data/movies.db"],
+        unpacked: 8_011_776,
+    }],
+    strip: "bokeh_sampledata/_data/",
+    texts: &[
+        ("films.py", include_str!("films.py")),
+        (
+            "SOURCE",
+            "Films from Wikidata, as of 18 October 2026, by way of bokeh-sampledata 2026.1 on PyPI. CC0-1.0.\n",
+        ),
+    ],
+    links: &[],
+};
+
 /// SmolLM2-135M-Instruct (Apache 2.0), on which tests compare with transformers.
 pub const SMOLLM2: Bundle = Bundle {
     name: "SmolLM2-135M-Instruct",
@@ -232,7 +254,7 @@ mod tests {
 
     #[test]
     fn pins_are_well_formed() {
-        for bundle in [LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, SMOLLM2] {
+        for bundle in [LIBTORCH_CPU, LIBTORCH_CUDA, MOVIELENS, FILMS, SMOLLM2] {
             let projects: BTreeSet<_> = bundle.wheels.iter().map(Wheel::requirement).collect();
             assert_eq!(projects.len(), bundle.wheels.len(), "{}", bundle.name);
             for wheel in bundle.wheels {

@@ -1,4 +1,4 @@
-//! What Python is used for: pip downloads wheels, and an installed PyTorch is looked up.
+//! What Python is used for here: pip downloads wheels, and an installed PyTorch is looked up.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +14,7 @@ use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::wheel::Wheel;
 
-const PYTHON: &str = "python3";
+pub(crate) const PYTHON: &str = "python3";
 
 /// Every pip takes the same file, whatever Python it belongs to.
 const PIP_DOWNLOAD: &str = "-m pip download --quiet --progress-bar off --disable-pip-version-check --no-input \
@@ -40,7 +40,7 @@ const NETWORK_FAULTS: [&str; 6] = [
     "from versions: none",
 ];
 
-const DISK_FAULTS: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+pub(crate) const DISK_FAULTS: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
 /// Whether wheels can be downloaded at all, which is asked before anybody is sent to free disk space.
 pub(crate) fn require(environment: &Environment) -> Result<()> {
@@ -105,7 +105,7 @@ fn run(mut pip: Command, folder: &Path, bar: &ProgressBar) -> Result<ExitStatus>
     }
 }
 
-fn spawn_error(source: io::Error) -> Error {
+pub(crate) fn spawn_error(source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::NotFound => Error::NoPython,
         _ => Error::Start {

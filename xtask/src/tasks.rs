@@ -6,6 +6,7 @@ use crate::bench_policy;
 use crate::bundle::Bundle;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::films;
 use crate::libtorch::{self, Device};
 use crate::pins::{MOVIELENS, SMOLLM2};
 use crate::program::{cargo, check, hand_over};
@@ -19,7 +20,7 @@ Tasks of the project; those that need libtorch set it up themselves.
 cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (544 MB to download, 0.5 GB on disk)
 cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 GB on disk)
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
-cargo xtask movielens [ARG]   the same on MovieLens-100K: rerec train configs/movielens.toml ARG...
+cargo xtask movielens [ARG]   the same on MovieLens-100K and the people of its films: rerec train configs/movielens.toml ARG...
 cargo xtask test [ARG]        pass every test: cargo test --workspace --features rerec-policy/cuda ARG...; fetches SmolLM2-135M for one (93 MB, into data)
 cargo xtask bench-policy [OPTION]
                               time and memory of rerec-policy beside transformers, TRL and PEFT, in target/bench-policy
@@ -84,6 +85,7 @@ fn train(config: &str, rest: &[&str], environment: &Environment) -> Result<()> {
 
 fn movielens(rest: &[&str], environment: &Environment) -> Result<()> {
     fetch(&MOVIELENS, "data/ml-100k", environment)?;
+    films::fetch(environment)?;
     train("configs/movielens.toml", rest, environment)
 }
 

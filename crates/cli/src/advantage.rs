@@ -84,6 +84,7 @@ enum Std {
 
 #[derive(Deserialize)]
 struct Line {
+    // Raw, so that the answer repeats it character for character, whatever JSON it is.
     group: Box<RawValue>,
     token_rewards: Option<Vec<Vec<f64>>>,
     rewards: Option<Vec<f64>>,
@@ -114,6 +115,8 @@ impl Args {
         };
         let named: EstimatorConfig =
             serde_json::from_value(json!({ "estimator": self.estimator }))?;
+        // By way of JSON: each estimator has settings of its own, and reading them back refuses one
+        // that it does not have.
         let mut config = serde_json::to_value(named.with_preset(preset))?;
         let given = [
             ("eps", self.eps.map(Value::from)),
@@ -198,6 +201,7 @@ impl From<Error> for Rejection {
             | Error::NonFiniteToken { what, .. }
             | Error::NonFiniteResponse { what, .. }
             | Error::MissingInput { what, .. } => match *what {
+                // The line has another name for it than the library.
                 "outcomes" => "rewards",
                 what => what,
             },

@@ -89,6 +89,7 @@ struct Queries {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(path) = &args.state {
+        // Before the input is read: a state that cannot be written would lose the round.
         rerec_files::check_output(path)?;
     }
     let queries = args.read_queries()?;
@@ -117,6 +118,8 @@ impl Args {
     fn config(&self) -> CurriculumConfig {
         CurriculumConfig {
             tau: self.tau,
+            // Nothing is served in batches here. With one query a batch, `too_few` acts only where
+            // none is left.
             batch_size: 1,
             metric: MetricConfig {
                 rescale: self.rescale,
@@ -152,6 +155,8 @@ impl Args {
             ids: Vec::new(),
             lines: Vec::new(),
         };
+        // A line that is skipped would be a query removed from the data set, with all that is known
+        // of it.
         let filter = match self.state {
             Some(_) => self.filter.without_skipping(),
             None => self.filter,
@@ -186,6 +191,7 @@ impl Args {
         ids: impl Iterator<Item = QueryId>,
     ) -> Result<Curriculum, Failure> {
         let mut curriculum = Curriculum::load(path)?;
+        // The options of this call count, not those under which the state was saved.
         curriculum.reconfigure(self.config())?;
         let changes = curriculum.reconcile(ids)?;
         if !changes.is_unchanged() {

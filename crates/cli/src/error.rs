@@ -54,6 +54,24 @@ pub(crate) enum Failure {
     /// The reward refuses its settings or its files.
     #[error(transparent)]
     Rewards(#[from] rerec_rewards::Error),
+    /// A configuration does not say where the data are.
+    #[error("cannot read {}", path.display())]
+    DataConfig {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<toml::de::Error>,
+    },
+    /// Data cannot be read or composed.
+    #[error(transparent)]
+    Data(#[from] rerec_datasets::Error),
+    /// A configuration cannot be written as TOML.
+    #[error("cannot write TOML")]
+    Toml(#[source] toml::ser::Error),
+    /// A tokenizer cannot be read, or refuses a prompt.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Policy(#[from] rerec_policy::Error),
     /// A run cannot go on.
     #[cfg(feature = "torch")]
     #[error(transparent)]
@@ -88,6 +106,7 @@ impl Failure {
     /// The message, followed by those of its causes.
     pub(crate) fn with_causes(&self) -> String {
         let mut text = self.to_string();
+        // Transparent variants pass on the cause of their error: no message comes twice.
         let mut cause = self.source();
         while let Some(error) = cause {
             text = format!("{text}: {error}");

@@ -62,6 +62,7 @@ impl Rejection {
 
 /// Says that the first line of a table was taken for a header.
 pub(crate) fn warn_of_header(path: &Path, header: Option<&str>) {
+    // Reported, since a first row that only looks like a header would be left out silently.
     if let Some(header) = header {
         let columns: Vec<&str> = header.trim_end().split('\t').collect();
         eprintln!(
@@ -79,6 +80,11 @@ pub(crate) fn print_line(value: &impl Serialize) -> Result<(), Failure> {
     output.write_all(b"\n").map_err(Failure::Write)
 }
 
+/// Prints a page of text.
+pub(crate) fn print_text(page: &impl Display) -> Result<(), Failure> {
+    write!(io::stdout().lock(), "{page}").map_err(Failure::Write)
+}
+
 impl FilterArgs {
     /// Answers each line of standard input by one on standard output. `key` names the field that identifies a line, and with which the
     /// answer to a faulty line begins.
@@ -87,6 +93,7 @@ impl FilterArgs {
         key: &'static str,
         work: impl Fn(I) -> Result<O, Rejection> + Sync,
     ) -> Result<(), Failure> {
+        // Standard output by itself writes line by line; here each batch is written at once.
         let mut output = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
         answer_lines(self.on_error, key, io::stdin().lock(), &mut output, work)
     }
@@ -163,6 +170,7 @@ fn answer_lines<I: DeserializeOwned, O: Serialize>(
                 .and_then(|()| output.write_all(b"\n"))
                 .map_err(Failure::Write)?;
         }
+        // A caller may wait for these answers before it sends the next line.
         output.flush().map_err(Failure::Write)
     })
 }
@@ -180,12 +188,14 @@ fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
             format!("{path}: {cause}")
         }
     })?;
+    // A second value on the line would otherwise be lost.
     json.end().map_err(|error| json_cause(&error, line))?;
     Ok(parsed)
 }
 
 /// The answer to a faulty line.
 fn skipped(key: &str, line: &[u8], cause: &str) -> Vec<u8> {
+    // Parsed again as raw values: the fault may lie in another field of the object.
     let fields: Option<std::collections::HashMap<String, Box<RawValue>>> =
         serde_json::from_slice(line).ok();
     let id = fields
@@ -214,6 +224,7 @@ fn in_batches<T: Send>(
             .par_iter()
             .map(|(number, line)| (*number, without_mark(line)))
             .filter(|(_, line)| !line.trim_ascii().is_empty());
+        // `collect` keeps the order of the lines, whichever thread works on them.
         sink(worked.map(|(number, line)| (number, work(line))).collect())?;
     }
 }
@@ -229,11 +240,14 @@ fn read_batch(
     next_number: &mut u64,
 ) -> io::Result<Vec<(u64, Vec<u8>)>> {
     let mut lines = Vec::new();
+    // The buffer holds bytes that were read but not used: with a line end in it, the next line is
+    // there without waiting.
     while lines.is_empty() || (lines.len() < BATCH_LINES && reader.buffer().contains(&b'\n')) {
         let mut line = Vec::new();
         if reader.read_until(b'\n', &mut line)? == 0 {
             break;
         }
+        // Blank lines are counted, as editors count them.
         lines.push((*next_number, line));
         *next_number += 1;
     }

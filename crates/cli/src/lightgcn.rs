@@ -117,8 +117,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         );
     }
     let test = (!split.test.is_empty())
+        // Validation pairs are known by now, and must not take a rank from those of the test.
         .then(|| fitted.evaluate(&[&split.train, &split.validation], &split.test, 10))
         .transpose()?;
+    // Epochs count from 1.
     let best = fitted.history().get(fitted.best_epoch().saturating_sub(1));
     print_line(&Summary {
         users: interactions.users().len(),
@@ -176,6 +178,7 @@ fn place(path: &Path) -> PathBuf {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    // A file that is yet to be written has no canonical path, but its folder has one.
     path.canonicalize()
         .or_else(|_| folder.map(|folder| folder.join(path.file_name().unwrap_or_default())))
         .unwrap_or_else(|_| path.to_owned())
@@ -205,6 +208,7 @@ fn contrast(
     fitted: &FittedLightGcn,
     train: &Interactions,
 ) -> Result<Option<ContrastReport>, Failure> {
+    // Counted first, since `contrast` refuses fewer than two items.
     let popular = train
         .popularity()
         .into_iter()

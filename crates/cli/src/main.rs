@@ -4,6 +4,7 @@
 
 mod advantage;
 mod curriculum;
+mod data;
 mod error;
 mod filter;
 mod lightgcn;
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     Advantage(advantage::Args),
     Curriculum(curriculum::Args),
+    #[command(subcommand)]
+    Data(data::Args),
     Lightgcn(lightgcn::Args),
     Score(score::Args),
     Segment(segment::Args),
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Advantage(args) => advantage::run(&args),
         Command::Curriculum(args) => curriculum::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Lightgcn(args) => lightgcn::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // `rerec score … | head` closes the pipe early, which is no error.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("rerec: {}", failure.with_causes());

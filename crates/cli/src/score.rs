@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Attributes of items: .gexf, .tsv (item, attribute or item, relation, attribute), .jsonl
     #[arg(long, value_name = "FILE")]
     graph: Option<PathBuf>,
-    /// Vectors of items with their ids: .safetensors, .tsv
+    /// Vectors of items with their ids: .safetensors, .npy with .ids beside it, .tsv
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
     /// Items, one a line: {"id": …, "title": …, "aliases": […], "year": …, "attributes": […]}

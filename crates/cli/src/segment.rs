@@ -156,6 +156,7 @@ impl Args {
         let catalogue = catalogue(&distinct(targets.into_iter().chain(line.candidates)))?;
         // The titles are the targets first, then the other candidates.
         let items: Vec<ItemIndex> = catalogue.iter().map(|(index, _)| index).collect();
+        // Without candidates: the catalogue holds the items of this line and no others.
         let read = self.reader(&catalogue).read(&line.response, None);
         let answer = read.as_ref().and_then(|answer| {
             let first = answer.items.first()?;
@@ -190,12 +191,14 @@ impl Args {
     fn targets(&self, titles: Titles, candidates: &[String]) -> Result<Vec<String>, Rejection> {
         match titles {
             Titles::Each(titles) => Ok(titles),
+            // No title is known here: the text is split by its form alone.
             Titles::Joined(text) if candidates.is_empty() => Ok(list_titles(&text)),
             Titles::Joined(text) => {
                 let candidates = distinct(candidates.iter().cloned());
                 let reader = self.reader(&catalogue(&candidates)?);
                 let items = reader.list(&text, None).into_iter();
                 let title = |item: AnswerItem| match item.index {
+                    // The catalogue was made of these titles, in their order.
                     Some(index) => candidates[index.position()].clone(),
                     None => item.text,
                 };

@@ -108,7 +108,7 @@ impl Pool {
         if position == self.classes.len() {
             self.classes.push(class);
         }
-        let allowed = u16::MAX as usize;
+        let allowed = u16::MAX as usize + 1;
         u16::try_from(position).map_err(|_| Error::TooMany {
             what: "classes",
             allowed,

@@ -11,6 +11,7 @@ use crate::compose::Source;
 use crate::dataset::{Dataset, Rating};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Error, Result, check};
+use crate::prompt::PromptConfig;
 use crate::query_class::QueryClass;
 use crate::table::{Cell, Column, Table};
 use crate::wording::Wording;
@@ -23,8 +24,8 @@ pub struct AmazonConfig {
     pub metadata: PathBuf,
     /// CSV files with `user_id`, `parent_asin` and `rating`, such as `benchmark/5core/last_out/Books.train.csv`.
     pub ratings: Vec<PathBuf>,
-    /// What an item is called. Default `product`.
-    pub noun: String,
+    /// What products are called and how their attributes are spoken of. Default: `product`, all attributes in plain words.
+    pub wording: Wording,
     /// Which metadata are attributes, and the relation their values stand in; a dot leads into an object. Default
     /// `{ "author.name" = "author", "categories" = "category", "store" = "store" }`.
     pub attributes: BTreeMap<String, String>,
@@ -34,6 +35,8 @@ pub struct AmazonConfig {
     pub queries: QueryConfig,
     /// The demonstrations and drills.
     pub demonstrator: DemonstratorConfig,
+    /// How a model is asked.
+    pub prompt: PromptConfig,
 }
 
 impl Default for AmazonConfig {
@@ -47,7 +50,7 @@ impl Default for AmazonConfig {
         Self {
             metadata: "data/amazon/meta.jsonl".into(),
             ratings: vec!["data/amazon/train.csv".into()],
-            noun: "product".into(),
+            wording: Wording::plain("product", []),
             attributes: attributes.into(),
             min_ratings: 5,
             queries: QueryConfig {
@@ -56,6 +59,7 @@ impl Default for AmazonConfig {
                 ..QueryConfig::default()
             },
             demonstrator: DemonstratorConfig::default(),
+            prompt: PromptConfig::default(),
         }
     }
 }
@@ -88,11 +92,9 @@ impl Dataset {
         let before = ratings.len();
         ratings.retain(|rating| catalogue.index_of(&rating.item).is_some());
         let left_out = before - ratings.len();
-        let relations: HashSet<&str> = config.attributes.values().map(String::as_str).collect();
-        let mut relations: Vec<&str> = relations.into_iter().collect();
-        relations.sort_unstable();
         let source = Source {
-            wording: Wording::plain(&config.noun, relations),
+            wording: config.wording.over(&catalogue, &[]),
+            prompt: config.prompt.clone(),
             catalogue,
             ratings,
             groups: Vec::new(),

@@ -2,14 +2,15 @@
 
 mod config;
 mod draft;
+mod negatives;
 
 use rand::RngExt;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
-use rerec_rewards::{Catalogue, ItemId, ItemIndex};
-use rerec_text::{Message, QueryId};
+use rerec_rewards::{Catalogue, Item, ItemId, ItemIndex};
+use rerec_text::QueryId;
 
-pub use config::QueryConfig;
+pub use config::{Negatives, QueryConfig};
 
 use crate::audience::{Audience, GroupTaste, group_tastes};
 use crate::dataset::{Rating, UserGroup};
@@ -17,10 +18,11 @@ use crate::error::{Error, Result};
 use crate::facts::FactTable;
 use crate::intent::ComposedQuery;
 use crate::obstacle::{Obstacle, Obstacles};
+use crate::prompt::{PromptConfig, Prompts};
 use crate::query::Query;
 use crate::query_class::QueryClass;
 use crate::random::stream;
-use crate::wording::{Wording, prompt};
+use crate::wording::{Phrasebook, Wording};
 use draft::Draft;
 
 /// Draws per query before giving up.
@@ -28,14 +30,15 @@ const ATTEMPTS: usize = 1000;
 /// How many liked items a history shows.
 const HISTORY: std::ops::RangeInclusive<usize> = 2..=3;
 
-/// Composes queries of two conditions each.
+/// Composes queries of a few conditions each.
 ///
-/// The target meets both conditions and no other candidate does; most of the others meet one.
+/// The target meets all conditions and no other candidate does; most of the others meet some.
 #[derive(Debug)]
 pub struct QueryBuilder<'a> {
     seed: u64,
     config: &'a QueryConfig,
-    wording: &'a Wording,
+    book: Phrasebook<'a>,
+    prompts: Prompts<'a>,
     facts: FactTable<'a>,
     audience: Audience<'a>,
     tastes: Vec<GroupTaste>,
@@ -45,7 +48,8 @@ impl<'a> QueryBuilder<'a> {
     /// Reads what the items have in common and what users and groups like.
     ///
     /// # Errors
-    /// A setting out of range, a rating of an unknown item, a group that likes nothing.
+    /// A setting out of range; a template with a fault; a relation that no item has; a rating of an unknown item; a group that likes
+    /// nothing.
     pub fn new(
         seed: u64,
         config: &'a QueryConfig,
@@ -53,16 +57,19 @@ impl<'a> QueryBuilder<'a> {
         ratings: &'a [Rating],
         groups: &[UserGroup],
         wording: &'a Wording,
+        prompt: &'a PromptConfig,
     ) -> Result<Self> {
         config.validate()?;
-        let relations: Vec<&str> = wording.relations().collect();
+        let book = Phrasebook::new(wording, catalogue)?;
+        let relations: Vec<&str> = book.relations().collect();
         let facts = FactTable::new(catalogue, &relations);
         let audience = Audience::new(catalogue, ratings, config.liked_from)?;
         let tastes = group_tastes(&facts, &audience, groups)?;
         Ok(Self {
             seed,
             config,
-            wording,
+            book,
+            prompts: prompt.compile()?,
             facts,
             audience,
             tastes,
@@ -84,13 +91,11 @@ impl<'a> QueryBuilder<'a> {
         let targets = self.facts.catalogue().indices_of(targets)?;
         let mut rng = stream(self.seed, "query", id.as_str());
         let mut obstacles = Obstacles::default();
-        let mut attempt = |_| {
-            self.attempt(id, class, &targets, &mut rng)
-                .map_err(|obstacle| obstacles.count(obstacle))
-                .ok()
-        };
-        if let Some(composed) = (0..ATTEMPTS).find_map(&mut attempt) {
-            return Ok(composed);
+        for _ in 0..ATTEMPTS {
+            match self.attempt(class, &targets, &mut rng) {
+                Ok((draft, candidates)) => return self.finish(id, draft, &candidates, &mut rng),
+                Err(obstacle) => obstacles.count(obstacle),
+            }
         }
         let (obstacle, failed) = obstacles.worst().unwrap_or((Obstacle::NoTargets, 0));
         Err(Error::NoQuery {
@@ -103,13 +108,13 @@ impl<'a> QueryBuilder<'a> {
         })
     }
 
+    /// A draft and its candidates in random order, or why what was drawn does not lead to a query of the class.
     fn attempt(
         &self,
-        id: &QueryId,
         class: &QueryClass,
         targets: &[ItemIndex],
         rng: &mut ChaCha8Rng,
-    ) -> Result<ComposedQuery, Obstacle> {
+    ) -> Result<(Draft, Vec<ItemIndex>), Obstacle> {
         let mut draft = self.draft(class, targets, rng)?;
         if draft.history.is_empty() && rng.random_bool(self.config.history_share) {
             draft.history = self.some_history(&draft, rng)?;
@@ -117,7 +122,7 @@ impl<'a> QueryBuilder<'a> {
         let mut candidates = self.negatives(&draft, rng)?;
         candidates.push(draft.target);
         candidates.shuffle(rng);
-        Ok(self.finish(id, draft, &candidates, rng))
+        Ok((draft, candidates))
     }
 
     fn finish(
@@ -126,39 +131,31 @@ impl<'a> QueryBuilder<'a> {
         draft: Draft,
         candidates: &[ItemIndex],
         rng: &mut ChaCha8Rng,
-    ) -> ComposedQuery {
-        let conditions = draft
-            .pair
-            .map(|fact| self.facts.fact(fact).clone())
-            .to_vec();
-        let anchor = draft
-            .anchor
-            .map(|item| self.title(item))
-            .unwrap_or_default();
+    ) -> Result<ComposedQuery> {
+        let conditions = draft.conditions.iter();
+        let conditions: Vec<_> = conditions
+            .map(|&fact| self.facts.fact(fact).clone())
+            .collect();
+        let anchor = draft.anchor.map_or("", |anchor| &self.item(anchor).title);
         let sentence = self
-            .wording
-            .sentence(&conditions, &draft.evidence, anchor, rng);
-        let titles = |items: &[ItemIndex]| {
-            items
-                .iter()
-                .map(|&item| self.title(item))
-                .collect::<Vec<_>>()
-        };
-        let ids = |items: &[ItemIndex]| items.iter().map(|&item| self.id(item)).collect::<Vec<_>>();
-        let text = prompt(&sentence, &titles(&draft.history), &titles(candidates));
+            .book
+            .sentence(&conditions, &draft.evidence, anchor, rng)?;
+        let items = |of: &[ItemIndex]| of.iter().map(|&item| self.item(item)).collect::<Vec<_>>();
+        let ids = |of: &[ItemIndex]| of.iter().map(|&item| self.id(item)).collect::<Vec<_>>();
+        let (liked, options) = (items(&draft.history), items(candidates));
         let query = Query {
             id: id.clone(),
             class: draft.evidence.class(),
-            conversation: vec![Message::user(text)],
+            conversation: self.prompts.conversation(&sentence, &liked, &options)?,
             targets: ids(&[draft.target]),
             candidates: Some(ids(candidates)),
             history: ids(&draft.history),
         };
-        ComposedQuery {
+        Ok(ComposedQuery {
             query,
             conditions,
             evidence: draft.evidence,
-        }
+        })
     }
 
     /// Items liked by somebody who likes the target too.
@@ -181,52 +178,11 @@ impl<'a> QueryBuilder<'a> {
             .ok_or(Obstacle::ShortHistory)
     }
 
-    /// The wrong candidates: a decoy where there is one, then items that meet one condition, then others.
-    fn negatives(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> Result<Vec<ItemIndex>, Obstacle> {
-        let wanted = self.config.candidates - 1;
-        let [low, high] = self.config.hard_share;
-        let hard = (wanted as f64 * rng.random_range(low..=high)).round() as usize;
-        let mut negatives: Vec<ItemIndex> = draft.decoy.into_iter().collect();
-        let missing = hard.saturating_sub(negatives.len());
-        negatives.extend(self.half_fitting(draft, rng).take(missing));
-        let fitting = |item| draft.mentions(item) || self.facts.met(item, draft.pair) > 0;
-        let easy = self
-            .facts
-            .items()
-            .filter(|&item| !fitting(item) && self.is_wrong(item, draft));
-        negatives.extend(easy.sample(rng, wanted - negatives.len()));
-        (negatives.len() == wanted)
-            .then_some(negatives)
-            .ok_or(Obstacle::FewCandidates)
-    }
-
-    /// Items that meet one condition, in random order, taking turns between the two.
-    fn half_fitting(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> impl Iterator<Item = ItemIndex> {
-        let mut halves = draft.pair.map(|fact| {
-            let holders = self.facts.holders(fact).iter().copied();
-            let mut half: Vec<_> = holders.filter(|&item| self.is_wrong(item, draft)).collect();
-            half.shuffle(rng);
-            half
-        });
-        halves.shuffle(rng);
-        let [first, second] = halves;
-        let turns = first.len().max(second.len());
-        (0..turns)
-            .flat_map(move |turn| [first.get(turn).copied(), second.get(turn).copied()])
-            .flatten()
-    }
-
-    /// Whether an item may stand among the wrong candidates.
-    fn is_wrong(&self, item: ItemIndex, draft: &Draft) -> bool {
-        let fits = |pair| self.facts.met(item, pair) == 2;
-        !draft.mentions(item) && !fits(draft.pair) && !draft.believed.is_some_and(fits)
-    }
-
-    fn title(&self, item: ItemIndex) -> &'a str {
-        &self.facts.catalogue().get(item).title
+    fn item(&self, item: ItemIndex) -> &'a Item {
+        self.facts.catalogue().get(item)
     }
 
     fn id(&self, item: ItemIndex) -> ItemId {
-        self.facts.catalogue().get(item).id.clone()
+        self.item(item).id.clone()
     }
 }

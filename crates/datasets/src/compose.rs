@@ -7,9 +7,11 @@ use rerec_text::QueryId;
 use crate::builder::{QueryBuilder, QueryConfig};
 use crate::dataset::{Dataset, Rating, Splits, UserGroup};
 use crate::demonstrator::{Demonstrator, DemonstratorConfig};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::intent::ComposedQuery;
+use crate::prompt::PromptConfig;
 use crate::query::Query;
+use crate::query_class::QueryClass;
 use crate::random::stream;
 use crate::wording::Wording;
 
@@ -24,13 +26,17 @@ pub struct Source {
     pub groups: Vec<UserGroup>,
     /// How the items and their relations are spoken of.
     pub wording: Wording,
+    /// How a model is asked.
+    pub prompt: PromptConfig,
 }
 
 impl Dataset {
     /// Composes the queries of the three splits, the demonstrations and the drills.
     ///
+    /// A class of which no more queries can be formed is left at that; the remarks say how many there are, and what stood in the way.
+    ///
     /// # Errors
-    /// A setting out of range; a source that offers too little for the classes asked for.
+    /// A setting out of range; a template with a fault; a class of which a split gets no query at all.
     pub fn compose(
         seed: u64,
         source: Source,
@@ -42,11 +48,15 @@ impl Dataset {
             ratings,
             groups,
             wording,
+            prompt,
         } = source;
-        let builder = QueryBuilder::new(seed, queries, &catalogue, &ratings, &groups, &wording)?;
+        let builder = QueryBuilder::new(
+            seed, queries, &catalogue, &ratings, &groups, &wording, &prompt,
+        )?;
         let [for_train, for_validation, for_test] = partition(seed, &catalogue, queries);
-        let split = |name, count, targets: &[ItemId]| {
-            compose_split(&builder, queries, name, count, targets)
+        let mut remarks = Vec::new();
+        let mut split = |name, count, targets: &[ItemId]| {
+            compose_split(&builder, queries, name, count, targets, &mut remarks)
         };
         let train = split("train", queries.train, &for_train)?;
         let validation = split("validation", queries.validation, &for_validation)?;
@@ -71,7 +81,7 @@ impl Dataset {
             splits,
             demonstrations,
             drills,
-            remarks: Vec::new(),
+            remarks,
         })
     }
 }
@@ -90,21 +100,41 @@ fn partition(seed: u64, catalogue: &Catalogue, queries: &QueryConfig) -> [Vec<It
     [ids, validation, test]
 }
 
-/// `count` queries, the classes taking turns.
+/// `count` queries, the classes taking turns. A class that runs out of queries leaves its turns empty.
 fn compose_split(
     builder: &QueryBuilder<'_>,
     queries: &QueryConfig,
     name: &str,
     count: usize,
     targets: &[ItemId],
+    remarks: &mut Vec<String>,
 ) -> Result<Vec<ComposedQuery>> {
-    let classes = queries.classes.iter().cycle().take(count).enumerate();
-    classes
-        .map(|(number, class)| {
-            let id = QueryId::from(format!("{name}-{number:05}"));
-            builder.compose(&id, class, targets)
-        })
-        .collect()
+    let mut composed: Vec<ComposedQuery> = Vec::with_capacity(count);
+    let mut exhausted: Vec<&QueryClass> = Vec::new();
+    for (number, class) in queries.classes.iter().cycle().take(count).enumerate() {
+        if exhausted.contains(&class) {
+            continue;
+        }
+        let id = QueryId::from(format!("{name}-{number:05}"));
+        let of_class = || {
+            composed
+                .iter()
+                .filter(|one| one.query.class == *class)
+                .count()
+        };
+        match builder.compose(&id, class, targets) {
+            Ok(query) => composed.push(query),
+            Err(error @ Error::NoQuery { .. }) if of_class() > 0 => {
+                remarks.push(format!(
+                    "{name}: no more than {} {class} queries: {error}",
+                    of_class()
+                ));
+                exhausted.push(class);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(composed)
 }
 
 fn bare(composed: Vec<ComposedQuery>) -> Vec<Query> {

@@ -10,9 +10,9 @@ use crate::dataset::Demonstration;
 use crate::error::{Error, Result, check};
 use crate::facts::attributes_under;
 use crate::intent::{ComposedQuery, Evidence};
-use crate::marks::{check_line, fits, listed, wanted_line};
+use crate::marks::{check_line, fits, listed, option, wanted_line};
 use crate::random::stream;
-use crate::wording::{Wording, option};
+use crate::wording::Wording;
 
 /// How much the demonstrator writes, and how they err.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,7 +139,9 @@ impl<'a> Demonstrator<'a> {
         };
         match &composed.evidence {
             Evidence::Named => Ok(Vec::new()),
-            Evidence::Shared { anchor, condition }
+            Evidence::Shared {
+                anchor, condition, ..
+            }
             | Evidence::Belief {
                 anchor, condition, ..
             } => Ok(vec![fact_line(self.item(anchor)?, &[&condition.relation])]),

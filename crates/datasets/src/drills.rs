@@ -9,9 +9,8 @@ use rerec_rewards::{Catalogue, Item, ItemIndex};
 use crate::dataset::Drill;
 use crate::demonstrator::Demonstrator;
 use crate::facts::{FactPair, FactTable};
-use crate::marks::{check_line, fits, listed, wanted_line};
+use crate::marks::{check_line, fits, listed, options, wanted_line};
 use crate::random::stream;
-use crate::wording::options;
 
 impl Demonstrator<'_> {
     /// The conditions with up to three options; every mark right, and the line that fits is the last.
@@ -82,7 +81,7 @@ fn wrong_item(
     drilled: ItemIndex,
     rng: &mut ChaCha8Rng,
 ) -> Option<ItemIndex> {
-    let is_wrong = |&item: &ItemIndex| item != drilled && facts.met(item, pair) < 2;
+    let is_wrong = |&item: &ItemIndex| item != drilled && facts.met(item, &pair) < 2;
     if rng.random_bool(0.5) {
         let half = facts
             .holders(pair[rng.random_range(0..pair.len())])

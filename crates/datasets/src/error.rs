@@ -22,9 +22,17 @@ pub enum Error {
     #[error("{setting}: {cause}")]
     Template {
         /// The setting that holds it.
-        setting: &'static str,
+        setting: String,
         /// What is wrong.
         cause: String,
+    },
+    /// A relation that queries are to ask about, and no item has.
+    #[error("no item has the relation {relation:?}; the relations of the catalogue are {}", found.join(", "))]
+    UnknownRelation {
+        /// The relation.
+        relation: String,
+        /// Those that items have.
+        found: Vec<String>,
     },
     /// A setting is out of its range.
     #[error("{setting} must be {allowed}, got {got}")]
@@ -49,7 +57,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A folder holds no edition of MovieLens.
-    #[error("{} holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known", folder.display())]
+    #[error("{} holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known; `cargo xtask movielens` in a checkout of ReRec fetches ml-100k", folder.display())]
     NoEdition {
         /// The folder.
         folder: PathBuf,
@@ -57,6 +65,14 @@ pub enum Error {
     /// A file is damaged, or holds what is not read.
     #[error("{} cannot be read: {cause}", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A record does not fit the file that it goes to.
+    #[error("{} cannot be written: {cause}", path.display())]
+    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -87,6 +103,16 @@ pub enum Error {
         path: PathBuf,
         /// What parts the fields.
         separator: &'static str,
+    },
+    /// A table of films that holds no item of the catalogue.
+    #[error("{}: by title and year none of its {films} films is one of the {items} items of the catalogue", path.display())]
+    NoFilmJoined {
+        /// The file.
+        path: PathBuf,
+        /// How many films it has.
+        films: usize,
+        /// How many items there are.
+        items: usize,
     },
     /// A field is not what it should be.
     #[error("{place} of {}: {field} must {allowed}, got {got}", path.display())]

@@ -88,11 +88,41 @@ impl<'a> FactTable<'a> {
         Some(places.map(|place| held[place]))
     }
 
-    /// How many of the two conditions an item meets.
-    pub(crate) fn met(&self, item: ItemIndex, pair: FactPair) -> usize {
-        pair.into_iter()
-            .filter(|&fact| self.has(item, fact))
-            .count()
+    /// So many facts of an item at random, in order; `None` when it has fewer.
+    pub(crate) fn draw(
+        &self,
+        item: ItemIndex,
+        count: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Vec<FactId>> {
+        // Pairs have a way of their own, whose draws are those that worlds of a seed have always had.
+        if count == 2 {
+            return self.draw_pair(item, rng).map(|pair| pair.to_vec());
+        }
+        let held = self.of(item);
+        if held.len() < count {
+            return None;
+        }
+        let mut places = index::sample(rng, held.len(), count).into_vec();
+        places.sort_unstable();
+        Some(places.into_iter().map(|place| held[place]).collect())
+    }
+
+    /// How many of the conditions an item meets.
+    pub(crate) fn met(&self, item: ItemIndex, conditions: &[FactId]) -> usize {
+        let met = conditions.iter().filter(|&&fact| self.has(item, fact));
+        met.count()
+    }
+
+    /// How many items meet all conditions.
+    pub(crate) fn count(&self, conditions: &[FactId]) -> usize {
+        // The rarest fact has the fewest holders to look at.
+        let rarest = conditions
+            .iter()
+            .min_by_key(|fact| self.holders(**fact).len());
+        let holders = rarest.map_or(&[][..], |&fact| self.holders(fact));
+        let fits = |item: &&ItemIndex| self.met(**item, conditions) == conditions.len();
+        holders.iter().filter(fits).count()
     }
 
     /// The facts under the relation of `id`.

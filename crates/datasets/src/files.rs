@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod names;
+mod numbers;
 mod queries;
 mod ratings;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::CatalogueFile;
 pub use names::ItemNames;
+pub use numbers::NumberColumn;
 pub use queries::QueryFiles;
 pub use ratings::RatingsFile;
 

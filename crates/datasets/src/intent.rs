@@ -28,6 +28,8 @@ pub enum Evidence {
         anchor: ItemId,
         /// The condition that the prompt does not name.
         condition: Attribute,
+        /// Whether the anchor has other values under the relation too: then any of them is meant.
+        several: bool,
     },
     /// As `Shared`, but the prompt claims that the anchor's value is `believed`.
     Belief {

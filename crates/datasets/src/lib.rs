@@ -12,13 +12,19 @@ mod dataset;
 mod demonstrator;
 mod drills;
 mod error;
+mod export;
 mod facts;
 mod files;
+mod inspection;
 mod intent;
 mod jsonl;
 mod marks;
 mod movielens;
 mod obstacle;
+mod own_catalogue;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+mod people;
 mod prompt;
 mod query;
 mod query_class;
@@ -27,21 +33,26 @@ mod random;
 mod recbench;
 mod source;
 mod table;
+mod template;
 mod verl;
 mod wording;
 
 pub use amazon::AmazonConfig;
-pub use builder::{QueryBuilder, QueryConfig};
+pub use builder::{Negatives, QueryBuilder, QueryConfig};
 pub use compose::Source;
 pub use dataset::{Dataset, Demonstration, Drill, Rating, Splits, UserGroup, UserId};
 pub use demonstrator::{Demonstrator, DemonstratorConfig};
 pub use error::{Error, Result};
-pub use files::{CatalogueFile, FilesConfig, ItemNames, QueryFiles, RatingsFile};
+pub use export::Format;
+pub use files::{CatalogueFile, FilesConfig, ItemNames, NumberColumn, QueryFiles, RatingsFile};
+pub use inspection::{Inspection, Leak, QuerySample, RelationCoverage, SplitSummary, Spread};
 pub use intent::{ComposedQuery, Evidence};
 pub use jsonl::{read_catalogue, read_jsonl, read_queries, write_jsonl};
 pub use movielens::MovieLensConfig;
 pub use obstacle::Obstacle;
-pub use prompt::PromptConfig;
+pub use own_catalogue::{CatalogueConfig, GroupsFile};
+pub use people::{FilmPair, JoinedBy, JoinedPeople, PeopleReport, join_people};
+pub use prompt::{Layout, PromptConfig};
 pub use query::{Query, QueryFault};
 pub use query_class::QueryClass;
 pub use quickstart::WorldConfig;
@@ -49,7 +60,7 @@ pub use recbench::{Domain, RecBenchConfig};
 pub use source::DataSource;
 pub use table::Place;
 pub use verl::{VerlConfig, VerlExtra, VerlRecord, VerlReward};
-pub use wording::{RelationWording, Wording};
+pub use wording::{RelationWording, Sentences, Wording};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -3,7 +3,20 @@
 use rerec_rewards::{Attribute, Item};
 
 use crate::facts::attributes_under;
-use crate::wording::option;
+
+/// The candidates, numbered from 1, each on a line of its own.
+pub(crate) fn options(titles: &[&str]) -> String {
+    let numbered = titles
+        .iter()
+        .enumerate()
+        .map(|(place, title)| option(place, title));
+    numbered.collect::<Vec<_>>().join("\n")
+}
+
+/// "[3]Kestrin Road (1994)", the candidate at place 2, as the compact layout of prompts numbers it.
+pub(crate) fn option(place: usize, title: &str) -> String {
+    format!("[{}]{title}", place + 1)
+}
 
 pub(crate) fn wanted_line(wanted: &[Attribute]) -> String {
     format!("Wanted: {}.", listed(wanted))

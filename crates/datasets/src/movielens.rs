@@ -5,6 +5,7 @@
 
 mod edition;
 mod films;
+mod people;
 mod viewers;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use crate::compose::Source;
 use crate::dataset::{Dataset, Rating};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
-use crate::wording::Wording;
+use crate::prompt::PromptConfig;
 
 /// Which edition of MovieLens is read, and what is asked about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,13 @@ pub struct MovieLensConfig {
     pub queries: QueryConfig,
     /// The demonstrations and drills; here patience lasts longer by default, as there is more to check.
     pub demonstrator: DemonstratorConfig,
+    /// A table of films with the people who made them, as [`join_people`](crate::join_people) reads it. Default: none, and queries ask
+    /// for genres and decades alone.
+    pub people: Option<PathBuf>,
+    /// The most actors of a film: the first of its list. Without `people` it has no effect. Default 3.
+    pub actors: usize,
+    /// How a model is asked. Default `{ layout = "compact" }`, for models drawn afresh; for a pretrained one give `{}`.
+    pub prompt: PromptConfig,
 }
 
 impl Default for MovieLensConfig {
@@ -52,12 +60,15 @@ impl Default for MovieLensConfig {
                 haste_later: 0.03,
                 ..DemonstratorConfig::default()
             },
+            people: None,
+            actors: 3,
+            prompt: PromptConfig::compact(),
         }
     }
 }
 
 impl Dataset {
-    /// Queries on the genres and decades of real films.
+    /// Queries on the genres and decades of real films, and on who made them where a table tells.
     ///
     /// Films listed under two ids become one; what stands in brackets behind a title becomes an alias.
     ///
@@ -77,14 +88,18 @@ impl Dataset {
             Some(users) => viewers::read_groups(folder, users, config.min_group)?,
             None => Vec::new(),
         };
+        let mut spoken = people::spoken(config, catalogue, &ratings)?;
         let source = Source {
-            catalogue,
+            catalogue: spoken.catalogue,
             ratings,
             groups,
-            // Nobody mistakes a decade when the year stands in the title.
-            wording: Wording::films(&["genre", "decade"], &["genre"]),
+            wording: spoken.wording,
+            prompt: config.prompt.clone(),
         };
-        Self::compose(seed, source, &config.queries, &config.demonstrator)
+        let mut dataset = Self::compose(seed, source, &config.queries, &config.demonstrator)?;
+        spoken.remarks.append(&mut dataset.remarks);
+        dataset.remarks = spoken.remarks;
+        Ok(dataset)
     }
 }
 

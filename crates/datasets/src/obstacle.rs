@@ -11,11 +11,16 @@ pub enum Obstacle {
         "no item was set aside as a target of the split; more items, or larger shares, would do"
     )]
     NoTargets,
-    /// An item has too few attributes for two conditions.
+    /// An item has too few attributes for the conditions.
     #[error(
-        "the target had fewer than two attributes under the relations asked about; more relations or attributes would do"
+        "the target had fewer attributes under the relations asked about than a query has conditions; more relations or attributes, or fewer `conditions`, would do"
     )]
     FewAttributes,
+    /// Too many items meet the conditions.
+    #[error(
+        "more items than `shared_by` allows met all conditions; a larger `shared_by`, or more `conditions`, would do"
+    )]
+    TooCommon,
     /// No other item can stand for the hidden value.
     #[error(
         "no other item had the hidden value as its only one under that relation; items that share values would do"

@@ -1,161 +1,240 @@
-//! How a model is asked to choose: templates for the conversation, checked when they are read.
+//! How a model is asked to choose: templates for the conversation.
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Value, context};
+use rerec_rewards::{Attribute, Item};
 use rerec_text::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::template::Templates;
 
-/// Templates (minijinja, the language of Jinja) of the messages that put a query to a model.
+/// Templates (minijinja, the language of Jinja) of the messages that put a query to a model. They are checked before any prompt is made.
 ///
-/// They know `query`, the user's words; `liked`, titles of the history; and `options`, titles of the candidates. The message of the user
-/// must show the query and every option.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// They know `query`, the user's words; `liked`, titles of the history; and `options`, the candidates, each with `title` and `facts`
+/// ("ingredient lentils, ingredient spinach", empty unless relations are [`shown`](Self::shown)). The message of the user must show the
+/// query, the title and the facts of every option.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PromptConfig {
     /// The system message. Default: empty, none is sent.
     pub system: String,
-    /// The message of the user. Default: the query, what was liked, the numbered options, and how to answer.
-    pub user: String,
+    /// The message of the user, where `user` does not give one of your own. Default `instructed`.
+    pub layout: Layout,
+    /// The message of the user, instead of the layout's. Default: none.
+    pub user: Option<String>,
+    /// Relations whose values stand behind each option, for models that have never heard of the items. Default: none.
+    pub shown: Vec<String>,
 }
 
-const USER: &str = "\
+/// What the message of the user holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// For pretrained models: the query, what was liked, the numbered options, and how to reason and answer.
+    #[default]
+    Instructed,
+    /// For small models that are drawn afresh: as few tokens as possible, and no instructions, which they cannot follow.
+    Compact,
+}
+
+const INSTRUCTED: &str = "\
 {{ query }}
 {% if liked %}
 Liked so far:
 {% for title in liked %}- {{ title }}
 {% endfor %}{% endif %}
 Options:
-{% for title in options %}[{{ loop.index }}] {{ title }}
+{% for option in options %}[{{ loop.index }}] {{ option.title }}{% if option.facts %} ({{ option.facts }}){% endif %}
 {% endfor %}
 Exactly one of the options is right. Think step by step: say what is asked for, then check the options one after another. \
 Give the title of your choice at the end, as in \\boxed{Title of the Option}.
 ";
 
-impl Default for PromptConfig {
-    fn default() -> Self {
-        Self {
-            system: String::new(),
-            user: USER.to_owned(),
-        }
-    }
-}
+/// The number tells a small model where to go on reading; no space follows it, so that a title has the same tokens here as at the start of
+/// a line and in the box.
+const COMPACT: &str = "\
+{{ query }}
+{% if liked %}Liked:
+{% for title in liked %}{{ title }}
+{% endfor %}{% endif %}Options:
+{% for option in options %}[{{ loop.index }}]{{ option.title }}{% if option.facts %} ({{ option.facts }}){% endif %}
+{% endfor %}Answer:
+";
 
 impl PromptConfig {
+    /// [`Layout::Compact`], nothing else.
+    pub fn compact() -> Self {
+        Self {
+            layout: Layout::Compact,
+            ..Self::default()
+        }
+    }
+
+    fn user(&self) -> &str {
+        match (&self.user, self.layout) {
+            (Some(text), _) => text,
+            (None, Layout::Instructed) => INSTRUCTED,
+            (None, Layout::Compact) => COMPACT,
+        }
+    }
+
     /// Checks the templates on a sample.
     ///
     /// # Errors
-    /// A template that does not parse, asks for what there is not, or leaves out the query or an option.
-    pub(crate) fn compile(&self) -> Result<Prompts> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_keep_trailing_newline(true);
-        for (name, template) in [("prompt.system", &self.system), ("prompt.user", &self.user)] {
-            let added = environment.add_template_owned(name, template.clone());
-            added.map_err(fault(name))?;
-        }
+    /// A template that does not parse, asks for what is not known, or leaves out the query or an option.
+    pub(crate) fn compile(&self) -> Result<Prompts<'_>> {
+        let mut templates = Templates::new();
+        let known = ["query", "liked", "options"];
+        templates.add(SYSTEM, &self.system, &known)?;
+        templates.add(USER_MESSAGE, self.user(), &known)?;
         let prompts = Prompts {
-            environment,
-            has_system: !self.system.is_empty(),
+            templates,
+            config: self,
         };
         prompts.check()?;
         Ok(prompts)
     }
 }
 
+const SYSTEM: &str = "prompt.system";
+const USER_MESSAGE: &str = "prompt.user";
+
 /// Compiled templates.
 #[derive(Debug)]
-pub(crate) struct Prompts {
-    environment: Environment<'static>,
-    has_system: bool,
+pub(crate) struct Prompts<'c> {
+    templates: Templates,
+    config: &'c PromptConfig,
 }
 
-impl Prompts {
+impl Prompts<'_> {
     /// The messages that ask a query.
     pub(crate) fn conversation(
         &self,
         query: &str,
-        liked: &[&str],
-        options: &[&str],
+        liked: &[&Item],
+        options: &[&Item],
     ) -> Result<Vec<Message>> {
-        let render = |name: &'static str| {
-            let template = self.environment.get_template(name).map_err(fault(name))?;
-            let known = context! { query, liked, options };
-            template.render(known).map_err(fault(name))
-        };
+        let liked: Vec<&str> = liked.iter().map(|item| item.title.as_str()).collect();
+        let options: Vec<Value> = options.iter().map(|item| self.option(item)).collect();
+        let known = context! { query, liked, options };
         let mut messages = Vec::new();
-        if self.has_system {
-            messages.push(Message::system(render("prompt.system")?));
+        if !self.config.system.is_empty() {
+            messages.push(Message::system(self.templates.render(SYSTEM, &known)?));
         }
-        messages.push(Message::user(render("prompt.user")?));
+        messages.push(Message::user(self.templates.render(USER_MESSAGE, &known)?));
         Ok(messages)
+    }
+
+    fn option(&self, item: &Item) -> Value {
+        let shown = self.config.shown.iter();
+        let facts: Vec<String> = shown.filter_map(|shown| facts(item, shown)).collect();
+        context! { title => item.title, facts => facts.join("; ") }
     }
 
     /// Both forms of a prompt, with and without a history, must show what they are about.
     fn check(&self) -> Result<()> {
-        const PROBES: [&str; 4] = ["⟨query⟩", "⟨option 1⟩", "⟨option 2⟩", "⟨liked⟩"];
-        let [query, first, second, liked] = PROBES;
-        for liked in [&[][..], &[liked]] {
-            let messages = self.conversation(query, liked, &[first, second])?;
+        const FACT: &str = "⟨fact⟩";
+        let item = |title: &str| {
+            let mut item = Item::new(title, title);
+            let fact = |relation: &String| Attribute {
+                relation: relation.clone(),
+                value: FACT.to_owned(),
+            };
+            item.attributes = self.config.shown.iter().map(fact).collect();
+            item
+        };
+        let [first, second, liked] = ["⟨option 1⟩", "⟨option 2⟩", "⟨liked⟩"].map(item);
+        for liked in [&[][..], &[&liked]] {
+            let messages = self.conversation("⟨query⟩", liked, &[&first, &second])?;
             let text = messages.last().map_or("", |message| &message.content);
-            for (probe, place) in [query, first, second]
-                .iter()
-                .zip(["query", "options", "options"])
-            {
-                if !text.contains(probe) {
-                    return Err(Error::Template {
-                        setting: "prompt.user",
-                        cause: format!("it leaves out {{{{ {place} }}}}"),
-                    });
-                }
+            let facts = (!self.config.shown.is_empty()).then_some((FACT, "option.facts"));
+            let titles = [&first, &second].map(|item| (item.title.as_str(), "option.title"));
+            let mut shown = [("⟨query⟩", "query")]
+                .into_iter()
+                .chain(titles)
+                .chain(facts);
+            if let Some((_, place)) = shown.find(|(probe, _)| !text.contains(probe)) {
+                return Err(Error::Template {
+                    setting: USER_MESSAGE.to_owned(),
+                    cause: format!("it leaves out {{{{ {place} }}}}"),
+                });
             }
         }
         Ok(())
     }
 }
 
-fn fault(setting: &'static str) -> impl Fn(minijinja::Error) -> Error {
-    move |error| {
-        let line = error.line().map(|line| format!(" (line {line} of it)"));
-        let detail = error.detail().map(|detail| format!(": {detail}"));
-        Error::Template {
-            setting,
-            cause: format!(
-                "{}{}{}",
-                error.kind(),
-                detail.unwrap_or_default(),
-                line.unwrap_or_default()
-            ),
-        }
-    }
+/// "ingredient lentils, spinach", or nothing where the item has no value.
+fn facts(item: &Item, relation: &str) -> Option<String> {
+    let under = item.attributes.iter().filter(|a| a.relation == relation);
+    let values: Vec<&str> = under.map(|attribute| attribute.value.as_str()).collect();
+    (!values.is_empty()).then(|| format!("{relation} {}", values.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(user: &str) -> String {
-        let config = PromptConfig {
-            user: user.to_owned(),
-            ..PromptConfig::default()
-        };
-        config.compile().unwrap_err().to_string()
+    fn items(titles: &[&str]) -> Vec<Item> {
+        titles
+            .iter()
+            .map(|&title| Item::new(title, title))
+            .collect()
+    }
+
+    fn asked(config: &PromptConfig, liked: &[&str], options: &[Item]) -> Vec<Message> {
+        let liked = items(liked);
+        let (liked, options): (Vec<&Item>, Vec<&Item>) =
+            (liked.iter().collect(), options.iter().collect());
+        let prompts = config.compile().unwrap();
+        prompts
+            .conversation("A western, please.", &liked, &options)
+            .unwrap()
     }
 
     #[test]
     fn the_default_numbers_the_options_and_says_how_to_answer() {
-        let prompts = PromptConfig::default().compile().unwrap();
-        let messages = prompts
-            .conversation("A western, please.", &["Moor (1991)"], &["Heat", "Dune"])
-            .unwrap();
+        let messages = asked(
+            &PromptConfig::default(),
+            &["Moor (1991)"],
+            &items(&["Heat", "Dune"]),
+        );
         assert_eq!(messages.len(), 1);
-        assert!(messages[0].content.starts_with(
-            "A western, please.\n\nLiked so far:\n- Moor (1991)\n\nOptions:\n[1] Heat\n[2] Dune\n\nExactly one"
-        ), "{}", messages[0].content);
+        let text = &messages[0].content;
+        let start = "A western, please.\n\nLiked so far:\n- Moor (1991)\n\nOptions:\n[1] Heat\n[2] Dune\n\nExactly one";
+        assert!(text.starts_with(start), "{text}");
+        assert!(text.ends_with("\\boxed{Title of the Option}.\n"), "{text}");
+    }
+
+    #[test]
+    fn the_compact_layout_has_one_title_a_line() {
+        let options = items(&["B (1981)", "C (1982)"]);
+        let messages = asked(&PromptConfig::compact(), &["A (1980)"], &options);
+        assert_eq!(
+            messages[0].content,
+            "A western, please.\nLiked:\nA (1980)\nOptions:\n[1]B (1981)\n[2]C (1982)\nAnswer:\n"
+        );
+        let messages = asked(&PromptConfig::compact(), &[], &options);
+        assert!(!messages[0].content.contains("Liked"));
+    }
+
+    #[test]
+    fn options_show_their_facts_where_that_is_wanted() {
+        let mut options = items(&["Dal", "Soup"]);
+        options[0].attributes = ["lentils", "spinach"]
+            .map(|value| Attribute {
+                relation: "ingredient".to_owned(),
+                value: value.to_owned(),
+            })
+            .into();
+        let config = PromptConfig {
+            shown: vec!["ingredient".to_owned()],
+            ..PromptConfig::default()
+        };
+        let text = &asked(&config, &[], &options)[0].content;
         assert!(
-            messages[0]
-                .content
-                .ends_with("\\boxed{Title of the Option}.\n")
+            text.contains("[1] Dal (ingredient lentils, spinach)\n[2] Soup\n"),
+            "{text}"
         );
     }
 
@@ -165,25 +244,36 @@ mod tests {
             system: "Answer in a box.".to_owned(),
             ..PromptConfig::default()
         };
-        let messages = config
-            .compile()
-            .unwrap()
-            .conversation("Q", &[], &["A", "B"])
-            .unwrap();
+        let messages = asked(&config, &[], &items(&["A", "B"]));
         assert_eq!(messages[0], Message::system("Answer in a box."));
     }
 
     #[test]
     fn templates_are_checked_when_they_are_read() {
+        let refused = |user: &str| {
+            let config = PromptConfig {
+                user: Some(user.to_owned()),
+                shown: vec!["genre".to_owned()],
+                ..PromptConfig::default()
+            };
+            config.compile().map(drop).unwrap_err().to_string()
+        };
+        let all = "{% for option in options %}{{ option.title }} {{ option.facts }}{% endfor %}";
         assert_eq!(
             refused("{{ query }}"),
-            "prompt.user: it leaves out {{ options }}"
+            "prompt.user: it leaves out {{ option.title }}"
+        );
+        assert_eq!(refused(all), "prompt.user: it leaves out {{ query }}");
+        assert_eq!(
+            refused("{{ query }}{% for option in options %}{{ option.title }}{% endfor %}"),
+            "prompt.user: it leaves out {{ option.facts }}"
         );
         assert_eq!(
-            refused("{% for title in options %}{{ title }}{% endfor %}"),
-            "prompt.user: it leaves out {{ query }}"
+            refused(&format!("{{{{ qeury }}}} {all}")),
+            "prompt.user: {{ qeury }} is not known here; known are {{ query }}, {{ liked }}, {{ options }}"
         );
-        let misspelt = refused("{{ qeury }} {{ options }}");
+        let misspelt =
+            refused("{{ query }}{% for option in options %}{{ option.titel }}{% endfor %}");
         assert!(
             misspelt.starts_with("prompt.user: undefined value"),
             "{misspelt}"

@@ -11,6 +11,7 @@ use crate::compose::Source;
 use crate::dataset::Dataset;
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
+use crate::prompt::PromptConfig;
 use crate::wording::Wording;
 
 /// The size of the invented world, and what is asked about it.
@@ -37,6 +38,8 @@ pub struct WorldConfig {
     pub queries: QueryConfig,
     /// The demonstrations and drills.
     pub demonstrator: DemonstratorConfig,
+    /// How a model is asked. Default `{ layout = "compact" }`, for models drawn afresh; for a pretrained one give `{}`.
+    pub prompt: PromptConfig,
 }
 
 impl Default for WorldConfig {
@@ -52,6 +55,7 @@ impl Default for WorldConfig {
             groups: 8,
             queries: QueryConfig::default(),
             demonstrator: DemonstratorConfig::default(),
+            prompt: PromptConfig::compact(),
         }
     }
 }
@@ -106,6 +110,7 @@ impl Dataset {
                 &["director", "actor", "genre", "decade"],
                 &["director", "actor"],
             ),
+            prompt: config.prompt.clone(),
         };
         Self::compose(seed, source, &config.queries, &config.demonstrator)
     }

@@ -187,7 +187,7 @@ struct Maker<'a> {
     namesake: Namesake<'a>,
     parts: HashMap<&'a ItemId, Part>,
     liked: HashMap<&'a str, Vec<&'a ItemId>>,
-    prompt: Prompts,
+    prompt: Prompts<'a>,
 }
 
 impl<'a> Maker<'a> {
@@ -291,15 +291,12 @@ impl<'a> Maker<'a> {
         history: &[ItemId],
         candidates: &[ItemId],
     ) -> Result<Vec<Message>> {
-        let titles = |ids: &[ItemId]| -> Result<Vec<&str>> {
-            let indices = self.catalogue.indices_of(ids)?;
-            Ok(indices
-                .into_iter()
-                .map(|index| self.catalogue.get(index).title.as_str())
-                .collect())
+        let items = |ids: &[ItemId]| -> Result<Vec<&Item>> {
+            let indices = self.catalogue.indices_of(ids)?.into_iter();
+            Ok(indices.map(|index| self.catalogue.get(index)).collect())
         };
         self.prompt
-            .conversation(&entry.query, &titles(history)?, &titles(candidates)?)
+            .conversation(&entry.query, &items(history)?, &items(candidates)?)
     }
 }
 

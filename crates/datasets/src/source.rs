@@ -7,6 +7,7 @@ use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::files::FilesConfig;
 use crate::movielens::MovieLensConfig;
+use crate::own_catalogue::CatalogueConfig;
 use crate::quickstart::WorldConfig;
 use crate::recbench::RecBenchConfig;
 use crate::verl::VerlConfig;
@@ -29,6 +30,8 @@ pub enum DataSource {
     Quickstart(WorldConfig),
     /// MovieLens-100K, 1M, 25M, 32M or latest.
     Movielens(MovieLensConfig),
+    /// Queries built from a catalogue of one's own.
+    Catalogue(Box<CatalogueConfig>),
     /// Catalogue, ratings and queries in files.
     Files(FilesConfig),
     /// RecBench+'s queries, each as a choice.
@@ -48,6 +51,7 @@ impl DataSource {
         match self {
             Self::Quickstart(config) => Dataset::quickstart(seed, config),
             Self::Movielens(config) => Dataset::movielens(seed, config),
+            Self::Catalogue(config) => Dataset::from_catalogue(seed, config),
             Self::Files(config) => Dataset::from_files(config),
             Self::Recbench(config) => Dataset::recbench(seed, config),
             Self::Verl(config) => Dataset::from_verl(config),

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use rerec_datasets::{
-    Dataset, DemonstratorConfig, Error, QueryClass, QueryConfig, Rating, Source, Wording,
+    Dataset, DemonstratorConfig, Error, PromptConfig, QueryClass, QueryConfig, Rating, Source,
+    Wording,
 };
 use rerec_rewards::{Attribute, Catalogue, Item};
 
@@ -30,6 +31,7 @@ fn books(relations: &[&str]) -> Source {
         ratings: (0..40).map(rating).collect(),
         groups: Vec::new(),
         wording: Wording::plain("book", relations.iter().copied()),
+        prompt: PromptConfig::default(),
     }
 }
 
@@ -92,7 +94,7 @@ fn what_stood_in_the_way_of_a_query_is_told_with_what_would_do() {
         ),
         (
             obstacle(books(&["author"]), QueryClass::EXPLICIT, 0.0),
-            "the target had fewer than two attributes under the relations asked about; more relations or attributes would do",
+            "the target had fewer attributes under the relations asked about than a query has conditions; more relations or attributes, or fewer `conditions`, would do",
         ),
     ];
     for (message, expected) in cases {

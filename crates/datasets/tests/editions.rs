@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use rerec_datasets::{AmazonConfig, DataSource, MovieLensConfig, QueryClass, QueryConfig};
+use rerec_datasets::{AmazonConfig, DataSource, MovieLensConfig, QueryClass, QueryConfig, Wording};
 use tempfile::TempDir;
 
 const GENRES: [&str; 4] = ["Comedy", "Drama", "Comedy|Drama", "Western"];
@@ -130,7 +130,7 @@ fn a_folder_without_an_edition_says_what_it_lacks() {
     let folder = TempDir::new().unwrap();
     assert_eq!(
         movielens(folder.path(), &[QueryClass::EXPLICIT]).unwrap_err(),
-        ". holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known"
+        ". holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known; `cargo xtask movielens` in a checkout of ReRec fetches ml-100k"
     );
 }
 
@@ -163,7 +163,7 @@ fn amazon_products_are_asked_about_by_their_metadata() {
     let config = AmazonConfig {
         metadata: folder.path().join("meta.jsonl"),
         ratings: vec![folder.path().join("train.csv")],
-        noun: "book".into(),
+        wording: Wording::plain("book", []),
         min_ratings: 2,
         queries: queries(&[
             QueryClass::EXPLICIT,

@@ -19,23 +19,23 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
     }
     table.push_str("\n|---|---:|---:|");
     table.push_str(&"---:|".repeat(columns.len()));
-    let guess = columns.last().map_or(0.0, |evaluation| evaluation.guess);
     let classes: BTreeSet<_> = columns.iter().flat_map(|e| e.classes.keys()).collect();
     for class in classes {
         let of_class = |e: &&Evaluation| e.classes.get(class).copied().unwrap_or_default();
         let cells: Vec<Accuracy> = columns.iter().map(of_class).collect();
-        row(&mut table, class.label(), &cells, guess);
+        row(&mut table, class.label(), &cells);
     }
     let overall: Vec<Accuracy> = columns.iter().map(|e| e.overall).collect();
-    row(&mut table, "all", &overall, guess);
+    row(&mut table, "all", &overall);
     table.push('\n');
     notes(&mut table, &columns);
     table
 }
 
-fn row(table: &mut String, label: &str, cells: &[Accuracy], guess: f64) {
+fn row(table: &mut String, label: &str, cells: &[Accuracy]) {
     // Columns may differ by queries that could not be scored.
     let asked = cells.iter().map(|a| a.asked).max().unwrap_or(0);
+    let guess = cells.last().map_or(0.0, |accuracy| accuracy.guess());
     let _ = write!(table, "\n| {label} | {asked} | {:.1} |", 100.0 * guess);
     for accuracy in cells {
         let _ = write!(table, " {:.1} |", 100.0 * accuracy.share());
@@ -68,21 +68,24 @@ mod tests {
 
     #[test]
     fn shares_are_percent_and_what_was_left_out_is_said() {
-        let right = Accuracy { right: 3, asked: 4 };
+        let accuracy = |by_chance| Accuracy {
+            right: 3,
+            asked: 4,
+            by_chance,
+        };
         let evaluation = |phase| Evaluation {
             phase,
             step: 7,
-            overall: right,
-            classes: [(QueryClass::IMPLICIT, right)].into(),
+            overall: accuracy(0.8),
+            classes: [(QueryClass::IMPLICIT, accuracy(0.4))].into(),
             ndcg: 0.75,
-            guess: 0.2,
             open: 1,
             unscored: 2,
             without_answer: 0,
             mean_tokens: 10.0,
         };
         let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\
-                        | implicit | 4 | 20.0 | 75.0 |\n| all | 4 | 20.0 | 75.0 |\n\n\
+                        | implicit | 4 | 10.0 | 75.0 |\n| all | 4 | 20.0 | 75.0 |\n\n\
                         1 of the queries name no candidates: they choose from the whole catalogue.\n\n\
                         2 queries could not be scored and are left out: their data are at fault.\n";
         let evaluations = [evaluation(Phase::Reinforcement), evaluation(Phase::Final)];

@@ -32,12 +32,15 @@ impl Phase {
 }
 
 /// Right answers among queries, each answered once by its most probable response.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Accuracy {
     /// Queries answered rightly.
     pub right: usize,
     /// Queries asked that could be scored.
     pub asked: usize,
+    /// Queries that a guess among the candidates would get right, on average.
+    pub by_chance: f64,
 }
 
 impl Accuracy {
@@ -46,9 +49,15 @@ impl Accuracy {
         self.right as f64 / self.asked.max(1) as f64
     }
 
-    pub(crate) fn count(&mut self, right: bool) {
+    /// Share of right answers of a guess among the candidates, in [0, 1]; 0 where nothing was asked.
+    pub fn guess(self) -> f64 {
+        self.by_chance / self.asked.max(1) as f64
+    }
+
+    pub(crate) fn count(&mut self, right: bool, guess: f64) {
         self.right += usize::from(right);
         self.asked += 1;
+        self.by_chance += guess;
     }
 }
 
@@ -66,8 +75,6 @@ pub struct Evaluation {
     pub classes: BTreeMap<QueryClass, Accuracy>,
     /// Mean NDCG at the reward's cut-off, in [0, 1]; 0 for a response without an answer.
     pub ndcg: f64,
-    /// What a guess among the candidates gets right on average, in [0, 1].
-    pub guess: f64,
     /// Queries without candidates: they choose from the whole catalogue.
     pub open: usize,
     /// Queries that could not be scored because of a fault in their data. They are in no other number.

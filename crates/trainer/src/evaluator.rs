@@ -66,17 +66,17 @@ impl Evaluator<'_> {
             overall: Accuracy::default(),
             classes: BTreeMap::new(),
             ndcg: 0.0,
-            guess: 0.0,
             open: 0,
             unscored: 0,
             without_answer: 0,
-            mean_tokens: mean(
-                groups
-                    .iter()
-                    .flat_map(|group| &group.responses)
-                    .map(|r| r.token_ids.len() as f64),
-            ),
+            mean_tokens: 0.0,
         };
+        let scored = groups
+            .iter()
+            .zip(&rewards)
+            .filter(|(_, reward)| reward.is_ok());
+        let responses = scored.flat_map(|(group, _)| &group.responses);
+        evaluation.mean_tokens = mean(responses.map(|r| r.token_ids.len() as f64));
         self.count(&mut evaluation, &prepared, rewards)?;
         Ok(evaluation)
     }
@@ -97,17 +97,17 @@ impl Evaluator<'_> {
                     continue;
                 }
             };
-            evaluation.overall.count(reward.hit);
+            let guess = self.guess(query);
+            evaluation.overall.count(reward.hit, guess);
             let class = query.query.class.clone();
             evaluation
                 .classes
                 .entry(class)
                 .or_default()
-                .count(reward.hit);
+                .count(reward.hit, guess);
             evaluation.without_answer += usize::from(reward.answer.is_none());
             evaluation.ndcg += reward.ndcg;
             evaluation.open += usize::from(query.candidates.is_none());
-            evaluation.guess += self.guess(query);
         }
         let asked = evaluation.overall.asked;
         // Single faults are counted; data of which nothing can be scored are an error.
@@ -115,7 +115,6 @@ impl Evaluator<'_> {
             return Err(Error::NothingScored { first });
         }
         evaluation.ndcg /= asked.max(1) as f64;
-        evaluation.guess /= asked.max(1) as f64;
         Ok(())
     }
 

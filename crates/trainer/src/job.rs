@@ -67,11 +67,11 @@ impl Job {
         if start == Start::New {
             ledger::create(&config)?;
         }
-        keep_base(&mut policy, &config)?;
         let kept = folder.join(EMBEDDINGS);
-        let reward = config
-            .reward_source()
-            .build(&dataset, Some(&kept), observer);
+        let reward = keep_base(&mut policy, &config).and_then(|()| {
+            let source = config.reward_source();
+            source.build(&dataset, Some(&kept), observer)
+        });
         if reward.is_err() && start == Start::New {
             // Nothing was run, so that the next attempt need not be a resumption.
             let _ = fs::remove_dir_all(&folder);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rerec_datasets::Dataset;
 use rerec_rewards::{
     AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Interactions,
-    ItemEmbeddings, ItemIndex, JoinBy, LightGcn, LightGcnConfig, SimilarityConfig,
+    ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig, MissingPolicy,
+    SimilarityConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -175,8 +176,41 @@ impl RewardSource {
             EmbeddingSource::File(path) => EmbeddingTable::read(path)?,
         };
         let embeddings = ItemEmbeddings::new(&data.catalogue, &table, self.similarity)?;
+        self.warn_of_unscored(&embeddings, data, observer);
         warn_if_flat(&embeddings, data, observer)?;
         Ok(Some(embeddings))
+    }
+}
+
+impl RewardSource {
+    /// Says beforehand how many queries have a target without an embedding: each of their responses would fail to be scored.
+    fn warn_of_unscored(
+        &self,
+        embeddings: &ItemEmbeddings,
+        data: &Dataset,
+        observer: &mut dyn Observer,
+    ) {
+        if self.similarity.missing != MissingPolicy::Error {
+            return;
+        }
+        let is_unknown = |id: &ItemId| {
+            let item = data.catalogue.index_of(id);
+            item.is_some_and(|item| !embeddings.contains(item))
+        };
+        let splits = &data.splits;
+        let queries = [&splits.train, &splits.validation, &splits.test];
+        let queries = queries.into_iter().flatten();
+        let unscored = queries.filter(|query| query.targets.iter().any(is_unknown));
+        let count = unscored.count();
+        if count > 0 {
+            warn(
+                observer,
+                &format!(
+                    "{count} queries cannot be scored: nobody chose their targets, which have no embedding; \
+                     `similarity.missing = {{ score = 0.0 }}` scores them without a preference"
+                ),
+            );
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(crate) steps: u64,
     /// Queries served by the curriculum whose step is not done.
     pub(crate) pending: Vec<QueryId>,
+    /// Whether the last step's evaluation on validation queries is still due: a run may be stopped in the middle of it.
+    pub(crate) unvalidated: bool,
     /// Evaluations on test queries.
     pub(crate) evaluations: Vec<Evaluation>,
     /// The checkpoint that was best on validation queries, where the run keeps it.
@@ -50,6 +52,7 @@ impl Default for State {
             anchored: false,
             steps: 0,
             pending: Vec::new(),
+            unvalidated: false,
             evaluations: Vec::new(),
             best: None,
             lengths: Lengths::default(),

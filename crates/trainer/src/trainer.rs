@@ -168,6 +168,9 @@ impl<'a> Trainer<'a> {
         self.warm_start(observer)?;
         self.report(Phase::WarmStart, observer)?;
         self.anchor(observer)?;
+        if self.state.unvalidated {
+            self.validate_and_save(observer)?;
+        }
         while let Some(batch) = self.next_batch(observer)? {
             self.step(&batch, observer)?;
         }

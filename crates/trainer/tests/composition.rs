@@ -319,7 +319,7 @@ fn what_cannot_be_scored_is_counted_and_left_out() {
     };
     let last = evaluations.last().unwrap();
     assert_eq!((last.overall.asked, last.unscored), (1, 1));
-    assert_eq!((last.guess, last.ndcg), (0.5, 0.0));
+    assert_eq!((last.overall.guess(), last.ndcg), (0.5, 0.0));
 }
 
 #[test]
@@ -352,8 +352,32 @@ impl Observer for After {
     }
 }
 
+/// Wants to stop in the middle of the evaluation on validation queries that follows a step.
+struct InValidation {
+    after: u64,
+    steps: u64,
+}
+
+impl Observer for InValidation {
+    fn event(&mut self, event: &Event<'_>) -> Verdict {
+        match event {
+            Event::Step { metrics, .. } => self.steps = metrics.step,
+            Event::Evaluating(Phase::Reinforcement, _) if self.steps == self.after => {
+                return Verdict::Stop;
+            }
+            _ => {}
+        }
+        Verdict::Continue
+    }
+}
+
 #[test]
 fn a_stopped_run_goes_on_to_the_same_numbers() {
+    assert_goes_on(&mut After(2, Verdict::Stop));
+    assert_goes_on(&mut InValidation { after: 2, steps: 0 });
+}
+
+fn assert_goes_on(stop: &mut dyn Observer) {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let data = dataset(vec![query("q1"), query("q2"), query("q3"), query("q4")]);
     let settings = |runs: &Path| config(runs, &["reinforcement.max_steps=3"]).unwrap();
@@ -361,15 +385,7 @@ fn a_stopped_run_goes_on_to_the_same_numbers() {
     let mut policy = right_then_wrong(WRONG);
     let expected = run(&one, &data, &mut policy, false, &mut Silent).unwrap();
 
-    let mut stop = After(2, Verdict::Stop);
-    let stopped = run(
-        &other,
-        &data,
-        &mut right_then_wrong(WRONG),
-        false,
-        &mut stop,
-    )
-    .unwrap();
+    let stopped = run(&other, &data, &mut right_then_wrong(WRONG), false, stop).unwrap();
     assert_eq!(stopped, Outcome::Stopped);
     let mut resumed = right_then_wrong(WRONG);
     assert_eq!(

@@ -59,6 +59,8 @@ fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejec
     };
     match reward.score(&[sample]).pop() {
         Some(Ok(breakdown)) => Ok(breakdown),
+        // The cause alone: the message of the sample names the query, which the number of the line
+        // tells already. Only targets can make the reward refuse; no response does.
         Some(Err(Error::Sample { cause, .. })) => Err(Rejection::new("ground_truth", cause)),
         Some(Err(error)) => Err(Rejection::new("response", error)),
         None => Err(Rejection::new("response", "not scored")),
@@ -69,6 +71,7 @@ impl Line {
     /// A reward over the candidates or, where there are none, the ground truth.
     fn own_reward(&self, config: &DualGraphConfig) -> Result<DualGraphReward, Rejection> {
         let candidates = self.candidates.as_deref();
+        // The catalogue is made of this field, which is at fault where that is refused.
         let field = candidates.map_or("ground_truth", |_| "candidates");
         let reward = || -> rerec::Result<DualGraphReward> {
             let catalogue = Choice::own_catalogue(&self.ground_truth, candidates)?;

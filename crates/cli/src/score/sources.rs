@@ -23,6 +23,7 @@ pub(super) struct Sources {
 
 impl Sources {
     pub(super) fn read(args: &Args) -> Result<Self, Failure> {
+        // Read before the catalogue, which may have to be made of its ids.
         let table = args
             .embeddings
             .as_deref()
@@ -57,9 +58,11 @@ impl Args {
                 .collect();
             let triples = self.graph.as_deref().map(read_graph).transpose()?;
             let triples = triples
+                // Without a catalogue the embeddings tell which nodes of a GEXF file are items.
                 .map(|file| file.triples(|name| vectors.contains(name)))
                 .transpose()?;
             let mut items = Triple::items(&triples.unwrap_or_default());
+            // Vectors of items of the graph belong to these; the others bring items of their own.
             let known: HashSet<String> = items.iter().map(|item| item.title.clone()).collect();
             let ids = table
                 .into_iter()
@@ -75,6 +78,7 @@ impl Args {
 
     /// The graph of the file or, beside a catalogue alone, of the attributes that its items carry.
     fn graph(&self, catalogue: &Catalogue) -> Result<Option<Arc<AttributeGraph>>, Failure> {
+        // Where the catalogue was made of the graph, its items carry the graph's facts already.
         let graph = match (&self.graph, &self.catalogue) {
             (Some(path), Some(_)) => joined(path, catalogue)?,
             _ if catalogue

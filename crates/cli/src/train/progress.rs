@@ -30,6 +30,7 @@ impl Bars {
 
     /// Prints a line above the bar, or plainly where there is no terminal.
     pub(crate) fn say(&self, line: &str) {
+        // A hidden bar prints no lines at all.
         if self.bar.is_hidden() {
             eprintln!("{line}");
         } else {
@@ -49,6 +50,7 @@ impl Bars {
             self.bar = ProgressBar::new(total)
                 .with_style(style())
                 .with_prefix(stage);
+            // A step may take minutes without an event: the clock goes on by itself.
             self.bar.enable_steady_tick(Duration::from_millis(500));
         }
         self.bar.set_length(total);
@@ -57,9 +59,11 @@ impl Bars {
     }
 
     fn step(&mut self, metrics: &MetricsRecord, steps_left: usize) {
+        // Anew at each step, since the pool of the curriculum shrinks and grows.
         let total = metrics.step + steps_left as u64;
         let note = format!("epoch {}  {}", metrics.epoch, line(metrics));
         self.show("reinforcement", metrics.step, total, note);
+        // Without a terminal every fifth step prints a line instead.
         if self.bar.is_hidden() && metrics.step.is_multiple_of(5) {
             eprintln!("step {} of {total}  {}", metrics.step, line(metrics));
         }

@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, check};
 use crate::query_class::QueryClass;
 
+/// Where the wrong candidates of a composed query come from. None of them meets all of its conditions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Negatives {
+    /// Items that meet some of the conditions, up to `hard_share`; the others meet none.
+    #[default]
+    Conditions,
+    /// Any items.
+    Random,
+    /// Items that about as many users like as the target.
+    Popularity,
+}
+
 /// How many queries there are, and what they look like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,8 +34,14 @@ pub struct QueryConfig {
     pub test_items: f64,
     /// Candidates per query, at least 2; one is right. Default 6.
     pub candidates: usize,
-    /// The least and largest share of the wrong candidates that meet one condition, each in [0, 1].
-    /// Default [0.5, 0.8].
+    /// The least and largest number of conditions, at least 1. Default [2, 2].
+    pub conditions: [usize; 2],
+    /// The most items of the catalogue that may meet all conditions, at least 1. Default: any number.
+    pub shared_by: Option<usize>,
+    /// Where the wrong candidates come from. Default `conditions`.
+    pub negatives: Negatives,
+    /// The least and largest share of the wrong candidates that meet some conditions, each in [0, 1]; for `negatives =
+    /// "conditions"`. Default [0.5, 0.8].
     pub hard_share: [f64; 2],
     /// Share of the queries outside the interest class that come with a history, [0, 1]. Default 0.2.
     pub history_share: f64,
@@ -41,6 +60,9 @@ impl Default for QueryConfig {
             validation_items: 0.1,
             test_items: 0.2,
             candidates: 6,
+            conditions: [2, 2],
+            shared_by: None,
+            negatives: Negatives::Conditions,
             hard_share: [0.5, 0.8],
             history_share: 0.2,
             liked_from: 4.0,
@@ -79,6 +101,19 @@ impl QueryConfig {
             "candidates",
             "at least 2",
             &self.candidates,
+        )?;
+        let [fewest, most] = self.conditions;
+        check(
+            (1..=most).contains(&fewest),
+            "conditions",
+            "two ascending numbers of at least 1",
+            &self.conditions,
+        )?;
+        check(
+            self.shared_by != Some(0),
+            "shared_by",
+            "at least 1",
+            &self.shared_by,
         )?;
         check(
             share(low) && share(high) && low <= high,

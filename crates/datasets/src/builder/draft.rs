@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, ItemIndex};
 
 use super::{HISTORY, QueryBuilder};
-use crate::facts::{FactId, FactPair};
+use crate::facts::FactId;
 use crate::intent::Evidence;
 use crate::obstacle::Obstacle;
 use crate::query_class::QueryClass;
@@ -15,23 +15,26 @@ use crate::query_class::QueryClass;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) target: ItemIndex,
-    pub(super) pair: FactPair,
+    pub(super) conditions: Vec<FactId>,
     pub(super) evidence: Evidence,
     pub(super) anchor: Option<ItemIndex>,
     pub(super) history: Vec<ItemIndex>,
+    /// A condition that any value of the anchor meets: the prompt does not say which of several is meant.
+    pub(super) any_of_anchor: Option<FactId>,
     /// Of a misinformed query: the conditions as the prompt would have them.
-    pub(super) believed: Option<FactPair>,
+    pub(super) believed: Option<Vec<FactId>>,
     /// The only candidate that meets the believed conditions.
     pub(super) decoy: Option<ItemIndex>,
 }
 
 impl Draft {
-    fn new(target: ItemIndex, pair: FactPair, evidence: Evidence) -> Self {
+    fn new(target: ItemIndex, conditions: Vec<FactId>, evidence: Evidence) -> Self {
         Self {
             target,
-            pair,
+            conditions,
             evidence,
             anchor: None,
+            any_of_anchor: None,
             history: Vec::new(),
             believed: None,
             decoy: None,
@@ -59,54 +62,78 @@ impl QueryBuilder<'_> {
             return self.group_draft(targets, rng);
         }
         let &target = targets.choose(rng).ok_or(Obstacle::NoTargets)?;
-        let pair = self.facts.draw_pair(target, rng);
-        let pair = pair.ok_or(Obstacle::FewAttributes)?;
+        let conditions = self.draw_conditions(target, rng)?;
         if *class == QueryClass::IMPLICIT {
-            self.shared_draft(target, pair, rng)
+            self.shared_draft(target, conditions, rng)
         } else if *class == QueryClass::MISINFORMED {
-            self.belief_draft(target, pair, rng)
+            self.belief_draft(target, conditions, rng)
         } else if *class == QueryClass::INTEREST {
-            self.liked_draft(target, pair, rng)
+            self.liked_draft(target, conditions, rng)
         } else {
-            Ok(Draft::new(target, pair, Evidence::Named))
+            Ok(Draft::new(target, conditions, Evidence::Named))
+        }
+    }
+
+    fn draw_conditions(
+        &self,
+        target: ItemIndex,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<FactId>, Obstacle> {
+        let [fewest, most] = self.config.conditions;
+        let count = if fewest == most {
+            fewest
+        } else {
+            rng.random_range(fewest..=most)
+        };
+        let conditions = self.facts.draw(target, count, rng);
+        let conditions = conditions.ok_or(Obstacle::FewAttributes)?;
+        match self.config.shared_by {
+            Some(most) if self.facts.count(&conditions) > most => Err(Obstacle::TooCommon),
+            _ => Ok(conditions),
         }
     }
 
     fn shared_draft(
         &self,
         target: ItemIndex,
-        pair: FactPair,
+        conditions: Vec<FactId>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Draft, Obstacle> {
-        let hidden = pair[rng.random_range(0..pair.len())];
-        let anchor = self.anchor(target, hidden, rng)?;
+        let hidden = conditions[rng.random_range(0..conditions.len())];
+        let tells_several = self.book.tells_several(&self.facts.fact(hidden).relation);
+        let anchor = self.anchor(target, hidden, tells_several, rng)?;
+        let several = !self.facts.is_sole_value(anchor, hidden);
         let evidence = Evidence::Shared {
             anchor: self.id(anchor),
             condition: self.attribute(hidden),
+            several,
         };
         Ok(Draft {
             anchor: Some(anchor),
-            ..Draft::new(target, pair, evidence)
+            any_of_anchor: several.then_some(hidden),
+            ..Draft::new(target, conditions, evidence)
         })
     }
 
     fn belief_draft(
         &self,
         target: ItemIndex,
-        pair: FactPair,
+        conditions: Vec<FactId>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Draft, Obstacle> {
-        let place = rng.random_range(0..pair.len());
-        let (hidden, kept) = (pair[place], pair[1 - place]);
-        if !self
-            .wording
-            .is_mistakable(&self.facts.fact(hidden).relation)
-        {
+        let place = rng.random_range(0..conditions.len());
+        let hidden = conditions[place];
+        if !self.book.is_mistakable(&self.facts.fact(hidden).relation) {
             return Err(Obstacle::NotMistakable);
         }
-        let anchor = self.anchor(target, hidden, rng)?;
-        let holders = self.facts.holders(kept).iter().copied();
-        let decoy = holders
+        let anchor = self.anchor(target, hidden, false, rng)?;
+        let mut kept = conditions.clone();
+        kept.remove(place);
+        let meets_kept = |item: &ItemIndex| self.facts.met(*item, &kept) == kept.len();
+        let decoy = self
+            .facts
+            .items()
+            .filter(meets_kept)
             .filter(|&item| item != anchor && !self.facts.has(item, hidden))
             .choose(rng)
             .ok_or(Obstacle::NoDecoy)?;
@@ -118,8 +145,8 @@ impl QueryBuilder<'_> {
             .filter(is_wrong)
             .choose(rng)
             .ok_or(Obstacle::NoDecoy)?;
-        let mut believed_pair = pair;
-        believed_pair[place] = believed;
+        let mut believed_conditions = conditions.clone();
+        believed_conditions[place] = believed;
         let evidence = Evidence::Belief {
             anchor: self.id(anchor),
             condition: self.attribute(hidden),
@@ -127,22 +154,25 @@ impl QueryBuilder<'_> {
         };
         Ok(Draft {
             anchor: Some(anchor),
-            believed: Some(believed_pair),
+            believed: Some(believed_conditions),
             decoy: Some(decoy),
-            ..Draft::new(target, pair, evidence)
+            ..Draft::new(target, conditions, evidence)
         })
     }
 
-    /// Another item by which the hidden value can be told: it has that value alone.
+    /// Another item by which the hidden value can be told: it has that value alone, unless any of several will do.
     fn anchor(
         &self,
         target: ItemIndex,
         hidden: FactId,
+        tells_several: bool,
         rng: &mut ChaCha8Rng,
     ) -> Result<ItemIndex, Obstacle> {
         let holders = self.facts.holders(hidden).iter().copied();
         holders
-            .filter(|&item| item != target && self.facts.is_sole_value(item, hidden))
+            .filter(|&item| {
+                item != target && (tells_several || self.facts.is_sole_value(item, hidden))
+            })
             .choose(rng)
             .ok_or(Obstacle::NoAnchor)
     }
@@ -151,13 +181,14 @@ impl QueryBuilder<'_> {
     fn liked_draft(
         &self,
         target: ItemIndex,
-        pair: FactPair,
+        conditions: Vec<FactId>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Draft, Obstacle> {
         let fans = self.audience.fans(target);
         let &user = fans.choose(rng).ok_or(Obstacle::NoFans)?;
         let likes = self.audience.likes(user).iter().copied();
-        let fitting = likes.filter(|&item| item != target && self.facts.met(item, pair) == 2);
+        let fits = |item| self.facts.met(item, &conditions) == conditions.len();
+        let fitting = likes.filter(|&item| item != target && fits(item));
         let shown = rng.random_range(HISTORY);
         let mut history = fitting.sample(rng, shown);
         history.shuffle(rng);
@@ -170,12 +201,12 @@ impl QueryBuilder<'_> {
             .of(*first)
             .iter()
             .filter(|&&fact| is_shared(fact));
-        if others.is_empty() || !shared.eq(&pair) {
+        if others.is_empty() || !shared.eq(&conditions) {
             return Err(Obstacle::NothingShared);
         }
         Ok(Draft {
             history,
-            ..Draft::new(target, pair, Evidence::Liked)
+            ..Draft::new(target, conditions, Evidence::Liked)
         })
     }
 
@@ -183,10 +214,10 @@ impl QueryBuilder<'_> {
         let taste = self.tastes.choose(rng).ok_or(Obstacle::NoGroups)?;
         let fitting = targets
             .iter()
-            .filter(|&&item| self.facts.met(item, taste.pair) == 2);
+            .filter(|&&item| self.facts.met(item, &taste.pair) == 2);
         let &target = fitting.choose(rng).ok_or(Obstacle::NothingForGroup)?;
         let evidence = Evidence::Group(taste.name.clone());
-        Ok(Draft::new(target, taste.pair, evidence))
+        Ok(Draft::new(target, taste.pair.to_vec(), evidence))
     }
 
     fn attribute(&self, fact: FactId) -> Attribute {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 use serde::{Deserialize, Serialize};
 
+use super::NumberColumn;
 use crate::error::{Error, Result};
 use crate::table::{Cell, Column, Place, Row, Table};
 
 /// A table of items, and which column holds what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogueFile {
     /// The file, with the ending .jsonl, .csv, .tsv or .parquet.
@@ -27,6 +28,8 @@ pub struct CatalogueFile {
     /// `attributes` is read, if there is one, whose cells are lists of `{"relation": …, "value": …}` or an object from
     /// relations to values.
     pub attributes: BTreeMap<String, String>,
+    /// Columns of numbers, such as a time or a price: `{ minutes = { relation = "time", unit = "minutes" } }`. Default: none.
+    pub numbers: BTreeMap<String, NumberColumn>,
     /// What parts several values in one text. Default `|`.
     pub separator: String,
 }
@@ -40,6 +43,7 @@ impl Default for CatalogueFile {
             aliases: "aliases".into(),
             year: "year".into(),
             attributes: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             separator: "|".into(),
         }
     }
@@ -70,6 +74,9 @@ impl CatalogueFile {
             columns.push(Column::optional(ATTRIBUTES));
         }
         columns.extend(self.attributes.keys().map(|name| Column::required(name)));
+        let first_number = columns.len();
+        columns.extend(self.numbers.keys().map(|name| Column::required(name)));
+        let mut numbers: Vec<Vec<Option<f64>>> = vec![Vec::new(); self.numbers.len()];
         let (mut items, mut places) = (Vec::new(), HashMap::<ItemId, Place>::new());
         Table::open(&self.file)?.rows(&columns, |row| {
             let item = self.item(row)?;
@@ -77,8 +84,17 @@ impl CatalogueFile {
                 return Err(row.fault(ID, format!("be unique, but {first} has it too")));
             }
             items.push(item);
+            for (place, column) in (first_number..).zip(&mut numbers) {
+                column.push(match row.cell(place).is_blank() {
+                    true => None,
+                    false => Some(row.number(place, "be a number", f64::is_finite)?),
+                });
+            }
             Ok(())
         })?;
+        for ((name, column), numbers) in self.numbers.iter().zip(&numbers) {
+            column.describe(name, &mut items, numbers)?;
+        }
         Error::refuse_empty(&items, &self.file, "items")?;
         Catalogue::new(items).map_err(|fault| Error::Items {
             path: self.file.clone(),

@@ -79,7 +79,8 @@ pub fn list_titles(text: &str) -> Vec<String> {
     for entry in entries {
         match titles.last_mut() {
             Some((title, end)) if !dated && text.get(*end..entry.span.start) == Some(";") => {
-                *title = format!("{title};{}", entry.text);
+                title.push(';');
+                title.push_str(&entry.text);
                 *end = entry.span.end;
             }
             _ => titles.push((entry.text.into_owned(), entry.span.end)),

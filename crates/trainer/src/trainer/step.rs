@@ -26,6 +26,7 @@ impl Trainer<'_> {
         // pending.
         self.state.steps += 1;
         self.state.pending.clear();
+        self.state.unvalidated = true;
         let records = self.records(groups, assessed, epoch)?;
         let metrics = MetricsRecord::of(&records, UpdateRecord::of(&updates), learning_rate);
         self.ledger.step(&metrics, &records)?;
@@ -212,12 +213,13 @@ impl Trainer<'_> {
         pairs.map(record).collect()
     }
 
-    fn validate_and_save(&mut self, observer: &mut dyn Observer) -> Halting<()> {
+    pub(super) fn validate_and_save(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let step = self.state.steps;
         let best_before = self.state.best;
         if step.is_multiple_of(self.config.evaluation.every) {
             self.validate(observer)?;
         }
+        self.state.unvalidated = false;
         // Kept at once: the next step changes the weights.
         let is_best = self.state.best != best_before;
         if is_best || step.is_multiple_of(self.config.checkpoints.every) {

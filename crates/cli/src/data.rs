@@ -1,0 +1,200 @@
+//! `rerec data`: look at data before a long run, and bring them into another form.
+
+#[cfg(feature = "torch")]
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use rerec_datasets::{DataSource, Dataset, Format, Inspection};
+use rerec_text::Message;
+use serde::Deserialize;
+
+use crate::error::Failure;
+use crate::filter::{print_line, print_text};
+
+/// Look at data, convert them, build queries from a catalogue
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Args {
+    Inspect(InspectArgs),
+    Convert(ConvertArgs),
+    Build(BuildArgs),
+}
+
+/// Where the data are.
+#[derive(Debug, clap::Args)]
+struct SourceArgs {
+    /// A TOML file with a table `[data]`: a run's configuration, or that table alone
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    /// Seed of everything random [default: the configuration's, or 0]
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Show what a run would train on: counts by class, attributes, popularity, prompt lengths, leaks, samples
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  rerec data inspect configs/quickstart.toml")]
+pub(crate) struct InspectArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Count prompts in the tokens of this Hugging Face folder instead of characters
+    #[cfg(feature = "torch")]
+    #[arg(long, value_name = "FOLDER")]
+    tokenizer: Option<PathBuf>,
+    /// Print the whole as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Write data in another form
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  rerec data convert configs/quickstart.toml --to verl --output quickstart-verl")]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// jsonl and parquet: catalogue, ratings and queries for `[data.files]`; verl and verl-parquet: records to train on with verl
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    to: Format,
+    /// Folder for the files
+    #[arg(long, short, value_name = "FOLDER")]
+    output: PathBuf,
+}
+
+/// Build queries from a catalogue, and write them with a configuration that reads them
+///
+/// The configuration names the items, and where there are any, ratings and groups of users in `[data.catalogue]`; docs/guide/own-catalogue.md
+/// goes through one.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  rerec data build examples/recipes/recipes.toml --output recipe-queries
+  rerec data inspect recipe-queries/data.toml")]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Folder for the files
+    #[arg(long, short, value_name = "FOLDER")]
+    output: PathBuf,
+}
+
+/// The part of a configuration that speaks of data; a run's other tables are not looked at.
+#[derive(Deserialize)]
+struct DataConfig {
+    #[serde(default)]
+    seed: u64,
+    data: DataSource,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    match args {
+        Args::Inspect(args) => args.run(),
+        Args::Convert(args) => args.run(),
+        Args::Build(args) => args.run(),
+    }
+}
+
+impl SourceArgs {
+    fn load(&self) -> Result<Dataset, Failure> {
+        let text = rerec_files::read_text(&self.config)?;
+        let config: DataConfig = toml::from_str(&text).map_err(|source| Failure::DataConfig {
+            path: self.config.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(config.data.load(self.seed.unwrap_or(config.seed))?)
+    }
+
+    /// What records carry as the name of their source.
+    fn name(&self) -> &str {
+        let stem = self.config.file_stem().and_then(|stem| stem.to_str());
+        stem.unwrap_or("rerec")
+    }
+}
+
+impl InspectArgs {
+    fn run(&self) -> Result<(), Failure> {
+        let dataset = self.source.load()?;
+        let inspection = self.inspect(&dataset)?;
+        match self.json {
+            true => print_line(&inspection),
+            false => print_text(&inspection),
+        }
+    }
+
+    #[cfg(feature = "torch")]
+    fn inspect(&self, dataset: &Dataset) -> Result<Inspection, Failure> {
+        let Some(folder) = &self.tokenizer else {
+            return Ok(Inspection::new(dataset, CHARACTERS, characters));
+        };
+        let tokenizer = rerec_policy::Tokenizer::from_folder(folder)?;
+        let fault = OnceCell::new();
+        let tokens = |prompt: &[Message]| {
+            let ids = tokenizer.encode_prompt(prompt);
+            // The first fault is told in place of all lengths.
+            ids.map_err(|error| fault.set(error))
+                .map_or(0, |ids| ids.len())
+        };
+        let inspection = Inspection::new(dataset, "tokens", tokens);
+        match fault.into_inner() {
+            Some(error) => Err(Failure::Policy(error)),
+            None => Ok(inspection),
+        }
+    }
+
+    #[cfg(not(feature = "torch"))]
+    fn inspect(&self, dataset: &Dataset) -> Result<Inspection, Failure> {
+        Ok(Inspection::new(dataset, CHARACTERS, characters))
+    }
+}
+
+const CHARACTERS: &str = "characters";
+
+fn characters(prompt: &[Message]) -> usize {
+    prompt.iter().map(|said| said.content.chars().count()).sum()
+}
+
+impl ConvertArgs {
+    fn run(&self) -> Result<(), Failure> {
+        let dataset = self.source.load()?;
+        write(&dataset, &self.output, self.to, self.source.name())
+    }
+}
+
+impl BuildArgs {
+    fn run(&self) -> Result<(), Failure> {
+        let dataset = self.source.load()?;
+        write(&dataset, &self.output, Format::Jsonl, self.source.name())
+    }
+}
+
+/// Writes the files and, where `[data.files]` reads them, a configuration that does.
+fn write(dataset: &Dataset, folder: &Path, format: Format, name: &str) -> Result<(), Failure> {
+    for remark in &dataset.remarks {
+        eprintln!("note: {remark}");
+    }
+    let mut written = dataset.write(folder, format, name)?;
+    if let Some(files) = dataset.files_in(folder, format) {
+        let data = DataTable {
+            data: DataSource::Files(files),
+        };
+        let text = toml::to_string(&data).map_err(Failure::Toml)?;
+        let path = folder.join("data.toml");
+        rerec_files::write::<rerec_files::Error>(&path, |file| file.put(text.as_bytes()))?;
+        written.push(path);
+    }
+    for path in written {
+        eprintln!("{}", path.display());
+    }
+    Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct DataTable {
+    data: DataSource,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    let format = Format::deserialize(serde::de::value::StrDeserializer::new(
+        &name.replace('-', "_"),
+    ));
+    format.map_err(|error: serde::de::value::Error| error.to_string())
+}

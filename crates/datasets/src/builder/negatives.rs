@@ -1,0 +1,128 @@
+//! The wrong candidates.
+
+use rand::RngExt;
+use rand::seq::{IteratorRandom, SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rerec_rewards::ItemIndex;
+
+use super::draft::Draft;
+use super::{Negatives, QueryBuilder};
+use crate::facts::FactId;
+use crate::obstacle::Obstacle;
+
+/// How many times as many items as are wanted lie near the target's popularity.
+const NEIGHBOURHOOD: usize = 4;
+
+impl QueryBuilder<'_> {
+    /// A decoy where there is one, then as the configuration says.
+    pub(super) fn negatives(
+        &self,
+        draft: &Draft,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<ItemIndex>, Obstacle> {
+        let wanted = self.config.candidates - 1;
+        let mut negatives: Vec<ItemIndex> = draft.decoy.into_iter().collect();
+        match self.config.negatives {
+            Negatives::Conditions => self.add_half_fitting(&mut negatives, draft, rng),
+            Negatives::Popularity => self.add_as_popular(&mut negatives, draft, rng),
+            Negatives::Random => {}
+        }
+        let is_easy = |&item: &ItemIndex| match self.config.negatives {
+            Negatives::Conditions => self.met(item, draft) == 0,
+            Negatives::Popularity | Negatives::Random => true,
+        };
+        let others = self
+            .facts
+            .items()
+            .filter(|&item| self.is_wrong(item, draft));
+        let others = others
+            .filter(is_easy)
+            .filter(|item| !negatives.contains(item));
+        let missing = wanted - negatives.len();
+        let others = others.sample(rng, missing);
+        negatives.extend(others);
+        (negatives.len() == wanted)
+            .then_some(negatives)
+            .ok_or(Obstacle::FewCandidates)
+    }
+
+    /// Items that meet some conditions, up to the share that is drawn.
+    fn add_half_fitting(
+        &self,
+        negatives: &mut Vec<ItemIndex>,
+        draft: &Draft,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let [low, high] = self.config.hard_share;
+        let share = rng.random_range(low..=high);
+        let hard = ((self.config.candidates - 1) as f64 * share).round() as usize;
+        for item in self.half_fitting(draft, rng) {
+            if negatives.len() >= hard {
+                break;
+            }
+            if !negatives.contains(&item) {
+                negatives.push(item);
+            }
+        }
+    }
+
+    /// Items that meet some conditions, in random order, taking turns between the conditions.
+    fn half_fitting(&self, draft: &Draft, rng: &mut ChaCha8Rng) -> impl Iterator<Item = ItemIndex> {
+        let half = |&fact: &FactId| {
+            let holders = self.facts.holders(fact).iter().copied();
+            let mut half: Vec<_> = holders.filter(|&item| self.is_wrong(item, draft)).collect();
+            half.shuffle(rng);
+            half
+        };
+        let mut parts: Vec<Vec<ItemIndex>> = draft.conditions.iter().map(half).collect();
+        parts.shuffle(rng);
+        let turns = parts.iter().map(Vec::len).max().unwrap_or(0);
+        (0..turns).flat_map(move |turn| {
+            let round: Vec<ItemIndex> = parts
+                .iter()
+                .filter_map(|part| part.get(turn).copied())
+                .collect();
+            round
+        })
+    }
+
+    /// Random ones of the items whose number of fans is nearest to the target's.
+    fn add_as_popular(&self, negatives: &mut Vec<ItemIndex>, draft: &Draft, rng: &mut ChaCha8Rng) {
+        let missing = self.config.candidates - 1 - negatives.len();
+        let fans = |item: ItemIndex| self.audience.fans(item).len();
+        let target = fans(draft.target);
+        let mut near: Vec<ItemIndex> = self
+            .facts
+            .items()
+            .filter(|&item| self.is_wrong(item, draft))
+            .collect();
+        // Equally near ones in random order, so that the first of the catalogue are not preferred.
+        near.shuffle(rng);
+        near.sort_by_key(|&item| fans(item).abs_diff(target));
+        near.truncate(missing * NEIGHBOURHOOD);
+        near.shuffle(rng);
+        negatives.extend(near.into_iter().take(missing));
+    }
+
+    /// Whether an item may stand among the wrong candidates.
+    fn is_wrong(&self, item: ItemIndex, draft: &Draft) -> bool {
+        let is_believed =
+            |conditions: &Vec<FactId>| self.facts.met(item, conditions) == conditions.len();
+        !draft.mentions(item)
+            && self.met(item, draft) < draft.conditions.len()
+            && !draft.believed.as_ref().is_some_and(is_believed)
+    }
+
+    /// How many of a draft's conditions an item meets.
+    fn met(&self, item: ItemIndex, draft: &Draft) -> usize {
+        let meets = |&&fact: &&FactId| match draft.anchor {
+            // Nothing tells which of the anchor's values is meant, so that any of them is right.
+            Some(anchor) if draft.any_of_anchor == Some(fact) => self
+                .facts
+                .values_like(anchor, fact)
+                .any(|value| self.facts.has(item, value)),
+            _ => self.facts.has(item, fact),
+        };
+        draft.conditions.iter().filter(meets).count()
+    }
+}

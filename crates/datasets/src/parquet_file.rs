@@ -1,0 +1,163 @@
+//! Writing Parquet.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_json::ReaderBuilder;
+use arrow_json::reader::Decoder;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use rerec_files::HashedFile;
+use rerec_rewards::Item;
+use serde::Serialize;
+
+use crate::dataset::Rating;
+use crate::error::{Error, Result};
+use crate::query::Query;
+use crate::verl::VerlRecord;
+
+/// Rows held at once.
+const BATCH: usize = 4096;
+
+/// A record with a fixed layout of columns.
+pub(crate) trait Columns: Serialize {
+    fn columns() -> Vec<Field>;
+}
+
+/// Writes one row for each record; the file appears whole or not at all.
+pub(crate) fn write<T: Columns>(
+    path: &Path,
+    records: impl Iterator<Item = Result<T>>,
+) -> Result<()> {
+    let schema = Arc::new(Schema::new(T::columns()));
+    let decoder = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH);
+    let mut decoder = decoder.build_decoder().map_err(arrow_fault(path))?;
+    let written = rerec_files::write(path, |file| {
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+        let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
+        let mut writer = writer.map_err(parquet_fault(path))?;
+        let mut rows = Vec::with_capacity(BATCH);
+        for record in records {
+            rows.push(record?);
+            if rows.len() == BATCH {
+                put(path, &mut decoder, &mut writer, &mut rows)?;
+            }
+        }
+        put(path, &mut decoder, &mut writer, &mut rows)?;
+        writer.close().map_err(parquet_fault(path)).map(drop)
+    });
+    written.map(drop)
+}
+
+/// Writes the rows and clears them.
+fn put<T: Serialize>(
+    path: &Path,
+    decoder: &mut Decoder,
+    writer: &mut ArrowWriter<&mut HashedFile>,
+    rows: &mut Vec<T>,
+) -> Result<()> {
+    decoder.serialize(rows).map_err(arrow_fault(path))?;
+    rows.clear();
+    if let Some(batch) = decoder.flush().map_err(arrow_fault(path))? {
+        writer.write(&batch).map_err(parquet_fault(path))?;
+    }
+    Ok(())
+}
+
+fn arrow_fault(path: &Path) -> impl Fn(ArrowError) -> Error {
+    let path = path.to_owned();
+    move |error| Error::Unwritable {
+        path: path.clone(),
+        cause: error.to_string(),
+    }
+}
+
+fn parquet_fault(path: &Path) -> impl Fn(ParquetError) -> Error {
+    let path = path.to_owned();
+    move |error| Error::Unwritable {
+        path: path.clone(),
+        cause: error.to_string(),
+    }
+}
+
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn list(name: &str, element: DataType) -> Field {
+    // `element` is the name that Parquet gives to what a list holds.
+    let element = Field::new("element", element, true);
+    Field::new(name, DataType::List(Arc::new(element)), true)
+}
+
+fn texts(name: &str) -> Field {
+    list(name, DataType::Utf8)
+}
+
+fn record(name: &str, fields: Vec<Field>) -> Field {
+    Field::new(name, DataType::Struct(fields.into()), false)
+}
+
+fn records(name: &str, fields: Vec<Field>) -> Field {
+    list(name, DataType::Struct(fields.into()))
+}
+
+fn messages(name: &str) -> Field {
+    records(name, vec![text("role"), text("content")])
+}
+
+impl Columns for Item {
+    fn columns() -> Vec<Field> {
+        vec![
+            text("id"),
+            text("title"),
+            texts("aliases"),
+            Field::new("year", DataType::UInt16, true),
+            records("attributes", vec![text("relation"), text("value")]),
+        ]
+    }
+}
+
+impl Columns for Rating {
+    fn columns() -> Vec<Field> {
+        let rating = Field::new("rating", DataType::Float64, false);
+        vec![text("user"), text("item"), rating]
+    }
+}
+
+impl Columns for Query {
+    fn columns() -> Vec<Field> {
+        vec![
+            text("id"),
+            text("class"),
+            messages("conversation"),
+            texts("targets"),
+            texts("candidates"),
+            texts("history"),
+        ]
+    }
+}
+
+impl Columns for VerlRecord {
+    fn columns() -> Vec<Field> {
+        let reward_model = vec![text("style"), texts("ground_truth")];
+        let extra_info = vec![
+            text("split"),
+            text("query"),
+            text("class"),
+            texts("targets"),
+            texts("candidates"),
+            texts("history"),
+        ];
+        vec![
+            text("data_source"),
+            messages("prompt"),
+            text("ability"),
+            record("reward_model", reward_model),
+            record("extra_info", extra_info),
+        ]
+    }
+}
