@@ -28,13 +28,13 @@ impl ListEntry<'_> {
 
 /// Splits a part of a text into the entries of a list, in order; blank entries are dropped.
 ///
-/// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;` and lines, numbers `1. … 2. …`. Numbers
+/// The notation is the first that fits of: a JSON array of strings, `[SEP]`, `;` and lines, numbers `1. … 2. …` or `[1] … [2] …`. Numbers
 /// and bullets before an entry, and markup such as `\text{…}` or `**…**` around it, do not belong to it. The semicolons of
 /// `&amp;` and of LaTeX's space `\;` separate nothing. Text in none of these notations is one entry.
 ///
 /// ```
 /// # use rerec_rewards::list_entries;
-/// for list in ["Alien; Heat;", "Alien [SEP] Heat", "- Alien\n- Heat", "1. Alien 2. Heat", r#"["Alien", "Heat"]"#] {
+/// for list in ["Alien; Heat;", "Alien [SEP] Heat", "- Alien\n- Heat", "[1] Alien [2] Heat", r#"["Alien", "Heat"]"#] {
 ///     let entries = list_entries(list, 0..list.len());
 ///     assert_eq!(entries.iter().map(|entry| &*entry.text).collect::<Vec<_>>(), ["Alien", "Heat"]);
 ///     assert_eq!(&list[entries[1].span.clone()], "Heat");
@@ -125,8 +125,12 @@ fn entry(text: &str, start: usize, len: usize) -> Option<ListEntry<'_>> {
     })
 }
 
-/// Length of "1. ", "(2) ", "- " and the like at the start of an entry.
+/// Length of "1. ", "(2) ", "[3]", "- " and the like at the start of an entry.
 fn marker_len(entry: &str) -> usize {
+    // Prompts number their options so, and models copy the number with the title.
+    if let Some(after) = after_bracketed_number(entry) {
+        return entry.len() - after.len();
+    }
     let digits = entry.strip_prefix('(').unwrap_or(entry);
     let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
     let after = match digits.len() - rest.len() {
@@ -140,18 +144,29 @@ fn marker_len(entry: &str) -> usize {
         .map_or(0, |after| entry.len() - after.len())
 }
 
-/// Splits "1. A 2. B" before each number that continues the count.
+/// What follows "[3]"; nothing where that is all, as then no title is left.
+fn after_bracketed_number(entry: &str) -> Option<&str> {
+    let digits = entry.strip_prefix('[')?;
+    let rest = digits.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_number = (1..=3).contains(&(digits.len() - rest.len()));
+    let after = rest.strip_prefix(']').filter(|_| is_number)?;
+    (!after.trim().is_empty()).then_some(after)
+}
+
+/// Splits "1. A 2. B" and "[1] A [2] B" before each number that continues the count.
 fn split_numbers(list: &str) -> Vec<&str> {
+    // What stands before and behind a number.
+    const SIGNS: [(&str, &str); 3] = [("", ". "), ("", ") "), ("[", "]")];
     let mut pieces = Vec::new();
     let mut rest = list;
-    if let Some(sign) = ['.', ')']
+    if let Some((before, behind)) = SIGNS
         .into_iter()
-        .find(|sign| list.starts_with(&format!("1{sign} ")))
+        .find(|(before, behind)| list.starts_with(&format!("{before}1{behind}")))
     {
         // Only the next number of the count begins an entry: in "1. Apollo 13 2. Heat" the 13 does
         // not. Each search goes on where the last one ended, and so they are linear together.
         for number in 2.. {
-            let Some(at) = rest.find(&format!(" {number}{sign} ")) else {
+            let Some(at) = rest.find(&format!(" {before}{number}{behind}")) else {
                 break;
             };
             pieces.push(&rest[..at]);
@@ -213,6 +228,10 @@ mod tests {
             ("(1) A\n(2) B", vec!["A", "B"]),
             ("• A\n* B\n– C", vec!["A", "B", "C"]),
             ("1. A 2. B 3. C", vec!["A", "B", "C"]),
+            ("[1] A", vec!["A"]),
+            ("[2]B (1990); [3] C", vec!["B (1990)", "C"]),
+            ("[1] A [2] B", vec!["A", "B"]),
+            ("[7]", vec!["[7]"]),
             ("1. A 3. B", vec!["A 3. B"]),
             (r"\text{A}; \text{B}", vec!["A", "B"]),
             (r"1. \text{A}; 2. B", vec!["A", "B"]),
