@@ -1,6 +1,7 @@
 //! From a response and its reward to one reward per token.
 
 pub(crate) mod assigner;
+pub(crate) mod config;
 pub(crate) mod decrease;
 pub(crate) mod rejection;
 pub(crate) mod step_penalty;

@@ -19,7 +19,8 @@ mod segment;
 
 pub use advantages::{AdvantageValues, Advantages};
 pub use batch::RolloutBatch;
-pub use credit::assigner::{Credit, CreditAssigner, CreditConfig, RuleConfig, StepCredit};
+pub use credit::assigner::{Credit, CreditAssigner, StepCredit};
+pub use credit::config::{CreditConfig, RuleConfig};
 pub use credit::decrease::{Decay, Decrease, DecreaseConfig};
 pub use credit::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
 pub use credit::step_penalty::{RatioConfig, StepPenalty};

@@ -1,75 +1,14 @@
 //! Segments, mentions and rules put together.
 
 use rerec_text::{ItemNames, TokenSpans};
-use serde::{Deserialize, Serialize};
 
-use super::decrease::{Decrease, DecreaseConfig};
-use super::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
-use super::step_penalty::{RatioConfig, StepPenalty};
+use super::config::{CreditConfig, RuleConfig};
 use super::{Annotated, CreditRule, ItemTable, JudgedResponse, Ratios};
 use crate::error::{Error, Result};
 use crate::mention::MentionMode;
 use crate::mention::lexicon::Lexicon;
-use crate::segment::nested::{Nested, Split};
+use crate::segment::nested::Nested;
 use crate::segment::{Segment, Segmenter, check_tiling, cut_answer, join_inside};
-
-/// Settings of a [`CreditAssigner`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CreditConfig {
-    /// How a response is split into steps, the outermost splitter first. Default paragraphs.
-    pub split: Vec<Split>,
-    /// What counts as naming an item. Default `title`.
-    pub mentions: MentionMode,
-    /// The rules, whose ratios multiply. Default the step penalty alone; none keeps all rewards.
-    pub rules: Vec<RuleConfig>,
-}
-
-impl Default for CreditConfig {
-    fn default() -> Self {
-        Self {
-            split: vec![Split::Paragraph],
-            mentions: MentionMode::Title,
-            rules: vec![RuleConfig::StepPenalty(RatioConfig::default())],
-        }
-    }
-}
-
-/// A rule with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", tag = "rule", rename_all = "snake_case")]
-pub enum RuleConfig {
-    /// [`StepPenalty`].
-    StepPenalty(RatioConfig),
-    /// [`Decrease`].
-    Decrease(DecreaseConfig),
-    /// [`RejectedCandidate`].
-    RejectedCandidate(RejectionConfig),
-    /// [`RejectedTarget`].
-    RejectedTarget(RejectionConfig),
-}
-
-rerec_text::word_or_table!(
-    RuleConfig,
-    "rule",
-    r#""step_penalty", "decrease", or a table such as { rule = "rejected_candidate", ratio = 1.1 } (or "rejected_target")"#,
-    |word| match word {
-        "step_penalty" => Some(RuleConfig::StepPenalty(RatioConfig::default())),
-        "decrease" => Some(RuleConfig::Decrease(DecreaseConfig::default())),
-        _ => None,
-    }
-);
-
-impl RuleConfig {
-    fn build(self) -> Result<Box<dyn CreditRule>> {
-        Ok(match self {
-            Self::StepPenalty(config) => Box::new(StepPenalty::new(config)?),
-            Self::Decrease(config) => Box::new(Decrease::new(config)?),
-            Self::RejectedCandidate(config) => Box::new(RejectedCandidate::new(config)?),
-            Self::RejectedTarget(config) => Box::new(RejectedTarget::new(config)?),
-        })
-    }
-}
 
 /// Gives each token of a response the part of the reward that its step earned.
 ///
@@ -323,6 +262,8 @@ fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credit::step_penalty::{RatioConfig, StepPenalty};
+    use crate::segment::nested::Split;
     use crate::{JudgedAnswer, Paragraphs, Segment, SegmentKind};
 
     #[derive(Debug)]

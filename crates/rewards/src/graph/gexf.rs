@@ -1,129 +1,19 @@
 //! GEXF, the graph format that networkx and Gephi write.
 
+mod network;
+
 use std::borrow::Cow;
 
-use petgraph::unionfind::UnionFind;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::triples::{DEFAULT_RELATION, Triple};
-use crate::Attribute;
 use crate::fault::{Fault, Place};
 
-/// Nodes and edges of a file, which does not say which nodes are items.
-#[derive(Clone, Debug)]
-pub(super) struct Network {
-    nodes: Vec<Node>,
-    edges: Vec<Edge>,
-}
-
-#[derive(Clone, Debug)]
-struct Node {
-    id: String,
-    label: String,
-}
-
-#[derive(Clone, Debug)]
-struct Edge {
-    source: u32,
-    target: u32,
-    relation: Option<String>,
-    line: usize,
-}
-
-impl Network {
-    /// The facts that the edges state, item first.
-    ///
-    /// Either end of an edge may be the item: networkx writes an undirected edge from the end that
-    /// it met first. Every connected part has two sides with all its edges between them; the side
-    /// with more known items is the items', or, where that does not tell, the side of the source of
-    /// the part's first edge.
-    ///
-    /// Nodes are what their ids say: two people of one name are two attributes. `known_item` gets the id, the
-    /// label, and whether another node has that label.
-    pub(super) fn triples(
-        &self,
-        known_item: impl Fn(&str, &str, bool) -> bool,
-    ) -> Result<Vec<Triple>, Fault> {
-        let sides = self.sides()?;
-        let several = self.homonyms(0..self.nodes.len() as u32);
-        let is_known = |node: &Node| {
-            let label = node.label.as_str();
-            known_item(&node.id, label, several.contains(label))
-        };
-        // For each side: the number of known items, then how early an edge starts from it. Pairs
-        // are compared in this order.
-        let mut rank = vec![(0usize, 0usize); 2 * self.nodes.len()];
-        for (position, node) in self.nodes.iter().enumerate() {
-            rank[sides.find(position)].0 += usize::from(is_known(node));
-        }
-        // Backwards, so that the first edge of a part is the last to say which side is its source.
-        for (position, edge) in self.edges.iter().enumerate().rev() {
-            rank[sides.find(edge.source as usize)].1 = self.edges.len() - position;
-        }
-        let on_item_side = |node: u32| {
-            let node = node as usize;
-            rank[sides.find(node)] > rank[sides.find(node + self.nodes.len())]
-        };
-        let ends = |edge: &Edge| match on_item_side(edge.source) {
-            true => [edge.source, edge.target],
-            false => [edge.target, edge.source],
-        };
-        let ends: Vec<[u32; 2]> = self.edges.iter().map(ends).collect();
-        // Only attributes are compared: an item of the same name is told apart by its side.
-        let homonyms = self.homonyms(ends.iter().map(|[_, attribute]| *attribute));
-        let triple = |(edge, &[item, attribute]): (&Edge, &[u32; 2])| {
-            let [item, attribute] = [item, attribute].map(|end| &self.nodes[end as usize]);
-            let relation = edge.relation.as_deref().unwrap_or(DEFAULT_RELATION);
-            let value = match homonyms.contains(attribute.label.as_str()) {
-                true => format!("{} ({})", attribute.label, attribute.id),
-                false => attribute.label.clone(),
-            };
-            Triple {
-                item: item.label.clone(),
-                id: Some(item.id.clone()),
-                attribute: Attribute {
-                    relation: relation.to_owned(),
-                    value,
-                },
-            }
-        };
-        Ok(self.edges.iter().zip(&ends).map(triple).collect())
-    }
-
-    /// Labels that several of the nodes have, letter for letter; other spellings of a name are one attribute.
-    fn homonyms(&self, nodes: impl Iterator<Item = u32>) -> FxHashSet<&str> {
-        let mut first = FxHashMap::default();
-        let label = |number: u32| self.nodes[number as usize].label.as_str();
-        nodes
-            .filter(|&number| *first.entry(label(number)).or_insert(number) != number)
-            .map(label)
-            .collect()
-    }
-
-    /// Node `n` and, for the side across, `n + nodes`: equal representatives are one side of a part.
-    fn sides(&self) -> Result<UnionFind<usize>, Fault> {
-        let nodes = self.nodes.len();
-        // Two-colouring by union-find: an edge joins each end to the other side of the other end, in any order of edges.
-        let mut sides = UnionFind::new(2 * nodes);
-        for edge in &self.edges {
-            let (source, target) = (edge.source as usize, edge.target as usize);
-            sides.union(source, target + nodes);
-            sides.union(source + nodes, target);
-            if sides.equiv(source, source + nodes) {
-                let reason = format!(
-                    "edge `{}` - `{}` joins two nodes of the same side, need items on one side and attributes on the other",
-                    self.nodes[source].label, self.nodes[target].label
-                );
-                return Err(Fault::new(Place::Line(edge.line), reason));
-            }
-        }
-        Ok(sides)
-    }
-}
+pub(super) use network::Network;
+use network::{Edge, Node};
 
 pub(super) fn parse(text: &str) -> Result<Network, Fault> {
     let mut reader = Reader::from_str(text);
@@ -412,6 +302,8 @@ fn fields<'a, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Attribute;
+    use crate::graph::triples::DEFAULT_RELATION;
 
     fn gexf(nodes: &[&str], edges: &[(&str, &str)]) -> String {
         let nodes: String = nodes
