@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use rerec_datasets::{DataSource, Dataset, Format, Inspection};
+use rerec_datasets::{DataSource, Dataset, Format, Inspection, join_people, write_jsonl};
 use rerec_text::Message;
 use serde::Deserialize;
 
@@ -17,6 +17,7 @@ pub(crate) enum Args {
     Inspect(InspectArgs),
     Convert(ConvertArgs),
     Build(BuildArgs),
+    Join(JoinArgs),
 }
 
 /// Where the data are.
@@ -77,6 +78,27 @@ pub(crate) struct BuildArgs {
     output: PathBuf,
 }
 
+/// Give the films of a catalogue their directors, actors, languages and countries from a table of films
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  rerec data join configs/movielens.toml --films data/films/people.jsonl --output films.jsonl")]
+pub(crate) struct JoinArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Films with the columns title, year, director and, where there are any, actor, language, country: .jsonl, .csv, .tsv
+    #[arg(long, value_name = "FILE")]
+    films: PathBuf,
+    /// The most actors of a film: the first of its list
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    actors: usize,
+    /// Where to write the catalogue, one item a line
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// The part of a configuration that speaks of data; a run's other tables are not looked at.
 #[derive(Deserialize)]
 struct DataConfig {
@@ -90,6 +112,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Args::Inspect(args) => args.run(),
         Args::Convert(args) => args.run(),
         Args::Build(args) => args.run(),
+        Args::Join(args) => args.run(),
     }
 }
 
@@ -163,6 +186,21 @@ impl BuildArgs {
     fn run(&self) -> Result<(), Failure> {
         let dataset = self.source.load()?;
         write(&dataset, &self.output, Format::Jsonl, self.source.name())
+    }
+}
+
+impl JoinArgs {
+    fn run(&self) -> Result<(), Failure> {
+        rerec_files::check_output(&self.output)?;
+        let Dataset {
+            catalogue, ratings, ..
+        } = self.source.load()?;
+        let joined = join_people(&catalogue, &ratings, &self.films, self.actors)?;
+        write_jsonl(&self.output, joined.catalogue.items())?;
+        match self.json {
+            true => print_line(&joined.report),
+            false => print_text(&format_args!("{}\n", joined.report)),
+        }
     }
 }
 

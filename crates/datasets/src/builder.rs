@@ -22,6 +22,7 @@ use crate::prompt::{PromptConfig, Prompts};
 use crate::query::Query;
 use crate::query_class::QueryClass;
 use crate::random::stream;
+use crate::retriever::Retriever;
 use crate::wording::{Phrasebook, Wording};
 use draft::Draft;
 
@@ -42,6 +43,8 @@ pub struct QueryBuilder<'a> {
     facts: FactTable<'a>,
     audience: Audience<'a>,
     tastes: Vec<GroupTaste>,
+    /// Where wrong candidates are looked up by their words.
+    retriever: Option<Retriever>,
 }
 
 impl<'a> QueryBuilder<'a> {
@@ -73,6 +76,8 @@ impl<'a> QueryBuilder<'a> {
             facts,
             audience,
             tastes,
+            retriever: (config.negatives == Negatives::Retriever)
+                .then(|| Retriever::new(catalogue)),
         })
     }
 

@@ -62,6 +62,12 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// The table of films that a configuration of MovieLens names is not there.
+    #[error("{} is missing; `cargo xtask movielens` in a checkout of ReRec makes data/films/people.jsonl", path.display())]
+    NoFilmTable {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is damaged, or holds what is not read.
     #[error("{} cannot be read: {cause}", path.display())]
     Unreadable {

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use rerec_datasets::{
-    CatalogueConfig, CatalogueFile, DataSource, Dataset, Error, GroupsFile, NumberColumn,
-    PromptConfig, Query, QueryClass, QueryConfig, RatingsFile, RelationWording, Wording,
+    CatalogueConfig, CatalogueFile, DataSource, Dataset, Error, GroupsFile, Negatives,
+    NumberColumn, PromptConfig, Query, QueryClass, QueryConfig, RatingsFile, RelationWording,
+    Wording,
 };
 use tempfile::TempDir;
 
@@ -197,6 +198,50 @@ fn conditions_are_as_many_and_as_rare_as_asked_for() {
         message.contains("more items than `shared_by` allows met all conditions"),
         "{message}"
     );
+}
+
+/// Shares of wrong candidates that meet at least one of two named ingredients, under each way of drawing them.
+#[test]
+fn wrong_candidates_are_as_hard_as_asked_for() {
+    let near = |negatives: Negatives| {
+        let folder = TempDir::new().unwrap();
+        let mut config = config(folder.path());
+        config.queries.classes = vec![QueryClass::EXPLICIT];
+        config.queries.negatives = negatives;
+        config.wording.relations.remove(2);
+        config.wording.relations.remove(0);
+        let dataset = load(config).unwrap();
+        let (mut near, mut all) = (0, 0);
+        for query in &dataset.splits.train {
+            let named: Vec<&&str> = INGREDIENTS
+                .iter()
+                .filter(|i| said(query).contains(**i))
+                .collect();
+            assert_eq!(named.len(), 2);
+            for id in query
+                .candidates
+                .iter()
+                .flatten()
+                .filter(|id| **id != query.targets[0])
+            {
+                let item = dataset
+                    .catalogue
+                    .get(dataset.catalogue.index_of(id).unwrap());
+                let met = named
+                    .iter()
+                    .filter(|n| item.attributes.iter().any(|a| a.value == ***n));
+                let met = met.count();
+                assert!(met < 2, "{id} fits {}", said(query));
+                (near, all) = (near + met, all + 1);
+            }
+        }
+        near as f64 / f64::from(all)
+    };
+    // The retriever finds nothing but items that hold one of the words.
+    assert_eq!(near(Negatives::Retriever), 1.0);
+    let (conditions, random) = (near(Negatives::Conditions), near(Negatives::Random));
+    assert!((0.5..=0.8).contains(&conditions), "{conditions}");
+    assert!(near(Negatives::Popularity) < 1.0 && random < 1.0);
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum Negatives {
     Random,
     /// Items that about as many users like as the target.
     Popularity,
+    /// Items whose titles and attributes resemble the conditions most, by [`Retriever`](crate::Retriever).
+    Retriever,
 }
 
 /// How many queries there are, and what they look like.

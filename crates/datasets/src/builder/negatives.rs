@@ -25,11 +25,12 @@ impl QueryBuilder<'_> {
         match self.config.negatives {
             Negatives::Conditions => self.add_half_fitting(&mut negatives, draft, rng),
             Negatives::Popularity => self.add_as_popular(&mut negatives, draft, rng),
+            Negatives::Retriever => self.add_retrieved(&mut negatives, draft),
             Negatives::Random => {}
         }
         let is_easy = |&item: &ItemIndex| match self.config.negatives {
             Negatives::Conditions => self.met(item, draft) == 0,
-            Negatives::Popularity | Negatives::Random => true,
+            Negatives::Popularity | Negatives::Random | Negatives::Retriever => true,
         };
         let others = self
             .facts
@@ -102,6 +103,23 @@ impl QueryBuilder<'_> {
         near.truncate(missing * NEIGHBOURHOOD);
         near.shuffle(rng);
         negatives.extend(near.into_iter().take(missing));
+    }
+
+    /// The items that resemble the conditions most; a retriever that finds too few leaves the rest to chance.
+    fn add_retrieved(&self, negatives: &mut Vec<ItemIndex>, draft: &Draft) {
+        let Some(retriever) = &self.retriever else {
+            return;
+        };
+        let values = draft.conditions.iter();
+        let values: Vec<&str> = values
+            .map(|&fact| self.facts.fact(fact).value.as_str())
+            .collect();
+        let wanted = self.config.candidates - 1;
+        let found = retriever.search(&values.join(" "), usize::MAX).into_iter();
+        let wrong = found
+            .map(|(item, _)| item)
+            .filter(|&item| self.is_wrong(item, draft));
+        negatives.extend(wrong.take(wanted - negatives.len()));
     }
 
     /// Whether an item may stand among the wrong candidates.

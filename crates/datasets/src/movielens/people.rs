@@ -6,7 +6,7 @@ use rerec_rewards::{Attribute, Catalogue, Item};
 
 use super::MovieLensConfig;
 use crate::dataset::Rating;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::people::join_people;
 use crate::wording::Wording;
 
@@ -39,6 +39,9 @@ pub(super) fn spoken(
             remarks: Vec::new(),
         });
     };
+    if !path.is_file() {
+        return Err(Error::NoFilmTable { path: path.clone() });
+    }
     let joined = join_people(&catalogue, ratings, path, config.actors)?;
     let catalogue = without_usual_places(&joined.catalogue)?;
     Ok(Spoken {
