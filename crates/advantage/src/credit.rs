@@ -6,6 +6,7 @@ pub(crate) mod decrease;
 pub(crate) mod rejection;
 pub(crate) mod step_penalty;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -124,7 +125,9 @@ pub trait CreditRule: fmt::Debug + Send + Sync {
 /// The items of a judged response, and the names of those that the shared lexicon does not have.
 pub(crate) struct ItemTable<'a> {
     pub(crate) items: Vec<MentionedItem<'a>>,
+    /// Names that the lexicon does not have, and the place of each among them.
     pub(crate) unknown: Vec<&'a str>,
+    places: HashMap<&'a str, usize>,
 }
 
 impl<'a> ItemTable<'a> {
@@ -137,6 +140,7 @@ impl<'a> ItemTable<'a> {
         let mut table = Self {
             items: known.collect(),
             unknown: Vec::new(),
+            places: HashMap::new(),
         };
         // By name, exactly: which spelling means which item was decided when the answer was matched.
         for name in judged.targets {
@@ -151,18 +155,17 @@ impl<'a> ItemTable<'a> {
     fn entry(&mut self, name: &'a str, lexicon: &Lexicon) -> &mut MentionedItem<'a> {
         let known = lexicon.items().len();
         let place = lexicon.position(name).unwrap_or_else(|| {
-            // A scan: a response recommends a handful of items that no lexicon has.
-            let unknown = self.unknown.iter().position(|other| *other == name);
-            known
-                + unknown.unwrap_or_else(|| {
-                    self.unknown.push(name);
-                    self.items.push(MentionedItem {
-                        name,
-                        is_target: false,
-                        is_recommended: false,
-                    });
-                    self.unknown.len() - 1
-                })
+            // Hashed, since a box may list as many names as it likes.
+            let place = *self.places.entry(name).or_insert(self.unknown.len());
+            if place == self.unknown.len() {
+                self.unknown.push(name);
+                self.items.push(MentionedItem {
+                    name,
+                    is_target: false,
+                    is_recommended: false,
+                });
+            }
+            known + place
         });
         &mut self.items[place]
     }

@@ -150,7 +150,7 @@ impl CreditAssigner {
         let mut segments = self.segmenter.segment(text);
         // Splitters are a trait that others implement, and all that follows relies on the tiling.
         check_tiling(text, &segments)?;
-        let ItemTable { items, unknown } = ItemTable::new(judged, lexicon);
+        let ItemTable { items, unknown, .. } = ItemTable::new(judged, lexicon);
         let mentions = if unknown.is_empty() {
             lexicon.find(text)
         } else {
@@ -504,5 +504,28 @@ mod tests {
         assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
         let spans = TokenSpans::new(text, &[4, 5]).unwrap();
         assert_eq!(lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
+    }
+
+    /// Compared with each other these names would take minutes.
+    #[test]
+    fn a_box_may_list_very_many_items() {
+        let names: Vec<String> = (0..100_000).map(|n| format!("item {n}")).collect();
+        let response = format!("\\boxed{{{}}}", names.join("; "));
+        let items: Vec<&str> = names.iter().map(String::as_str).collect();
+        let judged = JudgedResponse {
+            response: &response,
+            token_byte_lens: &[response.len() as u32],
+            answer: Some(JudgedAnswer {
+                span: 0..response.len(),
+                items: &items,
+                is_right: false,
+            }),
+            targets: &["Heat"],
+            reward: 1.0,
+        };
+        let assigner = CreditAssigner::new(CreditConfig::default()).unwrap();
+        let lexicon = assigner.lexicon([ItemNames::from_title("Heat")]).unwrap();
+        let credit = assigner.assign(&judged, &lexicon).unwrap();
+        assert_eq!(credit.token_rewards, [1.0]);
     }
 }
