@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::query::{Query, QueryFault};
-use crate::table::{Place, for_each_line};
+use crate::table::{Place, for_each_line, line_fault};
 
 /// Reads one record a line; blank lines are skipped.
 ///
@@ -97,11 +97,10 @@ fn for_each_record<T: DeserializeOwned>(
     mut each: impl FnMut(Place, T) -> Result<()>,
 ) -> Result<()> {
     for_each_line(path, &mut |place, line| {
-        let record = serde_json::from_str(line).map_err(|fault| Error::Json {
-            path: path.to_owned(),
+        let record = serde_json::from_str(line);
+        each(
             place,
-            cause: rerec_files::json_cause(&fault, line.as_bytes()),
-        })?;
-        each(place, record)
+            record.map_err(|fault| line_fault(path, place, line, &fault))?,
+        )
     })
 }

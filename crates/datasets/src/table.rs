@@ -17,7 +17,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub(crate) use cell::Cell;
-pub(crate) use json_lines::for_each_line;
+pub(crate) use json_lines::{for_each_line, line_fault};
 pub(crate) use json_list::read_list;
 
 use crate::error::{Error, Result};
@@ -155,6 +155,8 @@ fn open(path: &Path) -> Result<File> {
     let packed = match &start[..read] {
         b"\x1f\x8b" => Some("it is packed by gzip; unpack it first"),
         b"PK" => Some("it is a ZIP archive; unpack it first"),
+        b"\x89P" => Some("it is a PNG image, need a table"),
+        b"%P" => Some("it is a PDF document, need a table"),
         _ => None,
     };
     match packed {

@@ -13,7 +13,9 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Fields};
 use parquet::arrow::ArrowWriter;
-use rerec_datasets::{DataSource, Dataset, FilesConfig, VerlConfig};
+use rerec_datasets::{
+    CatalogueFile, DataSource, Dataset, FilesConfig, Format, VerlConfig, WorldConfig,
+};
 use tempfile::TempDir;
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
@@ -212,4 +214,50 @@ fn no_damaged_file_ends_the_program() {
         "{refused} of {}",
         whole.len() / 3
     );
+}
+
+fn world() -> Dataset {
+    let mut config = WorldConfig::default();
+    // More than are written at once.
+    (
+        config.queries.train,
+        config.queries.validation,
+        config.queries.test,
+    ) = (5_000, 10, 10);
+    Dataset::quickstart(4, &config).unwrap()
+}
+
+#[test]
+fn what_is_written_as_parquet_is_read_as_it_was() {
+    let (folder, world) = (TempDir::new().unwrap(), world());
+    world
+        .write(folder.path(), Format::Parquet, "world")
+        .unwrap();
+    let files = world.files_in(folder.path(), Format::Parquet).unwrap();
+    let again = Dataset::from_files(&files).unwrap();
+    assert_eq!(again.splits, world.splits);
+    assert_eq!(again.catalogue.items(), world.catalogue.items());
+    assert_eq!(again.ratings, world.ratings);
+}
+
+#[test]
+fn records_written_for_verl_are_read_as_the_same_queries() {
+    let (folder, world) = (TempDir::new().unwrap(), world());
+    // The catalogue is not among verl's files; its queries are overwritten by the records, which have the same names.
+    for format in [Format::Parquet, Format::VerlParquet] {
+        world.write(folder.path(), format, "world").unwrap();
+    }
+    let at = |name: &str| folder.path().join(name);
+    let config = VerlConfig {
+        train: at("train.parquet"),
+        validation: Some(at("validation.parquet")),
+        test: Some(at("test.parquet")),
+        catalogue: Some(CatalogueFile {
+            file: at("catalogue.parquet"),
+            ..CatalogueFile::default()
+        }),
+        ratings: None,
+    };
+    let again = DataSource::Verl(config).load(0).unwrap();
+    assert_eq!(again.splits, world.splits);
 }

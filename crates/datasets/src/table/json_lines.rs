@@ -15,11 +15,7 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
         let mut json = serde_json::Deserializer::from_str(line);
         let cells = Asked(columns).deserialize(&mut json);
         let cells = cells.and_then(|cells| json.end().map(|()| cells));
-        let cells = cells.map_err(|fault| Error::Json {
-            path: path.to_owned(),
-            place,
-            cause: rerec_files::json_cause(&fault, line.as_bytes()),
-        })?;
+        let cells = cells.map_err(|fault| line_fault(path, place, line, &fault))?;
         let row = Row {
             path,
             place,
@@ -55,6 +51,28 @@ pub(crate) fn for_each_line(
         }
     }
     Ok(())
+}
+
+/// Why a line is no record.
+pub(crate) fn line_fault(
+    path: &Path,
+    place: Place,
+    line: &str,
+    fault: &serde_json::Error,
+) -> Error {
+    // Pretty-printed JSON: the first line opens what later ones close.
+    let cause = match fault.is_eof() && ["{", "["].contains(&line.trim()) {
+        true => {
+            "the record goes on in the next line, need one record a line; `jq -c .` writes it so"
+                .to_owned()
+        }
+        false => rerec_files::json_cause(fault, line.as_bytes()),
+    };
+    Error::Json {
+        path: path.to_owned(),
+        place,
+        cause,
+    }
 }
 
 /// The cells of an object under the columns; other keys are passed over without being kept.

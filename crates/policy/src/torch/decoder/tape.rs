@@ -241,8 +241,9 @@ mod tests {
                     let gap = ours.get(name).unwrap() - expected;
                     let gap =
                         gap.norm().double_value(&[]) / expected.norm().double_value(&[]).max(1e-3);
+                    // Single precision, summed in another order; a wrong term is off by far more.
                     assert!(
-                        gap < 1e-5,
+                        gap < 1e-4,
                         "{what}, checkpointing {checkpointing}: {name} differs by {gap}"
                     );
                     compared += 1;
@@ -275,7 +276,10 @@ mod tests {
             };
             let adapters = Adapters::draw(&lora, &config, F32.device).unwrap();
             for (_, tensor) in adapters.by_name() {
-                let _ = tensor.shallow_clone().normal_(0.0, 0.1);
+                // Not drawn: libtorch's generator is shared by all tests, in whatever order they run.
+                let numbers = Tensor::arange(tensor.numel() as i64, F32.options()) * 0.7;
+                let numbers = numbers.sin() * 0.1;
+                tensor.shallow_clone().copy_(&numbers.view_as(tensor));
             }
             let decoder =
                 Decoder::new(&config, &weights, F32.kind, Trained::Adapters(&adapters)).unwrap();
