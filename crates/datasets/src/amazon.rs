@@ -78,16 +78,14 @@ impl Dataset {
             "at least one file",
             &config.ratings,
         )?;
+        // Ratings before items: they tell which of the far more numerous products are worth
+        // keeping.
         let mut ratings = config.read_ratings()?;
         let mut counts = HashMap::<&str, usize>::new();
         for rating in &ratings {
             *counts.entry(rating.item.as_str()).or_default() += 1;
         }
-        let wanted = |id: &str| {
-            counts
-                .get(id)
-                .is_some_and(|&count| count >= config.min_ratings)
-        };
+        let wanted = |id: &str| counts.get(id).copied().unwrap_or(0) >= config.min_ratings;
         let catalogue = config.read_items(wanted)?;
         let before = ratings.len();
         ratings.retain(|rating| catalogue.index_of(&rating.item).is_some());
@@ -128,7 +126,7 @@ impl AmazonConfig {
         Ok(ratings)
     }
 
-    /// The items that are wanted and have a title; the file may be far larger than they are.
+    /// The wanted items that have a title. Other lines of the file are skipped and not kept.
     fn read_items(&self, wanted: impl Fn(&str) -> bool) -> Result<Catalogue> {
         const FIRST: usize = 2;
         let mut columns = vec![Column::required("parent_asin"), Column::optional("title")];
@@ -174,7 +172,7 @@ fn attributes(cell: &Cell<'_>, path: &str, relation: &str) -> Vec<Attribute> {
         .fold(cell, |cell, key| cell.get(key));
     let values = match inner {
         // A path of categories begins with the shop's department, which all items share.
-        Cell::List(values) if values.len() > 1 => &values[1..],
+        Cell::List(values) if path == "categories" && values.len() > 1 => &values[1..],
         Cell::List(values) => values,
         value => std::slice::from_ref(value),
     };

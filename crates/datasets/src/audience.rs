@@ -42,6 +42,8 @@ impl<'a> Audience<'a> {
             if user == next {
                 audience.likes.push(Vec::new());
             }
+            // A repeated rating counts once. The scan is over one user's likes; a set of all pairs
+            // would take more memory than the ratings.
             if rating.rating >= liked_from && !audience.likes[user].contains(&item) {
                 audience.likes[user].push(item);
                 audience.fans[item.position()].push(user);
@@ -81,6 +83,7 @@ pub(crate) fn group_tastes(
             .users
             .iter()
             .filter_map(|user| audience.positions.get(user).copied());
+        // `everybody` has each pair of a group, whose members are counted there too.
         let keyness = |(pair, p): (&FactPair, &f64)| p * (p / everybody[pair]).ln();
         let shares = pair_shares(facts, audience, members);
         let best = shares
@@ -103,6 +106,7 @@ fn pair_shares(
     audience: &Audience<'_>,
     users: impl Iterator<Item = usize>,
 ) -> BTreeMap<FactPair, f64> {
+    // Ordered: ties between pairs are then broken in the same way on every run.
     let mut shares = BTreeMap::new();
     let mut total = 0.0;
     for &item in users.flat_map(|user| audience.likes(user)) {
@@ -113,6 +117,7 @@ fn pair_shares(
             }
         }
     }
+    // No division by zero: without a liked item there are no shares.
     shares.values_mut().for_each(|share| *share /= total);
     shares
 }

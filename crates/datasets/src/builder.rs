@@ -94,6 +94,8 @@ impl<'a> QueryBuilder<'a> {
     ) -> Result<ComposedQuery> {
         config::check_class(class)?;
         let targets = self.facts.catalogue().indices_of(targets)?;
+        // One stream for all attempts: a fresh one for each would repeat the first draw that
+        // failed.
         let mut rng = stream(self.seed, "query", id.as_str());
         let mut obstacles = Obstacles::default();
         for _ in 0..ATTEMPTS {
@@ -102,6 +104,8 @@ impl<'a> QueryBuilder<'a> {
                 Err(obstacle) => obstacles.count(obstacle),
             }
         }
+        // Each attempt counts one obstacle, so that there always is a worst one; the default is
+        // never told.
         let (obstacle, failed) = obstacles.worst().unwrap_or((Obstacle::NoTargets, 0));
         Err(Error::NoQuery {
             id: id.clone(),
@@ -121,6 +125,7 @@ impl<'a> QueryBuilder<'a> {
         rng: &mut ChaCha8Rng,
     ) -> Result<(Draft, Vec<ItemIndex>), Obstacle> {
         let mut draft = self.draft(class, targets, rng)?;
+        // The history of an interest query is its evidence already, and is not drawn for.
         if draft.history.is_empty() && rng.random_bool(self.config.history_share) {
             draft.history = self.some_history(&draft, rng)?;
         }

@@ -63,6 +63,8 @@ impl Dataset {
         let test = split("test", queries.test, &for_test)?;
 
         let annotator = Demonstrator::new(seed, demonstrator, &catalogue, &wording)?;
+        // Copies outside, queries inside: the first pass over all queries is the same whatever
+        // `per_query` says.
         let copies = (0..demonstrator.per_query)
             .flat_map(|copy| train.iter().map(move |query| (query, copy)));
         let demonstrations = copies
@@ -95,6 +97,8 @@ fn partition(seed: u64, catalogue: &Catalogue, queries: &QueryConfig) -> [Vec<It
         .collect();
     ids.shuffle(&mut stream(seed, "targets", ""));
     let share = |of: f64| (catalogue.len() as f64 * of).round() as usize;
+    // Test first: its items do not change with the share of validation. A share below 1 cannot
+    // exceed the length.
     let test = ids.split_off(ids.len() - share(queries.test_items));
     let validation = ids.split_off(ids.len().saturating_sub(share(queries.validation_items)));
     [ids, validation, test]
@@ -112,9 +116,12 @@ fn compose_split(
     let mut composed: Vec<ComposedQuery> = Vec::with_capacity(count);
     let mut exhausted: Vec<&QueryClass> = Vec::new();
     for (number, class) in queries.classes.iter().cycle().take(count).enumerate() {
+        // Each failed search costs a thousand attempts, and the next would most likely fail too.
         if exhausted.contains(&class) {
             continue;
         }
+        // By the turn, not by how many came out: when a class runs out, the other queries keep
+        // their ids.
         let id = QueryId::from(format!("{name}-{number:05}"));
         let of_class = || {
             composed
@@ -124,6 +131,8 @@ fn compose_split(
         };
         match builder.compose(&id, class, targets) {
             Ok(query) => composed.push(query),
+            // A class without a single query is an error of the configuration, one that runs dry is
+            // not.
             Err(error @ Error::NoQuery { .. }) if of_class() > 0 => {
                 remarks.push(format!(
                     "{name}: no more than {} {class} queries: {error}",

@@ -107,10 +107,12 @@ impl<'a> Demonstrator<'a> {
     /// An item of the query that is not in the catalogue.
     pub fn demonstrate(&self, composed: &ComposedQuery, copy: usize) -> Result<Demonstration> {
         let query = &composed.query;
+        // By query and copy: more copies, or queries, leave the earlier answers as they are.
         let mut rng = stream(self.seed, "demonstration", &format!("{}/{copy}", query.id));
         let is_fooled = matches!(composed.evidence, Evidence::Belief { .. })
             && rng.random_bool(self.config.credulity);
         let (mut lines, wanted) = match is_fooled {
+            // No notes: to recall the anchor would show that the claim is wrong.
             true => (Vec::new(), composed.believed_conditions()),
             false => (self.notes(composed)?, composed.conditions.clone()),
         };
@@ -180,6 +182,8 @@ impl<'a> Demonstrator<'a> {
                 return &item.title;
             }
         }
+        // A composed query always has a candidate that fits: the target, or the decoy for those who
+        // believe.
         self.glance(candidates, 0, wanted, lines, rng)
     }
 
@@ -208,6 +212,8 @@ impl<'a> Demonstrator<'a> {
             (first..).zip(candidates[first..].iter().copied()).collect();
         let (place, title) = rest
             .choose_weighted(rng, weight)
+            // Nothing to choose from: the weights are positive, so that only an empty list gets
+            // here.
             .map_or((0, ""), |(place, item)| (*place, item.title.as_str()));
         lines.push(format!(
             "At a glance, {} looks right.",

@@ -22,6 +22,7 @@ impl Demonstrator<'_> {
         let drillable = facts.items().filter(|&item| facts.of(item).len() >= 2);
         let mut order: Vec<ItemIndex> = drillable.collect();
         order.shuffle(&mut rng);
+        // In turn, not drawn: by chance some items would never be drilled.
         let turns = order.iter().cycle().take(self.config.drills);
         turns
             .filter_map(|&item| drill(&facts, item, &mut rng))

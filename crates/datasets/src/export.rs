@@ -100,6 +100,8 @@ impl Dataset {
                 }
                 Format::Verl => {
                     let records = self.verl_records(queries, name, split);
+                    // Collected first: the JSONL writer takes records, and one of these may be an
+                    // error.
                     write_jsonl(&path, records.collect::<Result<Vec<_>>>()?)?;
                 }
                 #[cfg(feature = "parquet")]
@@ -150,6 +152,7 @@ impl Dataset {
             file,
             rating: Some("rating".to_owned()),
             scale: [least, most],
+            // A reader refuses a threshold outside the scale, as where everybody rated above it.
             liked_from: self.liked_from.clamp(least, most),
             ..RatingsFile::default()
         }

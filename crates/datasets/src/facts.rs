@@ -38,6 +38,7 @@ impl<'a> FactTable<'a> {
             let mut held = Vec::new();
             for attribute in attributes_under(&item.attributes, relations) {
                 let id = *ids.entry(attribute).or_insert_with(|| table.add(attribute));
+                // Tables list a value twice at times; it would be counted and drawn twice.
                 if !held.contains(&id) {
                     held.push(id);
                     table.holders[id.0].push(index);
@@ -83,6 +84,8 @@ impl<'a> FactTable<'a> {
     /// Two facts of an item at random, in order; `None` when it has fewer.
     pub(crate) fn draw_pair(&self, item: ItemIndex, rng: &mut ChaCha8Rng) -> Option<FactPair> {
         let held = self.of(item);
+        // Sorted below, so that conditions come in the order of the relations: interest queries
+        // compare them as lists.
         let mut places: [usize; 2] = index::sample_array(rng, held.len())?;
         places.sort_unstable();
         Some(places.map(|place| held[place]))

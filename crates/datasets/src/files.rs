@@ -58,6 +58,8 @@ impl Dataset {
     pub fn from_files(config: &FilesConfig) -> Result<Self> {
         let mut dataset = Self {
             catalogue: config.catalogue.read()?,
+            // Without a table of ratings there is no threshold to exclude anything; `read_into`
+            // replaces it.
             liked_from: f64::NEG_INFINITY,
             ..Self::default()
         };

@@ -71,10 +71,12 @@ pub fn read_catalogue(path: &Path) -> Result<Catalogue> {
 /// Reads queries on a catalogue, each checked: see [`Query::check`].
 ///
 /// # Errors
-/// As [`read_jsonl`]; a query with a fault, or an id that comes twice, by its line.
+/// As [`read_jsonl`]; a query with a fault or with an id that another has, by its line.
 pub fn read_queries(path: &Path, catalogue: &Catalogue) -> Result<Vec<Query>> {
     let (mut ids, mut queries) = (HashSet::new(), Vec::new());
     for_each_record(path, |place, query: Query| {
+        // The id first: a line that was copied is reported as such, not by a fault it shares with
+        // its original.
         let fault = if ids.insert(query.id.clone()) {
             query.check(catalogue)
         } else {

@@ -1,6 +1,7 @@
 //! Recommendation queries, catalogues and worlds to train on.
 //!
-//! [`DataSource::load`] gives a [`Dataset`] from a configuration: an invented world or MovieLens-100K.
+//! [`DataSource::load`] gives a [`Dataset`] from a configuration: an invented world, MovieLens, Amazon Reviews, RecBench+,
+//! records of verl, or files of one's own.
 //! [`Dataset::compose`] builds queries from a catalogue of one's own.
 #![forbid(unsafe_code)]
 

@@ -36,6 +36,7 @@ pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> Str
         .iter()
         .map(|condition| condition.relation.as_str())
         .collect();
+    // Conditions come in the order of the relations, so that equal ones are neighbours.
     relations.dedup();
     let marked = attributes_under(&item.attributes, &relations).map(|attribute| {
         let mark = if wanted.contains(attribute) {

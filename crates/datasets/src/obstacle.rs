@@ -71,6 +71,7 @@ impl Obstacles {
 
     /// The most frequent one.
     pub(crate) fn worst(&self) -> Option<(Obstacle, usize)> {
+        // The map is ordered, so that of two equally frequent ones always the same is told.
         let most = self.0.iter().max_by_key(|(_, count)| **count);
         most.map(|(&obstacle, &count)| (obstacle, count))
     }

@@ -138,6 +138,8 @@ impl CatalogueConfig {
     /// The queries for which there are data.
     fn possible_queries(&self, read: &mut Dataset, has_groups: bool) -> QueryConfig {
         let mut queries = QueryConfig {
+            // The file of ratings has the scale, so that its threshold counts. Without one it is 0,
+            // as a query configuration must be finite.
             liked_from: read.liked_from,
             ..self.queries.clone()
         };

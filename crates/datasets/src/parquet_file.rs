@@ -32,6 +32,8 @@ pub(crate) fn write<T: Columns>(
     path: &Path,
     records: impl Iterator<Item = Result<T>>,
 ) -> Result<()> {
+    // A fixed schema, not one inferred from the records: a split without histories would get
+    // another type of column than the next.
     let schema = Arc::new(Schema::new(T::columns()));
     let decoder = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH);
     let mut decoder = decoder.build_decoder().map_err(arrow_fault(path))?;

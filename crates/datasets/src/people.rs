@@ -101,6 +101,8 @@ pub fn join_people(
         if let Found::One(film, by) = found {
             let film = &table.films[film];
             alone.attributes = attributes(film, actors);
+            // Behind the item's own attributes, and without those it already has, as a catalogue
+            // may know directors.
             add_new(&mut joined.attributes, &alone.attributes);
             pairs.push(pair(item, film, by));
         }

@@ -133,27 +133,30 @@ impl Prompts<'_> {
 
     /// Both forms of a prompt, with and without a history, must show what they are about.
     fn check(&self) -> Result<()> {
-        const FACT: &str = "⟨fact⟩";
+        let fact_of = |title: &str| title.replace("option", "fact");
         let item = |title: &str| {
             let mut item = Item::new(title, title);
             let fact = |relation: &String| Attribute {
                 relation: relation.clone(),
-                value: FACT.to_owned(),
+                value: fact_of(title),
             };
             item.attributes = self.config.shown.iter().map(fact).collect();
             item
         };
+        // Two options: a template that shows only the first, without a loop, is found out.
         let [first, second, liked] = ["⟨option 1⟩", "⟨option 2⟩", "⟨liked⟩"].map(item);
         for liked in [&[][..], &[&liked]] {
             let messages = self.conversation("⟨query⟩", liked, &[&first, &second])?;
             let text = messages.last().map_or("", |message| &message.content);
-            let facts = (!self.config.shown.is_empty()).then_some((FACT, "option.facts"));
-            let titles = [&first, &second].map(|item| (item.title.as_str(), "option.title"));
-            let mut shown = [("⟨query⟩", "query")]
-                .into_iter()
-                .chain(titles)
-                .chain(facts);
-            if let Some((_, place)) = shown.find(|(probe, _)| !text.contains(probe)) {
+            let mut wanted = vec![("⟨query⟩".to_owned(), "query")];
+            for option in [&first, &second] {
+                wanted.push((option.title.clone(), "option.title"));
+                if !self.config.shown.is_empty() {
+                    wanted.push((fact_of(&option.title), "option.facts"));
+                }
+            }
+            let missing = wanted.iter().find(|(probe, _)| !text.contains(probe));
+            if let Some((_, place)) = missing {
                 return Err(Error::Template {
                     setting: USER_MESSAGE.to_owned(),
                     cause: format!("it leaves out {{{{ {place} }}}}"),

@@ -11,7 +11,7 @@ use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemId};
-use rerec_text::Message;
+use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use self::entry::Entry;
@@ -139,8 +139,15 @@ impl Dataset {
         let mut maker = Maker::new(seed, config, &catalogue, &ratings)?;
         let mut splits = Splits::default();
         let mut left_out = 0usize;
+        let mut ids = HashMap::<QueryId, usize>::new();
         for class in &config.classes {
-            for entry in entry::read(&config.folder, class, config.domain)? {
+            for mut entry in entry::read(&config.folder, class, config.domain)? {
+                // An id names the random draws too: the second query of a number must be another.
+                let earlier = ids.entry(entry.id.clone()).or_default();
+                *earlier += 1;
+                if *earlier > 1 {
+                    entry.id = format!("{}/{earlier}", entry.id).into();
+                }
                 match maker.choice(&entry, class)? {
                     Some((query, Part::Train)) => splits.train.push(query),
                     Some((query, Part::Validation)) => splits.validation.push(query),
@@ -198,6 +205,8 @@ impl<'a> Maker<'a> {
         ratings: &'a [Rating],
     ) -> Result<Self> {
         let mut ids: Vec<&ItemId> = catalogue.items().iter().map(|item| &item.id).collect();
+        // Split by items, not by queries: a target seen in training must not be asked for in a
+        // test.
         ids.shuffle(&mut stream(seed, "targets", ""));
         let share = |of: f64| (ids.len() as f64 * of).round() as usize;
         let (test, validation) = (share(config.test_items), share(config.validation_items));
@@ -230,12 +239,14 @@ impl<'a> Maker<'a> {
 
     /// A query as a choice; `None` where the catalogue does not have what it asks for.
     fn choice(&mut self, entry: &Entry, class: &QueryClass) -> Result<Option<(Query, Part)>> {
+        // A stream of its own: candidates stay the same when `classes` has more or fewer entries.
         let mut rng = stream(self.seed, "choice", entry.id.as_str());
         let gold: Vec<ItemId> = entry
             .items
             .iter()
             .filter_map(|item| self.find(item))
             .collect();
+        // `max(1)` as an empty range would panic; `get` then finds nothing.
         let Some(target) = gold.get(rng.random_range(0..gold.len().max(1))).cloned() else {
             return Ok(None);
         };
@@ -248,12 +259,15 @@ impl<'a> Maker<'a> {
         let drawn = (wanted + gold.len() + history.len()).min(items.len());
         let drawn = index::sample(&mut rng, items.len(), drawn).into_iter();
         let ids = drawn.map(|place| &items[place].id);
+        // All gold items are barred, not the target alone: another of them would be a second right
+        // answer.
         let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
         let mut candidates: Vec<ItemId> = free.take(wanted).cloned().collect();
         if candidates.len() < wanted {
             return Ok(None);
         }
         candidates.push(target.clone());
+        // The target was pushed last; its place must not give it away.
         candidates.shuffle(&mut rng);
         let part = self.parts.get(&target).copied().unwrap_or(Part::Train);
         let conversation = self.conversation(entry, &history, &candidates)?;
@@ -268,7 +282,7 @@ impl<'a> Maker<'a> {
         Ok(Some((query, part)))
     }
 
-    /// An item of the query, by its id where the files agree on ids, else by its title.
+    /// An item of the query by its title, else by its id: ids of another edition would name other items.
     fn find(&self, (id, title): &(Option<String>, String)) -> Option<ItemId> {
         self.namesake.find(title).ok().or_else(|| {
             let id = id.as_deref()?;

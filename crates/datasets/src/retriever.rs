@@ -58,10 +58,12 @@ impl Retriever {
         }
     }
 
-    /// At most `limit` items with their scores, best first; equal ones in the order of the catalogue. Items that share no word with
+    /// At most `limit` items with their scores, best first; items of equal score in the order of the catalogue. Items that share no word with
     /// the text are left out.
     pub fn search(&self, text: &str, limit: usize) -> Vec<(ItemIndex, f32)> {
         let mut found = self.scorer.matches(&self.embedder.embed(text));
+        // The scorer returns hits in no fixed order; with ties by number the result is the same on
+        // every run.
         found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
         let found = found.into_iter().take(limit);
         found

@@ -179,6 +179,8 @@ fn places(path: &Path, columns: &[Column<'_>], found: &[&str]) -> Result<Vec<Opt
                 column: column.name.to_owned(),
             });
         }
+        // Before the missing column: the header of an empty file has no names to list in that
+        // message.
         if first.is_none() && column.is_required && found.iter().all(|name| name.is_empty()) {
             return Err(Error::Empty {
                 path: path.to_owned(),

@@ -11,7 +11,9 @@ pub(crate) struct Templates(Environment<'static>);
 impl Templates {
     pub(crate) fn new() -> Self {
         let mut environment = Environment::new();
+        // By default an unknown name renders as nothing, and every prompt would lack it.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Jinja drops the last newline. Prompts end in one, so that the answer starts a line.
         environment.set_keep_trailing_newline(true);
         Self(environment)
     }
@@ -30,8 +32,13 @@ impl Templates {
         let template = self.0.get_template(setting);
         let template = template.map_err(|error| fault(setting, &error))?;
         let mut asked: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        // A hash set: without an order the message would name another placeholder on each run.
         asked.sort_unstable();
-        match asked.iter().find(|name| !known.contains(&name.as_str())) {
+        // Jinja's own functions, such as `range`, count as variables that nobody set.
+        let globals: Vec<&str> = self.0.globals().map(|(name, _)| name).collect();
+        let is_known =
+            |name: &&String| known.contains(&name.as_str()) || globals.contains(&name.as_str());
+        match asked.iter().find(|name| !is_known(name)) {
             Some(name) => {
                 let known: Vec<String> = known
                     .iter()
@@ -120,6 +127,15 @@ fn refused(setting: &str, cause: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_of_jinja_are_known() {
+        let mut templates = Templates::new();
+        let source = "{% for n in range(2) %}{{ n }}{{ query }}{% endfor %}";
+        templates.add("user", source, &["query"]).unwrap();
+        let known = minijinja::context! { query => "q" };
+        assert_eq!(templates.render("user", &known).unwrap(), "0q1q");
+    }
 
     #[test]
     fn single_braces_are_found_and_latex_is_not() {

@@ -170,6 +170,8 @@ impl Wording {
         let mut wording = self.clone();
         if wording.relations.is_empty() {
             let attributes = catalogue.items().iter().flat_map(|item| &item.attributes);
+            // By name: the order decides how conditions are drawn, and must not follow that of the
+            // rows.
             let relations: BTreeSet<&str> = attributes.map(|a| a.relation.as_str()).collect();
             let asked = relations
                 .into_iter()

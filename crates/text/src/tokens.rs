@@ -3,4 +3,6 @@
 pub(crate) mod lossy;
 pub(crate) mod spans;
 #[cfg(feature = "tokenizers")]
+mod spelling;
+#[cfg(feature = "tokenizers")]
 pub(crate) mod vocabulary;

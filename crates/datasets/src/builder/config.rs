@@ -79,6 +79,7 @@ impl QueryConfig {
         let held_out = self.validation_items + self.test_items;
         let [low, high] = self.hard_share;
         let share = |x: f64| (0.0..=1.0).contains(&x);
+        // Written so that NaN, which fails every comparison, is refused.
         let open = |x: f64| x > 0.0 && x < 1.0;
         check(
             open(self.validation_items),

@@ -80,6 +80,8 @@ impl QueryBuilder<'_> {
         rng: &mut ChaCha8Rng,
     ) -> Result<Vec<FactId>, Obstacle> {
         let [fewest, most] = self.config.conditions;
+        // A fixed number draws nothing, so that the default of two leaves the stream to what
+        // follows.
         let count = if fewest == most {
             fewest
         } else {
@@ -102,6 +104,8 @@ impl QueryBuilder<'_> {
         let hidden = conditions[rng.random_range(0..conditions.len())];
         let tells_several = self.book.tells_several(&self.facts.fact(hidden).relation);
         let anchor = self.anchor(target, hidden, tells_several, rng)?;
+        // Asked of the anchor that was drawn: where several are allowed, it may still have one
+        // value only.
         let several = !self.facts.is_sole_value(anchor, hidden);
         let evidence = Evidence::Shared {
             anchor: self.id(anchor),
@@ -126,10 +130,13 @@ impl QueryBuilder<'_> {
         if !self.book.is_mistakable(&self.facts.fact(hidden).relation) {
             return Err(Obstacle::NotMistakable);
         }
+        // Never one of several: "directed by X" is plainly wrong only of a film with one director.
         let anchor = self.anchor(target, hidden, false, rng)?;
         let mut kept = conditions.clone();
         kept.remove(place);
         let meets_kept = |item: &ItemIndex| self.facts.met(*item, &kept) == kept.len();
+        // The decoy meets the open conditions but not the hidden one: it would be a second right
+        // answer otherwise.
         let decoy = self
             .facts
             .items()
@@ -137,6 +144,8 @@ impl QueryBuilder<'_> {
             .filter(|&item| item != anchor && !self.facts.has(item, hidden))
             .choose(rng)
             .ok_or(Obstacle::NoDecoy)?;
+        // A value that the anchor has would make the claim true; with one of the target's, to
+        // believe it would do no harm.
         let is_wrong =
             |fact: &FactId| !self.facts.has(target, *fact) && !self.facts.has(anchor, *fact);
         let believed = self
@@ -191,6 +200,7 @@ impl QueryBuilder<'_> {
         let fitting = likes.filter(|&item| item != target && fits(item));
         let shown = rng.random_range(HISTORY);
         let mut history = fitting.sample(rng, shown);
+        // `sample` picks at random but does not order at random.
         history.shuffle(rng);
         let [first, others @ ..] = history.as_slice() else {
             return Err(Obstacle::NothingShared);
@@ -201,6 +211,8 @@ impl QueryBuilder<'_> {
             .of(*first)
             .iter()
             .filter(|&&fact| is_shared(fact));
+        // Equality of the lists is that of the sets: both are in the order of the asked relations.
+        // More in common would leave open what is meant.
         if others.is_empty() || !shared.eq(&conditions) {
             return Err(Obstacle::NothingShared);
         }

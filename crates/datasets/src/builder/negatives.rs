@@ -39,6 +39,8 @@ impl QueryBuilder<'_> {
         let others = others
             .filter(is_easy)
             .filter(|item| !negatives.contains(item));
+        // No underflow: each of the ways above stops at `wanted`, and there is a place for the
+        // decoy, as `candidates` is at least 2.
         let missing = wanted - negatives.len();
         let others = others.sample(rng, missing);
         negatives.extend(others);
@@ -61,6 +63,7 @@ impl QueryBuilder<'_> {
             if negatives.len() >= hard {
                 break;
             }
+            // An item that meets two of three conditions is a holder of both.
             if !negatives.contains(&item) {
                 negatives.push(item);
             }
@@ -76,6 +79,7 @@ impl QueryBuilder<'_> {
             half
         };
         let mut parts: Vec<Vec<ItemIndex>> = draft.conditions.iter().map(half).collect();
+        // Else the first condition would have one item more whenever the number is odd.
         parts.shuffle(rng);
         let turns = parts.iter().map(Vec::len).max().unwrap_or(0);
         (0..turns).flat_map(move |turn| {
@@ -100,6 +104,8 @@ impl QueryBuilder<'_> {
         // Equally near ones in random order, so that the first of the catalogue are not preferred.
         near.shuffle(rng);
         near.sort_by_key(|&item| fans(item).abs_diff(target));
+        // More than are needed, then a draw: else equally popular targets would always meet the
+        // same rivals.
         near.truncate(missing * NEIGHBOURHOOD);
         near.shuffle(rng);
         negatives.extend(near.into_iter().take(missing));
@@ -115,6 +121,8 @@ impl QueryBuilder<'_> {
             .map(|&fact| self.facts.fact(fact).value.as_str())
             .collect();
         let wanted = self.config.candidates - 1;
+        // Without a limit: how many of the best are right answers, and so drop out, is not known
+        // before.
         let found = retriever.search(&values.join(" "), usize::MAX).into_iter();
         let wrong = found
             .map(|(item, _)| item)
@@ -126,6 +134,7 @@ impl QueryBuilder<'_> {
     fn is_wrong(&self, item: ItemIndex, draft: &Draft) -> bool {
         let is_believed =
             |conditions: &Vec<FactId>| self.facts.met(item, conditions) == conditions.len();
+        // Whoever meets the believed conditions is a decoy too, and there is to be one.
         !draft.mentions(item)
             && self.met(item, draft) < draft.conditions.len()
             && !draft.believed.as_ref().is_some_and(is_believed)

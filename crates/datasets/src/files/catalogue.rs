@@ -70,22 +70,27 @@ impl CatalogueFile {
             Column::optional(&self.aliases),
             Column::optional(&self.year),
         ];
+        // Pushed before the named ones, at `FIRST_ATTRIBUTE`; named attributes start there when it
+        // is absent.
         if self.attributes.is_empty() {
             columns.push(Column::optional(ATTRIBUTES));
         }
         columns.extend(self.attributes.keys().map(|name| Column::required(name)));
         let first_number = columns.len();
         columns.extend(self.numbers.keys().map(|name| Column::required(name)));
+        // The numbers are kept until the end, as quartiles are known only after the last row.
         let mut numbers: Vec<Vec<Option<f64>>> = vec![Vec::new(); self.numbers.len()];
         let (mut items, mut places) = (Vec::new(), HashMap::<ItemId, Place>::new());
         Table::open(&self.file)?.rows(&columns, |row| {
             let item = self.item(row)?;
+            // Here, where the row is known; `Catalogue::new` could only say which id comes twice.
             if let Some(first) = places.insert(item.id.clone(), row.place()) {
                 return Err(row.fault(ID, format!("be unique, but {first} has it too")));
             }
             items.push(item);
             for (place, column) in (first_number..).zip(&mut numbers) {
                 column.push(match row.cell(place).is_blank() {
+                    // A blank number means that the value is unknown. Zero would be a price.
                     true => None,
                     false => Some(row.number(place, "be a number", f64::is_finite)?),
                 });
@@ -106,6 +111,8 @@ impl CatalogueFile {
         let mut item = Item::new(row.text(ID)?.trim(), row.text(TITLE)?.trim());
         item.aliases = row.texts(ALIASES, &self.separator)?;
         if !row.cell(YEAR).is_blank() {
+            // As a number: a column of years with gaps is floating-point, 1985.0. The range makes
+            // the cast exact.
             let is_year = |year: f64| year.fract() == 0.0 && (0.0..=9999.0).contains(&year);
             item.year = Some(row.number(YEAR, "be a year from 0 to 9999", is_year)? as u16);
         }

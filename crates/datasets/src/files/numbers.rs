@@ -55,11 +55,14 @@ impl NumberColumn {
         );
         let templates = self.compile(&under, &from)?;
         let words = |setting: &str, number: f64| {
+            // As a text: minijinja would write 30.0, `Display` writes 30.
             let known: Value = context! { number => number.to_string(), unit => self.unit };
             templates.render(setting, &known)
         };
         let thresholds = self.thresholds(column, numbers)?;
         let relation = self.relation(column);
+        // Thresholds all apply, not only the nearest: a recipe of 20 minutes is under 30 and under
+        // 60.
         for (item, number) in items.iter_mut().zip(numbers) {
             let Some(number) = *number else { continue };
             item.attributes.push(Attribute {
@@ -78,6 +81,7 @@ impl NumberColumn {
     }
 
     fn compile(&self, under: &str, from: &str) -> Result<Templates> {
+        // Not "30" or the like, which the fixed words of a template may contain.
         const PROBE: &str = "⟨number⟩";
         let mut templates = Templates::new();
         for (setting, text) in [(under, &self.under), (from, &self.from)] {
@@ -89,6 +93,8 @@ impl NumberColumn {
     }
 
     fn thresholds(&self, column: &str, numbers: &[Option<f64>]) -> Result<Vec<f64>> {
+        // Strictly, as equal thresholds would give an item the same attribute twice. NaN compares
+        // false.
         let ascending = self.thresholds.is_sorted_by(|a, b| a < b);
         check(
             ascending && self.thresholds.iter().all(|x| x.is_finite()),
@@ -103,6 +109,7 @@ impl NumberColumn {
         sorted.sort_by(f64::total_cmp);
         let quartiles = [1, 2, 3].map(|quarter| sorted.get(sorted.len() * quarter / 4).copied());
         let mut quartiles: Vec<f64> = quartiles.into_iter().flatten().collect();
+        // In a skewed column quartiles coincide, and the same range would be given twice.
         quartiles.dedup();
         // Nothing lies under the least number.
         quartiles.retain(|&quartile| Some(&quartile) > sorted.first());

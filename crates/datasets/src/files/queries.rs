@@ -108,6 +108,8 @@ impl QueryFiles {
         Table::open(path)?.rows(&columns, |row| {
             let query = self.query(row, namesake)?;
             let place = format!("{} of {}", row.place(), path.display());
+            // `ids` is shared by the three splits, and the message names the other file as well as
+            // the row.
             if let Some(first) = ids.insert(query.id.clone(), place) {
                 return Err(row.fault(ID, format!("be unique, but {first} has it too")));
             }

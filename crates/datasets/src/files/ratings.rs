@@ -70,6 +70,7 @@ impl RatingsFile {
         let Dataset {
             catalogue, remarks, ..
         } = dataset;
+        // Before the file is opened: a wrong scale would be reported as a fault of the first row.
         self.validate()?;
         let [least, most] = self.scale;
         let mut columns = vec![Column::required(&self.user), Column::required(&self.item)];
@@ -79,7 +80,10 @@ impl RatingsFile {
         Table::open(&self.file)?.rows(&columns, |row| {
             let (user, item) = (row.text(USER)?, row.text(ITEM)?);
             let rating = match self.rating {
+                // A range check refuses NaN as well, which fails every comparison later on.
                 Some(_) => row.number(RATING, &scale, |x| (least..=most).contains(&x))?,
+                // The top of the scale is at least `liked_from`, so that every row counts as a
+                // choice.
                 None => most,
             };
             match catalogue.index_of(item.trim()) {

@@ -39,6 +39,7 @@ const EDITIONS: [Edition; 3] = [
             columns: ["item_id", "movie_title", "class", "release_year"],
             plain: None,
         },
+        // RecBole writes genres as a sequence of tokens, with spaces between them.
         genre_separator: " ",
         ratings: File {
             name: "ml-100k.inter",

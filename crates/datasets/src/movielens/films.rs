@@ -39,6 +39,8 @@ pub(super) fn read(folder: &Path, edition: &Edition) -> Result<Films> {
             return Err(row.fault(0, "be unique"));
         }
         let Some(film) = item(row, edition)? else {
+            // Remembered, so that its ratings are passed over and not refused as those of an
+            // unknown id.
             films.by_id.insert(id, None);
             return Ok(());
         };
@@ -64,6 +66,7 @@ fn item(row: Row<'_>, edition: &Edition) -> Result<Option<Item>> {
     let has_years = !edition.films.columns[3].is_empty();
     let year = match year_in_title {
         Some(year) => Some(year),
+        // The title goes before the column: it is asked only where there is no year in brackets.
         None if has_years && !UNKNOWN.contains(&&*row.text(3)?) => {
             let is_year = |year: f64| is_year(&(year as u16)) && year.fract() == 0.0;
             Some(row.number(3, "be a year from 1880 to 2100", is_year)? as u16)
@@ -72,11 +75,12 @@ fn item(row: Row<'_>, edition: &Edition) -> Result<Option<Item>> {
     };
     let dated =
         |name: &str| year.map_or_else(|| name.to_owned(), |year| format!("{name} ({year})"));
-    let (name, other_name) = split_brackets(name);
+    let (name, other_names) = split_brackets(name);
     let mut item = Item::new(row.text(0)?.as_ref(), dated(name));
     // "(2006-2007)" tells when a series ran.
-    let other_name = other_name.filter(|name| name.contains(char::is_alphabetic));
-    item.aliases.extend(other_name.map(dated));
+    let other_names = other_names.into_iter();
+    let other_names = other_names.filter(|name| name.contains(char::is_alphabetic));
+    item.aliases.extend(other_names.map(dated));
     item.year = year;
     let attribute = |relation: &str, value: String| Attribute {
         relation: relation.to_owned(),
@@ -98,6 +102,7 @@ fn is_year(year: &u16) -> bool {
 /// `Land Before Time III (1995)` is `Land Before Time III` of 1995.
 fn split_year(title: &str) -> (&str, Option<u16>) {
     let inside = title.trim_end().strip_suffix(')');
+    // From the right, as an original title may stand in brackets before the year.
     let split = inside.and_then(|open| open.rsplit_once(" ("));
     let dated = split.and_then(|(name, year)| Some((name, year.parse().ok().filter(is_year)?)));
     match dated {
@@ -106,15 +111,15 @@ fn split_year(title: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// `Seven (Se7en)` is `Seven`, also known as `Se7en`.
-fn split_brackets(title: &str) -> (&str, Option<&str>) {
+/// `Seven (Se7en)` is `Seven`, also known as `Se7en`; large editions have several brackets.
+fn split_brackets(title: &str) -> (&str, Vec<&str>) {
     match title
         .trim_end()
         .strip_suffix(')')
         .and_then(|open| open.split_once(" ("))
     {
-        Some((name, inside)) => (name, Some(inside)),
-        None => (title.trim_end(), None),
+        Some((name, inside)) => (name, inside.split(") (").collect()),
+        None => (title.trim_end(), Vec::new()),
     }
 }
 
@@ -139,6 +144,7 @@ impl Films {
             })?;
             let on_scale = |rating: f64| (edition.least..=5.0).contains(&rating);
             let rating = row.number(2, &scale, on_scale)?;
+            // Behind the check of the rating: a faulty line is a fault whatever film it rates.
             let Some(item) = item else {
                 return Ok(());
             };

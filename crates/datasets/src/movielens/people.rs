@@ -78,6 +78,8 @@ fn wording(catalogue: &Catalogue) -> Wording {
     let asked: Vec<&str> = ASKED.into_iter().filter(is_known).collect();
     let mut wording = Wording::films(&asked, &MISTAKABLE);
     for words in &mut wording.relations {
+        // MovieLens films have several actors, and some several directors: "the star of" would not
+        // say which.
         let several = match words.relation.as_str() {
             "director" => "by a director of {{ anchor }}",
             "actor" => "with an actor of {{ anchor }}",

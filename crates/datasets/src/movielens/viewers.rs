@@ -66,6 +66,7 @@ pub(super) fn read_groups(
     file: &File<4>,
     min_group: usize,
 ) -> Result<Vec<UserGroup>> {
+    // Ordered by name: the draw of a group must not depend on the hashing.
     let mut groups: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
     let path = file.path(folder);
     file.table(&path)?.rows(&file.columns(), |row| {

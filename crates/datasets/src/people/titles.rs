@@ -61,6 +61,8 @@ impl TitleIndex {
         let Some(year) = year else { return Found::None };
         let titles = titles(names);
         match self.best(&titles, year) {
+            // Known names come last: they must not override a film of the very title. They may
+            // settle a tie.
             found @ Found::One(..) => found,
             other => self.by_alias(&titles, year).unwrap_or(other),
         }
@@ -124,7 +126,7 @@ impl Difference {
     }
 }
 
-/// Everything that the names say the title is: with brackets, without, and what stands in them.
+/// All titles that the names give: with the brackets, without them, and the text within them.
 fn titles<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String> {
     let mut titles = Vec::new();
     for name in names {

@@ -77,7 +77,9 @@ pub(super) fn invent(seed: u64, config: &WorldConfig) -> Vec<Film> {
 fn careers(people: &[String], config: &WorldConfig, rng: &mut ChaCha8Rng) -> Vec<Career> {
     let career = |(number, name): (usize, &String)| {
         let first = number % config.genres;
+        // An offset of at least 1 and less than the number of genres: never `first` again.
         let second = (first + rng.random_range(1..config.genres)) % config.genres;
+        // The last decade has no second one behind it.
         let decade = number % (config.decades - 1);
         Career {
             name: name.clone(),

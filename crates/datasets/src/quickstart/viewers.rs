@@ -66,12 +66,14 @@ pub(super) fn invent(seed: u64, config: &WorldConfig, films: &[Film]) -> Audienc
     }));
     for number in 0..config.users {
         let user = UserId::from(format!("viewer-{number:03}"));
+        // A stream for each viewer: more viewers do not change what the others rate.
         let mut rng = stream(seed, "viewer", user.as_str());
         let group = number % config.groups;
         let taste = Taste {
             directors: (0..config.directors).sample(&mut rng, 2),
             actor: rng.random_range(0..config.actors),
             genre: rng.random_range(0..config.genres),
+            // A small world may have fewer pairs of genre and decade than groups, which then share.
             group: favourites[group % favourites.len()],
         };
         audience.ratings.extend(ratings(
@@ -96,6 +98,8 @@ fn group_favourites(config: &WorldConfig, films: &[Film]) -> Vec<(usize, usize)>
     for _ in 0..config.groups {
         let used = |genre| favourites.iter().filter(|pair| pair.0 == genre).count();
         let left = counts.iter().filter(|(pair, _)| !favourites.contains(pair));
+        // A genre that was used less often goes first, so that groups differ in more than the
+        // decade.
         let next = left.max_by_key(|&(pair, &count)| (Reverse(used(pair.0)), count));
         favourites.extend(next.map(|(&pair, _)| pair));
     }
@@ -121,6 +125,8 @@ fn ratings(
     watched.sort_unstable();
     let rate = |number: usize| {
         let noise = rng.random_range(-1.0..1.0);
+        // From 3.5 on it rounds to four stars, a like: so does one in ten of the films without any
+        // pull, and every film of the group's favourite pair.
         let rating = (2.7 + taste.pull(&films[number]) + noise)
             .round()
             .clamp(1.0, 5.0);

@@ -78,6 +78,8 @@ impl Source<'_> {
             Domain::Movie => ["movieSubset", "movieSubsetId"],
             Domain::Book => ["bookSubset", "bookSubsetId"],
         };
+        // Misinformed queries have one wording, `query`. The others have two, of which the one with
+        // a situation is used.
         let key = match self.cell.get("query") {
             Cell::Missing => "situational_description_query",
             _ => "query",
@@ -102,6 +104,7 @@ impl Source<'_> {
         };
         let is_empty =
             |child: &Cell<'_>| matches!(child, Cell::Record(fields) if fields.is_empty());
+        // Some children are `{}`. They are dropped before the numbering, which is part of the ids.
         let children = children.iter().filter(|child| !is_empty(child));
         let entry = |(number, child): (usize, &Cell<'_>)| {
             Ok(Entry {
@@ -121,6 +124,7 @@ impl Source<'_> {
             return Err(self.fault("data_idx", "be given", &Cell::Missing));
         };
         let index = self.cell.get("data_idx").text();
+        // Rows count from 1, `data_idx` from 0.
         let index = index.unwrap_or_else(|| (row - 1).to_string().into());
         let class = self.class;
         Ok(match child {
@@ -144,6 +148,7 @@ impl Source<'_> {
         ids: Option<&str>,
     ) -> Result<Vec<(Option<String>, String)>> {
         let texts = |key: &str| match cell.get(key) {
+            // A text is refused, as it would be taken apart; in a list the separator has no effect.
             list @ Cell::List(_) => list.texts("").ok_or(list),
             other => Err(other),
         };

@@ -43,6 +43,8 @@ impl<'a> Cell<'a> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Whole(number) => Some(number.to_string().into()),
+            // `Display` writes 17.0 as "17" and never with an exponent. NaN, with which pandas
+            // fills gaps, is no id.
             Self::Number(number) if number.is_finite() => Some(number.to_string().into()),
             _ => None,
         }
@@ -66,6 +68,7 @@ impl<'a> Cell<'a> {
         match self {
             Self::Missing => Some(Vec::new()),
             Self::List(cells) => {
+                // The elements are not split: a title in a list may hold the separator.
                 let texts = cells.iter().map(|cell| cell.text().map(|text| kept(&text)));
                 Some(
                     texts
@@ -102,6 +105,7 @@ impl fmt::Display for Cell<'_> {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Whole(number) => write!(f, "{number}"),
             Self::Number(number) => write!(f, "{number}"),
+            // Cut between characters: a slice at byte 60 could panic within an accented letter.
             Self::Text(text) => match text.char_indices().nth(SHOWN) {
                 Some((end, _)) => write!(f, "{:?}…", &text[..end]),
                 None => write!(f, "{text:?}"),
@@ -147,6 +151,7 @@ impl<'de> Visitor<'de> for CellVisitor {
         Ok(Cell::Number(number))
     }
 
+    // A string with an escape is unescaped into a buffer that the parser reuses, so it is copied.
     fn visit_str<E>(self, text: &str) -> Result<Cell<'de>, E> {
         Ok(Cell::Text(Cow::Owned(text.to_owned())))
     }

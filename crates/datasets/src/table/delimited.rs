@@ -21,6 +21,8 @@ pub(super) fn rows(
     check_encoding(path, start)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator.unwrap_or(b'\t'))
+        // RecBole does not quote. A quotation mark at the start of a title would swallow the lines
+        // up to the next one.
         .quoting(separator.is_some())
         .from_reader(file);
     let header = reader.byte_headers().map_err(|error| fault(path, error))?;
@@ -78,6 +80,8 @@ fn column_name(name: &str, is_typed: bool) -> String {
 fn find_columns(path: &Path, columns: &[Column<'_>], names: &[&str]) -> Result<Vec<Option<usize>>> {
     let found = places(path, columns, names);
     match (&found, names) {
+        // Only when the wanted column is missing: a table of one column may have a separator in its
+        // name.
         (Err(Error::NoColumn { .. }), [header]) => {
             let other = [",", ";", "\t", "|", "::"];
             match other
@@ -97,6 +101,8 @@ fn find_columns(path: &Path, columns: &[Column<'_>], names: &[&str]) -> Result<V
 
 /// UTF-16 is no CSV, and would be reported as a header without the columns.
 fn check_encoding(path: &Path, start: &[u8]) -> Result<()> {
+    // Only the encoding counts here. Bytes that are not UTF-8 are judged field by field, and the
+    // buffer may end in the middle of a character.
     match rerec_files::text(start) {
         Err(fault @ NotText::Encoding { .. }) => Err(Error::not_text(path, 1, fault)),
         _ => Ok(()),

@@ -14,6 +14,7 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
     for_each_line(path, &mut |place, line| {
         let mut json = serde_json::Deserializer::from_str(line);
         let cells = Asked(columns).deserialize(&mut json);
+        // A complete object may be followed by another on the same line, which would be lost.
         let cells = cells.and_then(|cells| json.end().map(|()| cells));
         let cells = cells.map_err(|fault| line_fault(path, place, line, &fault))?;
         let row = Row {
@@ -23,6 +24,8 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
             cells: &cells,
         };
         for (number, column) in columns.iter().enumerate() {
+            // JSONL has no header to check once: each line has keys of its own. `null` counts as
+            // missing.
             if column.is_required && cells[number] == Cell::Missing {
                 return Err(row.fault(number, "be given"));
             }
@@ -106,6 +109,8 @@ impl<'de> Visitor<'de> for Asked<'_> {
             for (other, _) in asked {
                 cells[other] = Some(value.clone());
             }
+            // JSON allows a key twice and parsers differ in which one counts, so that neither is
+            // taken.
             if cells[place].replace(value).is_some() {
                 return Err(serde::de::Error::custom(format!("duplicate field `{key}`")));
             }

@@ -21,6 +21,7 @@ pub(crate) fn read_list(
         refused: &mut refused,
     };
     let read = list.deserialize(&mut json).and_then(|()| json.end());
+    // `refused` first: then `read` is the placeholder error by which the parser was stopped.
     match (refused, read) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(Error::Json {

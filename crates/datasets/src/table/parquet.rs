@@ -63,6 +63,7 @@ fn reader(
         .collect();
     let places = places(path, columns, &names)?;
     let mut asked: Vec<usize> = places.iter().flatten().copied().collect();
+    // An id that is the title too is asked for twice; a projection holds each column once.
     asked.sort_unstable();
     asked.dedup();
     // A projection keeps the file's order.
@@ -76,6 +77,7 @@ fn reader(
 /// The decoder is known to panic on some files whose footer contradicts their pages. Such a file is the user's, and is
 /// reported as any other that cannot be read.
 fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Unwind safe, as the reader is dropped after a panic: the error ends the reading.
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
         Err(Error::Unreadable {
             path: path.to_owned(),
@@ -93,6 +95,7 @@ fn unreadable<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> Error {
 
 /// One value of an array, or the name of a type that no column of ours has.
 fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
+    // Before the match: below a null the value buffer holds an arbitrary number or an empty text.
     if array.is_null(row) {
         return Ok(Cell::Missing);
     }
@@ -130,9 +133,12 @@ fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
             };
             Cell::Record(columns.map(field).collect::<Result<_, String>>()?)
         }
+        // pandas writes categorical columns as dictionaries: values once, keys for the rows.
         DataType::Dictionary(..) => {
-            let dictionary = array.as_any_dictionary();
-            let key = dictionary.normalized_keys()[row];
+            // Cut to the row first, as keys are made for all rows of an array at once.
+            let one = array.slice(row, 1);
+            let dictionary = one.as_any_dictionary();
+            let key = dictionary.normalized_keys()[0];
             owned(cell(dictionary.values().as_ref(), key)?)
         }
         other => return Err(other.to_string()),

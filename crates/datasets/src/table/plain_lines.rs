@@ -23,13 +23,17 @@ pub(super) fn rows(
         if read.map_err(Error::reading(path))? == 0 {
             break;
         }
+        // Line by line: a single accent in `movies.dat` must not change how the rest is decoded.
         let text = decode(&line);
+        // Only the line ending: a tab or blanks at the end may be an empty last field.
         let text = text.trim_end_matches(['\r', '\n']);
         if text.trim().is_empty() {
             continue;
         }
         let place = Place::Line(number);
         let fields: Vec<&str> = text.split(separator).collect();
+        // Without a header the count is the only sign that a title holds the separator or a line is
+        // cut off.
         if fields.len() != names.len() {
             return Err(Error::FieldCount {
                 path: path.to_owned(),

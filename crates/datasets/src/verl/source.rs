@@ -72,6 +72,8 @@ impl Dataset {
     /// A file that is missing, empty or malformed, by line or row and column; an item that the catalogue does not have; a query
     /// with a fault, or an id that comes twice.
     pub fn from_verl(config: &VerlConfig) -> Result<Self> {
+        // All splits are read before any name is resolved: without a catalogue, the names of all of
+        // them are the items.
         let train = split_drafts(Some(&config.train), "train")?;
         let validation = split_drafts(config.validation.as_ref(), "validation")?;
         let test = split_drafts(config.test.as_ref(), "test")?;
@@ -153,6 +155,8 @@ fn drafts(path: &Path, split: &str) -> Result<Vec<Draft>> {
 fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
     let conversation = conversation(row, PROMPT)?;
     let (reward, extra) = (
+        // Some exporters store nested columns as JSON in a text, which a table without structs can
+        // hold.
         unfolded(row.cell(REWARD_MODEL)),
         unfolded(row.cell(EXTRA_INFO)),
     );
@@ -178,6 +182,7 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
     };
     let class = text(extra.get("class")).or_else(|| text(row.cell(DATA_SOURCE)));
     let id = text(extra.get("query")).or_else(|| text(extra.get("id")));
+    // verl numbers the records of each split from 0, so that an index alone comes twice.
     let index = || text(extra.get("index")).map(|index| format!("{split}-{index}"));
     let id = id
         .or_else(index)
@@ -197,6 +202,7 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
 fn unfolded<'c>(cell: &'c Cell<'c>) -> Cell<'c> {
     match cell {
         Cell::Text(text) if text.trim_start().starts_with(['{', '[']) => {
+            // Not JSON after all: the title "[REC]" begins with a bracket too.
             serde_json::from_str(text).unwrap_or_else(|_| cell.clone())
         }
         _ => cell.clone(),
@@ -211,6 +217,7 @@ fn names(cell: &Cell<'_>) -> Option<Names> {
         _ => None,
     };
     let separator = match &whole {
+        // The rarer separator decides: beside it a semicolon belongs to a title.
         Some(text) if text.contains("[SEP]") => "[SEP]",
         _ => ";",
     };
@@ -223,6 +230,7 @@ fn fingerprint(conversation: &[Message]) -> String {
     let mut hash = Sha256::new();
     for message in conversation {
         for part in [&message.role, &message.content] {
+            // The length keeps role and content, and one message and the next, apart.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -230,6 +238,8 @@ fn fingerprint(conversation: &[Message]) -> String {
     let bytes = hash.finalize();
     bytes
         .iter()
+        // 64 bits are short to read in logs and still make a collision unlikely; one would be
+        // reported as an id that comes twice.
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect()
@@ -303,7 +313,9 @@ impl Resolver<'_> {
 
     /// The items of the names: one, where the whole text is known.
     fn items(&self, path: &Path, place: Place, field: &str, names: &Names) -> Result<Vec<ItemId>> {
+        // Ids first: they are exact, while titles are matched with some tolerance.
         let known = |name: &str| self.ids.find(name).or_else(|_| self.titles.find(name));
+        // Before the parts, as a title may hold a semicolon itself.
         if let Some(Ok(item)) = names.whole.as_deref().map(known) {
             return Ok(vec![item]);
         }

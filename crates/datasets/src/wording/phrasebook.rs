@@ -160,6 +160,7 @@ impl<'w> Phrasebook<'w> {
             return Ok(believed.value.clone());
         };
         let named = self.named(words, &[&believed.value])?;
+        // "western" by itself is no apposition; "a western film" is.
         Ok(match words.before_noun {
             true => self.noun_phrase(&[named], &[]),
             false => named,

@@ -40,6 +40,7 @@ impl Phrasebook<'_> {
             ),
         ];
         for (phrase, text, placeholder) in phrases {
+            // `shared_several` alone has no default: without it only sole values are hidden.
             let Some(text) = text else { continue };
             let setting = setting(words, phrase);
             self.templates
@@ -92,6 +93,7 @@ impl Phrasebook<'_> {
         };
         let closest = ways
             .iter()
+            // Of two ways that lack equally many the longer: more of it is there already.
             .min_by_key(|way| (missing(way), Reverse(way.len())));
         let shown: Vec<(String, &str)> = closest
             .into_iter()
