@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemId, ItemIndex};
 use rerec_text::QueryId;
 
+pub(crate) use config::check_held_out;
 pub use config::{Negatives, QueryConfig};
 
 use crate::audience::{Audience, GroupTaste, group_tastes};

@@ -45,6 +45,17 @@ pub struct Splits {
     pub test: Vec<Query>,
 }
 
+impl Splits {
+    /// The splits with their names, in the order in which they are used.
+    pub fn named(&self) -> [(&'static str, &[Query]); 3] {
+        [
+            ("train", &self.train),
+            ("validation", &self.validation),
+            ("test", &self.test),
+        ]
+    }
+}
+
 /// A train query answered by the demonstrator, for the supervised warm start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +118,17 @@ impl Dataset {
             .iter()
             .filter(|rating| rating.rating >= self.liked_from);
         chosen.map(|rating| (rating.user.as_str(), rating.item.as_str()))
+    }
+
+    /// How many choices each item has, in the order of the catalogue.
+    pub fn popularity(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.catalogue.len()];
+        for (_, item) in self.choices() {
+            if let Some(item) = self.catalogue.index_of(item) {
+                counts[item.position()] += 1;
+            }
+        }
+        counts
     }
 
     /// Says where there is no list of candidates, and nothing to report on. What the reward does without, a run says itself.

@@ -82,7 +82,7 @@ fn wrong_item(
     drilled: ItemIndex,
     rng: &mut ChaCha8Rng,
 ) -> Option<ItemIndex> {
-    let is_wrong = |&item: &ItemIndex| item != drilled && facts.met(item, &pair) < 2;
+    let is_wrong = |&item: &ItemIndex| item != drilled && !facts.fits(item, &pair);
     if rng.random_bool(0.5) {
         let half = facts
             .holders(pair[rng.random_range(0..pair.len())])

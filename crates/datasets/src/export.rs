@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(not(feature = "parquet"))]
+use serde::Serialize as Record;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::files::{CatalogueFile, FilesConfig, QueryFiles, RatingsFile};
-use crate::jsonl::write_jsonl;
-use crate::verl::VerlRecord;
+use crate::jsonl::write_records;
 #[cfg(feature = "parquet")]
-use crate::{parquet_file, query::Query};
+use crate::parquet_file::{self, Columns as Record};
+use crate::query::Query;
+use crate::verl::VerlRecord;
 
 /// What is written of a dataset, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,12 +43,19 @@ impl Format {
 
     fn is_verl(self) -> bool {
         match self {
-            Self::Jsonl => false,
             Self::Verl => true,
             #[cfg(feature = "parquet")]
-            Self::Parquet => false,
-            #[cfg(feature = "parquet")]
             Self::VerlParquet => true,
+            _ => false,
+        }
+    }
+
+    /// Writes one record for each line or row.
+    fn write<T: Record>(self, path: &Path, records: impl Iterator<Item = Result<T>>) -> Result<()> {
+        match self {
+            Self::Jsonl | Self::Verl => write_records(path, records),
+            #[cfg(feature = "parquet")]
+            Self::Parquet | Self::VerlParquet => parquet_file::write(path, records),
         }
     }
 }
@@ -80,39 +90,22 @@ impl Dataset {
         let path = |stem: &str| folder.join(stem).with_extension(format.ending());
         let mut written = Vec::new();
         if !format.is_verl() {
-            self.write_items(format, path("catalogue"), &mut written)?;
-            self.write_ratings(format, path("ratings"), &mut written)?;
+            written.push(path("catalogue"));
+            format.write(&path("catalogue"), self.catalogue.items().iter().map(Ok))?;
+            if !self.ratings.is_empty() {
+                written.push(path("ratings"));
+                format.write(&path("ratings"), self.ratings.iter().map(Ok))?;
+            }
         }
-        for (split, queries) in [
-            ("train", &self.splits.train),
-            ("validation", &self.splits.validation),
-            ("test", &self.splits.test),
-        ] {
+        for (split, queries) in self.splits.named() {
             if queries.is_empty() {
                 continue;
             }
-            let path = path(split);
-            match format {
-                Format::Jsonl => write_jsonl(&path, queries)?,
-                #[cfg(feature = "parquet")]
-                Format::Parquet => {
-                    parquet_file::write::<Query>(&path, queries.iter().cloned().map(Ok))?
-                }
-                Format::Verl => {
-                    let records = self.verl_records(queries, name, split);
-                    // Collected first: the JSONL writer takes records, and one of these may be an
-                    // error.
-                    write_jsonl(&path, records.collect::<Result<Vec<_>>>()?)?;
-                }
-                #[cfg(feature = "parquet")]
-                Format::VerlParquet => {
-                    parquet_file::write::<VerlRecord>(
-                        &path,
-                        self.verl_records(queries, name, split),
-                    )?;
-                }
+            written.push(path(split));
+            match format.is_verl() {
+                true => format.write(&path(split), self.verl_records(queries, name, split))?,
+                false => format.write(&path(split), queries.iter().map(Ok))?,
             }
-            written.push(path);
         }
         Ok(written)
     }
@@ -160,45 +153,11 @@ impl Dataset {
 
     fn verl_records<'a>(
         &'a self,
-        queries: &'a [crate::Query],
+        queries: &'a [Query],
         name: &'a str,
         split: &'a str,
     ) -> impl Iterator<Item = Result<VerlRecord>> + 'a {
         let record = move |query| VerlRecord::new(query, &self.catalogue, name, split);
         queries.iter().map(record)
-    }
-
-    fn write_items(&self, format: Format, path: PathBuf, written: &mut Vec<PathBuf>) -> Result<()> {
-        let items = self.catalogue.items();
-        match format {
-            #[cfg(feature = "parquet")]
-            Format::Parquet => {
-                parquet_file::write::<rerec_rewards::Item>(&path, items.iter().cloned().map(Ok))?;
-            }
-            _ => write_jsonl(&path, items)?,
-        }
-        written.push(path);
-        Ok(())
-    }
-
-    fn write_ratings(
-        &self,
-        format: Format,
-        path: PathBuf,
-        written: &mut Vec<PathBuf>,
-    ) -> Result<()> {
-        if self.ratings.is_empty() {
-            return Ok(());
-        }
-        match format {
-            #[cfg(feature = "parquet")]
-            Format::Parquet => {
-                let ratings = self.ratings.iter().cloned().map(Ok);
-                parquet_file::write::<crate::Rating>(&path, ratings)?;
-            }
-            _ => write_jsonl(&path, &self.ratings)?,
-        }
-        written.push(path);
-        Ok(())
     }
 }

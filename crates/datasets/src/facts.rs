@@ -111,10 +111,9 @@ impl<'a> FactTable<'a> {
         Some(places.into_iter().map(|place| held[place]).collect())
     }
 
-    /// How many of the conditions an item meets.
-    pub(crate) fn met(&self, item: ItemIndex, conditions: &[FactId]) -> usize {
-        let met = conditions.iter().filter(|&&fact| self.has(item, fact));
-        met.count()
+    /// Whether an item meets all conditions.
+    pub(crate) fn fits(&self, item: ItemIndex, conditions: &[FactId]) -> bool {
+        conditions.iter().all(|&fact| self.has(item, fact))
     }
 
     /// How many items meet all conditions.
@@ -124,8 +123,8 @@ impl<'a> FactTable<'a> {
             .iter()
             .min_by_key(|fact| self.holders(**fact).len());
         let holders = rarest.map_or(&[][..], |&fact| self.holders(fact));
-        let fits = |item: &&ItemIndex| self.met(**item, conditions) == conditions.len();
-        holders.iter().filter(fits).count()
+        let fitting = holders.iter().filter(|&&item| self.fits(item, conditions));
+        fitting.count()
     }
 
     /// The facts under the relation of `id`.

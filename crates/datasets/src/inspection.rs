@@ -173,14 +173,8 @@ pub struct QuerySample {
 impl Inspection {
     /// Looks at a dataset; `measure` gives the length of a prompt in `unit`, such as tokens under a tokenizer.
     pub fn new(dataset: &Dataset, unit: &str, measure: impl Fn(&[Message]) -> usize) -> Self {
-        let splits = splits(dataset);
+        let splits = dataset.splits.named();
         let users: HashSet<&str> = dataset.ratings.iter().map(|r| r.user.as_str()).collect();
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for (_, item) in dataset.choices() {
-            *counts.entry(item).or_default() += 1;
-        }
-        let items = dataset.catalogue.items().iter();
-        let popularity = items.map(|item| counts.get(item.id.as_str()).copied().unwrap_or(0));
         let summary = |&(name, queries): &(&str, &[Query])| {
             let items = dataset.catalogue.len();
             SplitSummary::new(name, queries, items, &measure)
@@ -191,7 +185,7 @@ impl Inspection {
             ratings: dataset.ratings.len(),
             users: users.len(),
             choices: dataset.choices().count(),
-            popularity: Spread::of(popularity.collect()),
+            popularity: Spread::of(dataset.popularity()),
             splits: splits.iter().map(summary).collect(),
             unit: unit.to_owned(),
             leaks: leaks(&splits),
@@ -199,15 +193,6 @@ impl Inspection {
             remarks: dataset.remarks.clone(),
         }
     }
-}
-
-fn splits(dataset: &Dataset) -> [(&'static str, &[Query]); 3] {
-    let splits = &dataset.splits;
-    [
-        ("train", &splits.train),
-        ("validation", &splits.validation),
-        ("test", &splits.test),
-    ]
 }
 
 fn coverage(dataset: &Dataset) -> Vec<RelationCoverage> {

@@ -41,9 +41,17 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_jsonl<T: Serialize>(path: &Path, records: impl IntoIterator<Item = T>) -> Result<()> {
+    write_records(path, records.into_iter().map(Ok))
+}
+
+/// As [`write_jsonl`], of records that are made while they are written; the first fault leaves no file.
+pub(crate) fn write_records<T: Serialize>(
+    path: &Path,
+    records: impl Iterator<Item = Result<T>>,
+) -> Result<()> {
     rerec_files::write(path, |file| {
         for (line, record) in (1..).zip(records) {
-            let mut text = serde_json::to_vec(&record).map_err(|error| Error::Json {
+            let mut text = serde_json::to_vec(&record?).map_err(|error| Error::Json {
                 path: path.to_owned(),
                 place: Place::Line(line),
                 cause: error.to_string(),

@@ -27,6 +27,12 @@ pub(crate) trait Columns: Serialize {
     fn columns() -> Vec<Field>;
 }
 
+impl<T: Columns> Columns for &T {
+    fn columns() -> Vec<Field> {
+        T::columns()
+    }
+}
+
 /// Writes one row for each record; the file appears whole or not at all.
 pub(crate) fn write<T: Columns>(
     path: &Path,

@@ -15,6 +15,7 @@ use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use self::entry::Entry;
+use crate::builder::check_held_out;
 use crate::dataset::{Dataset, Rating, Splits};
 use crate::error::{Error, Result, check};
 use crate::files::{ItemNames, Namesake};
@@ -81,25 +82,7 @@ impl Default for RecBenchConfig {
 impl RecBenchConfig {
     fn validate(&self) -> Result<()> {
         let share = |x: f64| (0.0..1.0).contains(&x);
-        check(
-            share(self.validation_items),
-            "validation_items",
-            "in [0, 1)",
-            &self.validation_items,
-        )?;
-        check(
-            share(self.test_items),
-            "test_items",
-            "in [0, 1)",
-            &self.test_items,
-        )?;
-        let held_out = self.validation_items + self.test_items;
-        check(
-            share(held_out),
-            "validation_items + test_items",
-            "in [0, 1)",
-            &held_out,
-        )?;
+        check_held_out([self.validation_items, self.test_items], "in [0, 1)", share)?;
         check(
             self.candidates >= 2,
             "candidates",

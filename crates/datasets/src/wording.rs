@@ -169,10 +169,9 @@ impl Wording {
     pub(crate) fn over(&self, catalogue: &Catalogue, left_out: &[&str]) -> Self {
         let mut wording = self.clone();
         if wording.relations.is_empty() {
-            let attributes = catalogue.items().iter().flat_map(|item| &item.attributes);
             // By name: the order decides how conditions are drawn, and must not follow that of the
             // rows.
-            let relations: BTreeSet<&str> = attributes.map(|a| a.relation.as_str()).collect();
+            let relations = BTreeSet::from_iter(relations_of(catalogue));
             let asked = relations
                 .into_iter()
                 .filter(|name| !left_out.contains(name));
@@ -191,4 +190,16 @@ impl Wording {
             .iter()
             .find(|words| words.relation == relation)
     }
+}
+
+/// The relations that items have, each once, in the order in which they first occur.
+pub(crate) fn relations_of(catalogue: &Catalogue) -> Vec<&str> {
+    let attributes = catalogue.items().iter().flat_map(|item| &item.attributes);
+    let mut relations: Vec<&str> = Vec::new();
+    for attribute in attributes {
+        if !relations.contains(&attribute.relation.as_str()) {
+            relations.push(&attribute.relation);
+        }
+    }
+    relations
 }

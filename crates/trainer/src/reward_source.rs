@@ -197,9 +197,8 @@ impl RewardSource {
             let item = data.catalogue.index_of(id);
             item.is_some_and(|item| !embeddings.contains(item))
         };
-        let splits = &data.splits;
-        let queries = [&splits.train, &splits.validation, &splits.test];
-        let queries = queries.into_iter().flatten();
+        let queries = data.splits.named().into_iter();
+        let queries = queries.flat_map(|(_, queries)| queries);
         let unscored = queries.filter(|query| query.targets.iter().any(is_unknown));
         let count = unscored.count();
         if count > 0 {
@@ -272,12 +271,7 @@ fn warn_if_flat(
 
 /// The items that were chosen most often and have an embedding; the first of the catalogue where there are no choices.
 fn most_chosen(data: &Dataset, embeddings: &ItemEmbeddings) -> Vec<ItemIndex> {
-    let mut counts = vec![0u32; data.catalogue.len()];
-    for (_, item) in data.choices() {
-        if let Some(item) = data.catalogue.index_of(item) {
-            counts[item.position()] += 1;
-        }
-    }
+    let counts = data.popularity();
     let known = data.catalogue.iter().map(|(item, _)| item);
     let mut items: Vec<ItemIndex> = known.filter(|&item| embeddings.contains(item)).collect();
     items.sort_by_key(|item| std::cmp::Reverse(counts[item.position()]));

@@ -76,29 +76,11 @@ impl Default for QueryConfig {
 impl QueryConfig {
     /// The gate for files and code alike.
     pub(crate) fn validate(&self) -> Result<()> {
-        let held_out = self.validation_items + self.test_items;
         let [low, high] = self.hard_share;
         let share = |x: f64| (0.0..=1.0).contains(&x);
         // Written so that NaN, which fails every comparison, is refused.
         let open = |x: f64| x > 0.0 && x < 1.0;
-        check(
-            open(self.validation_items),
-            "validation_items",
-            "in (0, 1)",
-            &self.validation_items,
-        )?;
-        check(
-            open(self.test_items),
-            "test_items",
-            "in (0, 1)",
-            &self.test_items,
-        )?;
-        check(
-            open(held_out),
-            "validation_items + test_items",
-            "in (0, 1)",
-            &held_out,
-        )?;
+        check_held_out([self.validation_items, self.test_items], "in (0, 1)", open)?;
         check(
             self.candidates >= 2,
             "candidates",
@@ -144,6 +126,22 @@ impl QueryConfig {
         )?;
         self.classes.iter().try_for_each(check_class)
     }
+}
+
+/// Checks the shares of the items that are kept for validation and test, and their sum.
+pub(crate) fn check_held_out(
+    [validation, test]: [f64; 2],
+    allowed: &str,
+    is_allowed: impl Fn(f64) -> bool,
+) -> Result<()> {
+    let shares = [
+        ("validation_items", validation),
+        ("test_items", test),
+        ("validation_items + test_items", validation + test),
+    ];
+    shares
+        .into_iter()
+        .try_for_each(|(setting, share)| check(is_allowed(share), setting, allowed, &share))
 }
 
 /// Queries can be composed of RecBench+'s classes only.

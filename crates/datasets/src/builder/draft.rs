@@ -134,7 +134,7 @@ impl QueryBuilder<'_> {
         let anchor = self.anchor(target, hidden, false, rng)?;
         let mut kept = conditions.clone();
         kept.remove(place);
-        let meets_kept = |item: &ItemIndex| self.facts.met(*item, &kept) == kept.len();
+        let meets_kept = |item: &ItemIndex| self.facts.fits(*item, &kept);
         // The decoy meets the open conditions but not the hidden one: it would be a second right
         // answer otherwise.
         let decoy = self
@@ -196,7 +196,7 @@ impl QueryBuilder<'_> {
         let fans = self.audience.fans(target);
         let &user = fans.choose(rng).ok_or(Obstacle::NoFans)?;
         let likes = self.audience.likes(user).iter().copied();
-        let fits = |item| self.facts.met(item, &conditions) == conditions.len();
+        let fits = |item| self.facts.fits(item, &conditions);
         let fitting = likes.filter(|&item| item != target && fits(item));
         let shown = rng.random_range(HISTORY);
         let mut history = fitting.sample(rng, shown);
@@ -226,7 +226,7 @@ impl QueryBuilder<'_> {
         let taste = self.tastes.choose(rng).ok_or(Obstacle::NoGroups)?;
         let fitting = targets
             .iter()
-            .filter(|&&item| self.facts.met(item, &taste.pair) == 2);
+            .filter(|&&item| self.facts.fits(item, &taste.pair));
         let &target = fitting.choose(rng).ok_or(Obstacle::NothingForGroup)?;
         let evidence = Evidence::Group(taste.name.clone());
         Ok(Draft::new(target, taste.pair.to_vec(), evidence))

@@ -132,8 +132,7 @@ impl QueryBuilder<'_> {
 
     /// Whether an item may stand among the wrong candidates.
     fn is_wrong(&self, item: ItemIndex, draft: &Draft) -> bool {
-        let is_believed =
-            |conditions: &Vec<FactId>| self.facts.met(item, conditions) == conditions.len();
+        let is_believed = |conditions: &Vec<FactId>| self.facts.fits(item, conditions);
         // Whoever meets the believed conditions is a decoy too, and there is to be one.
         !draft.mentions(item)
             && self.met(item, draft) < draft.conditions.len()

@@ -8,7 +8,7 @@ use super::MovieLensConfig;
 use crate::dataset::Rating;
 use crate::error::{Error, Result};
 use crate::people::join_people;
-use crate::wording::Wording;
+use crate::wording::{Wording, relations_of};
 
 /// What is asked about the films.
 const ASKED: [&str; 6] = [
@@ -73,9 +73,9 @@ fn without_usual_places(catalogue: &Catalogue) -> Result<Catalogue> {
 
 /// Film talk that tells one of several directors or actors by a film, about what the table knows.
 fn wording(catalogue: &Catalogue) -> Wording {
-    let attributes = || catalogue.items().iter().flat_map(|item| &item.attributes);
-    let is_known = |relation: &&str| attributes().any(|fact| fact.relation == *relation);
-    let asked: Vec<&str> = ASKED.into_iter().filter(is_known).collect();
+    let known = relations_of(catalogue);
+    let asked = ASKED.into_iter().filter(|asked| known.contains(asked));
+    let asked: Vec<&str> = asked.collect();
     let mut wording = Wording::films(&asked, &MISTAKABLE);
     for words in &mut wording.relations {
         // MovieLens films have several actors, and some several directors: "the star of" would not

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, Catalogue};
 
-use super::{RelationWording, Wording};
+use super::{RelationWording, Wording, relations_of};
 use crate::error::Result;
 use crate::intent::Evidence;
 use crate::template::Templates;
@@ -34,8 +34,9 @@ impl<'w> Phrasebook<'w> {
             wording,
             templates: Templates::new(),
         };
+        let found = relations_of(catalogue);
         for words in &wording.relations {
-            require_relation(words, catalogue)?;
+            require_relation(words, &found)?;
             book.add_phrases(words)?;
         }
         book.add_sentences()?;

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 
 use minijinja::{Value, context};
-use rerec_rewards::Catalogue;
 
 use super::{NAMED, Phrasebook, SAME, SHARED, SHARED_SEVERAL, sentence_setting, setting};
 use crate::error::{Error, Result};
@@ -138,20 +137,12 @@ pub(super) const DEMOGRAPHICS: Sayings = Sayings {
 };
 
 /// A relation that is asked about must be one that items have: else it is misspelt, and no query would ever ask for it.
-pub(super) fn require_relation(words: &RelationWording, catalogue: &Catalogue) -> Result<()> {
-    let attributes = catalogue.items().iter().flat_map(|item| &item.attributes);
-    let mut relations = attributes.map(|attribute| attribute.relation.as_str());
-    if relations.clone().any(|relation| relation == words.relation) {
-        return Ok(());
+pub(super) fn require_relation(words: &RelationWording, found: &[&str]) -> Result<()> {
+    match found.contains(&words.relation.as_str()) {
+        true => Ok(()),
+        false => Err(Error::UnknownRelation {
+            relation: words.relation.clone(),
+            found: found.iter().map(|&relation| relation.to_owned()).collect(),
+        }),
     }
-    let mut found: Vec<String> = Vec::new();
-    relations.by_ref().for_each(|relation| {
-        if !found.iter().any(|known| known == relation) {
-            found.push(relation.to_owned());
-        }
-    });
-    Err(Error::UnknownRelation {
-        relation: words.relation.clone(),
-        found,
-    })
 }
