@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use rerec_trainer::{Accuracy, Evaluation, Phase};
+use rerec_trainer::{Evaluation, Phase, Scores};
 
 /// A Markdown table of accuracies on test queries in percent: a row for each class, a column for each evaluation, and what a
 /// guess gets right on average. Evaluations on validation queries are not in it.
@@ -22,17 +22,17 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
     let classes: BTreeSet<_> = columns.iter().flat_map(|e| e.classes.keys()).collect();
     for class in classes {
         let of_class = |e: &&Evaluation| e.classes.get(class).copied().unwrap_or_default();
-        let cells: Vec<Accuracy> = columns.iter().map(of_class).collect();
+        let cells: Vec<Scores> = columns.iter().map(of_class).collect();
         row(&mut table, class.label(), &cells);
     }
-    let overall: Vec<Accuracy> = columns.iter().map(|e| e.overall).collect();
+    let overall: Vec<Scores> = columns.iter().map(|e| e.overall).collect();
     row(&mut table, "all", &overall);
     table.push('\n');
     notes(&mut table, &columns);
     table
 }
 
-fn row(table: &mut String, label: &str, cells: &[Accuracy]) {
+fn row(table: &mut String, label: &str, cells: &[Scores]) {
     // Columns may differ by queries that could not be scored.
     let asked = cells.iter().map(|a| a.asked).max().unwrap_or(0);
     let guess = cells.last().map_or(0.0, |accuracy| accuracy.guess());
@@ -68,20 +68,22 @@ mod tests {
 
     #[test]
     fn shares_are_percent_and_what_was_left_out_is_said() {
-        let accuracy = |by_chance| Accuracy {
+        let accuracy = |by_chance| Scores {
             right: 3,
             asked: 4,
             by_chance,
+            ..Scores::default()
         };
         let evaluation = |phase| Evaluation {
             phase,
             step: 7,
             overall: accuracy(0.8),
             classes: [(QueryClass::IMPLICIT, accuracy(0.4))].into(),
-            ndcg: 0.75,
             open: 1,
             unscored: 2,
             without_answer: 0,
+            outside_candidates: 0,
+            truncated: 0,
             mean_tokens: 10.0,
         };
         let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\

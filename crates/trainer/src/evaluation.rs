@@ -1,9 +1,12 @@
 //! How well held-out queries are answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rerec_datasets::QueryClass;
+use rerec_rewards::Flag;
 use serde::{Deserialize, Serialize};
+
+use crate::answers::{AnswerRecord, JudgedAnswer};
 
 /// When an evaluation was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,19 +34,25 @@ impl Phase {
     }
 }
 
-/// Right answers among queries, each answered once by its most probable response.
+/// How answers to a set of queries score: one class, or all of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Accuracy {
-    /// Queries answered rightly.
+pub struct Scores {
+    /// Queries answered rightly; the hit rate at the reward's cut-off is [`share`](Self::share).
     pub right: usize,
     /// Queries asked that could be scored.
     pub asked: usize,
     /// Queries that a guess among the candidates would get right, on average.
     pub by_chance: f64,
+    /// Mean NDCG at the reward's cut-off, in [0, 1]; 0 for a response without an answer.
+    #[serde(default)]
+    pub ndcg: f64,
+    /// Mean of 1 / rank of the first target in the answer, in [0, 1]; 0 where it lists none.
+    #[serde(default)]
+    pub mrr: f64,
 }
 
-impl Accuracy {
+impl Scores {
     /// Share of right answers, in [0, 1]; 0 where nothing was asked.
     pub fn share(self) -> f64 {
         self.right as f64 / self.asked.max(1) as f64
@@ -54,10 +63,23 @@ impl Accuracy {
         self.by_chance / self.asked.max(1) as f64
     }
 
-    pub(crate) fn count(&mut self, right: bool, guess: f64) {
-        self.right += usize::from(right);
-        self.asked += 1;
-        self.by_chance += guess;
+    /// Over the first answer to each query.
+    fn of<'a>(records: impl Iterator<Item = &'a AnswerRecord>) -> Self {
+        let mut scores = Self::default();
+        for record in records {
+            let Some(answer) = record.answers.first() else {
+                continue;
+            };
+            scores.asked += 1;
+            scores.right += usize::from(answer.right);
+            scores.by_chance += record.guess();
+            scores.ndcg += answer.ndcg;
+            scores.mrr += answer.reciprocal_rank(&record.targets);
+        }
+        let asked = scores.asked.max(1) as f64;
+        scores.ndcg /= asked;
+        scores.mrr /= asked;
+        scores
     }
 }
 
@@ -70,17 +92,59 @@ pub struct Evaluation {
     /// Steps of reinforcement before it.
     pub step: u64,
     /// All queries together.
-    pub overall: Accuracy,
+    pub overall: Scores,
     /// Each class.
-    pub classes: BTreeMap<QueryClass, Accuracy>,
-    /// Mean NDCG at the reward's cut-off, in [0, 1]; 0 for a response without an answer.
-    pub ndcg: f64,
+    pub classes: BTreeMap<QueryClass, Scores>,
     /// Queries without candidates: they choose from the whole catalogue.
     pub open: usize,
     /// Queries that could not be scored because of a fault in their data. They are in no other number.
     pub unscored: usize,
     /// Responses without an answer.
     pub without_answer: usize,
+    /// Responses that name an item which is not among the candidates.
+    #[serde(default)]
+    pub outside_candidates: usize,
+    /// Responses cut off by the token limit.
+    #[serde(default)]
+    pub truncated: usize,
     /// Mean length of the responses, in tokens.
     pub mean_tokens: f64,
+}
+
+impl Evaluation {
+    /// Counts what was answered; of several answers to a query the first.
+    pub(crate) fn of(phase: Phase, step: u64, records: &[AnswerRecord]) -> Self {
+        let scored = || records.iter().filter(|record| !record.answers.is_empty());
+        let answers = || scored().filter_map(|record| record.answers.first());
+        let count =
+            |is: &dyn Fn(&JudgedAnswer) -> bool| answers().filter(|answer| is(answer)).count();
+        let classes: BTreeSet<&QueryClass> = scored().map(|record| &record.class).collect();
+        let of_class =
+            |class: &QueryClass| Scores::of(scored().filter(|record| record.class == *class));
+        let tokens = answers().filter_map(|answer| answer.response.as_ref());
+        Self {
+            phase,
+            step,
+            overall: Scores::of(scored()),
+            classes: classes
+                .into_iter()
+                .map(|class| (class.clone(), of_class(class)))
+                .collect(),
+            open: scored().filter(|record| record.open).count(),
+            unscored: records
+                .iter()
+                .filter(|record| record.answers.is_empty())
+                .count(),
+            without_answer: count(&JudgedAnswer::is_missing),
+            outside_candidates: count(&|answer| answer.flags.contains(&Flag::OutsideCandidates)),
+            truncated: count(&JudgedAnswer::is_truncated),
+            mean_tokens: mean(tokens.map(|response| response.tokens as f64)),
+        }
+    }
+}
+
+/// Mean of the values; 0 of none.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), x| (sum + x, count + 1));
+    sum / count.max(1) as f64
 }

@@ -1,17 +1,17 @@
-//! Greedy answers to held-out queries.
+//! Putting queries to a model and judging its answers.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use rerec_datasets::Query;
 use rerec_policy::{Progress, Prompt, RolloutGroup, SampleRequest, Sampler, Sampling};
 use rerec_rewards::{Catalogue, Reward, RewardBreakdown};
 
+use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::{Error, Result};
 use crate::query_table::PreparedQuery;
-use crate::{Accuracy, Evaluation, Phase};
+use crate::{Evaluation, Phase};
 
-/// Asks each query once and counts what is right.
+/// Asks queries and judges what is answered.
 ///
 /// It needs a sampler and a reward, no run: any model can be evaluated on any queries.
 pub struct Evaluator<'a> {
@@ -19,10 +19,6 @@ pub struct Evaluator<'a> {
     pub reward: &'a dyn Reward,
     /// The items of the queries.
     pub catalogue: &'a Catalogue,
-    /// Longest response, in tokens.
-    pub max_new_tokens: usize,
-    /// Names the random streams; greedy responses draw nothing from them.
-    pub seed: u64,
 }
 
 impl std::fmt::Debug for Evaluator<'_> {
@@ -32,120 +28,101 @@ impl std::fmt::Debug for Evaluator<'_> {
 }
 
 impl Evaluator<'_> {
-    /// Asks `queries`; `phase` and `step` are written into the result. A query that cannot be scored is counted and left out.
+    /// Asks each query once, greedily, and counts what is right; `phase` and `step` are written into the result. A query that cannot
+    /// be scored is counted and left out.
     ///
     /// # Errors
-    /// What the sampler reports; a query with an item that the catalogue does not have; queries of which none can be scored.
+    /// As [`Evaluator::answers`].
     pub fn evaluate(
         &self,
         sampler: &mut dyn Sampler,
         queries: &[Query],
+        max_new_tokens: usize,
         (phase, step): (Phase, u64),
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Evaluation> {
+        let sampling = Sampling {
+            purpose: "evaluation".to_owned(),
+            ..Sampling::greedy(max_new_tokens)
+        };
+        let answers = self.answers(sampler, queries, 1, &sampling, progress)?;
+        Ok(Evaluation::of(phase, step, &answers))
+    }
+
+    /// Asks for `samples` responses to each query and judges each of them: one record per query, in order. A query that cannot be
+    /// scored has no answers in its record, and says why.
+    ///
+    /// # Errors
+    /// What the sampler reports; a query with an item that the catalogue does not have; queries of which none can be scored.
+    pub fn answers(
+        &self,
+        sampler: &mut dyn Sampler,
+        queries: &[Query],
+        samples: usize,
+        sampling: &Sampling,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Vec<AnswerRecord>> {
         let prepared = queries
             .iter()
             .map(|query| PreparedQuery::new(query, self.catalogue))
             .collect::<Result<Vec<_>>>()?;
-        let requests: Vec<SampleRequest<'_>> = queries.iter().map(request).collect();
-        let sampling = Sampling {
-            seed: self.seed,
-            purpose: "evaluation".to_owned(),
-            ..Sampling::greedy(self.max_new_tokens)
-        };
-        let groups = sampler.generate_with(&requests, &sampling, progress)?;
-        let texts = groups.iter().map(first_text);
-        let samples = prepared
-            .iter()
-            .zip(texts)
-            .map(|(query, text)| query.sample(text));
-        let rewards = self.reward.score(&samples.collect::<Vec<_>>());
-        let mut evaluation = Evaluation {
-            phase,
-            step,
-            overall: Accuracy::default(),
-            classes: BTreeMap::new(),
-            ndcg: 0.0,
-            open: 0,
-            unscored: 0,
-            without_answer: 0,
-            mean_tokens: 0.0,
-        };
-        let scored = groups
-            .iter()
-            .zip(&rewards)
-            .filter(|(_, reward)| reward.is_ok());
-        let responses = scored.flat_map(|(group, _)| &group.responses);
-        evaluation.mean_tokens = mean(responses.map(|r| r.token_ids.len() as f64));
-        self.count(&mut evaluation, &prepared, rewards)?;
-        Ok(evaluation)
+        let requests = queries.iter().map(|query| SampleRequest {
+            query: &query.id,
+            prompt: Prompt::Chat(&query.conversation),
+            samples,
+        });
+        let requests: Vec<SampleRequest<'_>> = requests.collect();
+        let groups = sampler.generate_with(&requests, sampling, progress)?;
+        let rewards = self.score(&prepared, &groups);
+        self.judge(&prepared, groups, rewards)
     }
 
-    fn count(
+    /// The rewards of all responses, in one batch.
+    fn score(
         &self,
-        evaluation: &mut Evaluation,
         queries: &[PreparedQuery<'_>],
+        groups: &[RolloutGroup],
+    ) -> Vec<rerec_rewards::Result<RewardBreakdown>> {
+        let samples = queries.iter().zip(groups).flat_map(|(query, group)| {
+            let texts = group.responses.iter().map(|response| &*response.text);
+            texts.map(|text| query.sample(text))
+        });
+        self.reward.score(&samples.collect::<Vec<_>>())
+    }
+
+    fn judge(
+        &self,
+        queries: &[PreparedQuery<'_>],
+        groups: Vec<RolloutGroup>,
         rewards: Vec<rerec_rewards::Result<RewardBreakdown>>,
-    ) -> Result<()> {
+    ) -> Result<Vec<AnswerRecord>> {
+        let mut rewards = rewards.into_iter();
         let mut first_fault = None;
-        for (query, reward) in queries.iter().zip(rewards) {
-            let reward = match reward {
-                Ok(reward) => reward,
-                Err(fault) => {
-                    evaluation.unscored += 1;
-                    first_fault.get_or_insert(fault);
-                    continue;
+        let mut records = Vec::with_capacity(queries.len());
+        for (query, group) in queries.iter().zip(groups) {
+            let mut record = AnswerRecord::of(query, self.catalogue);
+            let responses = group.responses.into_iter();
+            for (response, reward) in responses.zip(rewards.by_ref()) {
+                match reward {
+                    Ok(reward) => record.answers.push(JudgedAnswer::of_response(
+                        &reward,
+                        response,
+                        self.catalogue,
+                    )),
+                    Err(fault) => {
+                        record.error.get_or_insert_with(|| fault.to_string());
+                        first_fault.get_or_insert(fault);
+                    }
                 }
-            };
-            let guess = self.guess(query);
-            evaluation.overall.count(reward.hit, guess);
-            let class = query.query.class.clone();
-            evaluation
-                .classes
-                .entry(class)
-                .or_default()
-                .count(reward.hit, guess);
-            evaluation.without_answer += usize::from(reward.answer.is_none());
-            evaluation.ndcg += reward.ndcg;
-            evaluation.open += usize::from(query.candidates.is_none());
+            }
+            records.push(record);
         }
-        let asked = evaluation.overall.asked;
         // Single faults are counted; data of which nothing can be scored are an error.
-        if let Some(first) = first_fault.filter(|_| asked == 0) {
-            return Err(Error::NothingScored { first });
+        match first_fault {
+            Some(first) if records.iter().all(|record| record.answers.is_empty()) => {
+                Err(Error::NothingScored { first })
+            }
+            _ => Ok(records),
         }
-        evaluation.ndcg /= asked.max(1) as f64;
-        Ok(())
     }
-
-    /// Share of the items to choose from that are right.
-    fn guess(&self, query: &PreparedQuery<'_>) -> f64 {
-        let choices = query
-            .candidates
-            .as_ref()
-            .map_or(self.catalogue.len(), Vec::len);
-        query.targets.len() as f64 / choices.max(1) as f64
-    }
-}
-
-/// One response to a query's conversation.
-fn request(query: &Query) -> SampleRequest<'_> {
-    SampleRequest {
-        query: &query.id,
-        prompt: Prompt::Chat(&query.conversation),
-        samples: 1,
-    }
-}
-
-fn first_text(group: &RolloutGroup) -> &str {
-    group
-        .responses
-        .first()
-        .map_or("", |response| &response.text)
-}
-
-/// Mean of the values; 0 of none.
-pub(crate) fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0usize), |(sum, count), x| (sum + x, count + 1));
-    sum / count.max(1) as f64
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod answers;
+mod baseline;
 mod checkpoint;
 mod config;
 mod engine;
@@ -20,13 +22,15 @@ mod state;
 mod trainer;
 mod warm_start;
 
+pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
+pub use baseline::Baseline;
 pub use config::{
     AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,
     WarmStartConfig,
 };
 pub use engine::Engine;
 pub use error::{Error, Result};
-pub use evaluation::{Accuracy, Evaluation, Phase};
+pub use evaluation::{Evaluation, Phase, Scores};
 pub use evaluator::Evaluator;
 #[cfg(feature = "torch")]
 pub use job::{Job, Start};

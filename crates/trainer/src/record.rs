@@ -8,7 +8,7 @@ use rerec_rewards::{RewardBreakdown, RewardSummary};
 use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluator::mean;
+use crate::evaluation::mean;
 
 /// All responses to one query in one step; a line of `rollouts.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -271,7 +271,8 @@ impl<'a> Trainer<'a> {
         };
         let value = match by {
             BestBy::Accuracy => evaluation.overall.share(),
-            BestBy::Ndcg => evaluation.ndcg,
+            BestBy::Ndcg => evaluation.overall.ndcg,
+            BestBy::Mrr => evaluation.overall.mrr,
         };
         // Ties keep the earlier one.
         if self.state.best.is_none_or(|best| value > best.value) {
@@ -294,14 +295,15 @@ impl<'a> Trainer<'a> {
         let evaluator = Evaluator {
             reward: self.task.assessor.reward(),
             catalogue: &self.task.dataset.catalogue,
-            max_new_tokens: self.config.reinforcement.max_new_tokens,
-            seed: self.config.seed,
         };
         let mut verdicts = Verdicts::default();
         let watch =
             &mut |progress| verdicts.hear(observer.event(&Event::Evaluating(phase, progress)));
-        let at = (phase, self.state.steps);
-        let evaluated = evaluator.evaluate(self.task.engine.sampler(), queries, at, watch);
+        let (at, most) = (
+            (phase, self.state.steps),
+            self.config.reinforcement.max_new_tokens,
+        );
+        let evaluated = evaluator.evaluate(self.task.engine.sampler(), queries, most, at, watch);
         // Set before the error is returned: a request to finish must survive a cancelled
         // evaluation.
         self.finishing |= verdicts.finish;

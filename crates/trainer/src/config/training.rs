@@ -134,6 +134,8 @@ pub enum BestBy {
     Accuracy,
     /// Mean NDCG at the reward's cut-off.
     Ndcg,
+    /// Mean reciprocal rank of the first target in the answer.
+    Mrr,
 }
 
 impl Default for CheckpointConfig {
