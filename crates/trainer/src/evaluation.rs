@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rerec_datasets::QueryClass;
 use rerec_rewards::Flag;
+use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{AnswerRecord, JudgedAnswer};
@@ -109,6 +110,9 @@ pub struct Evaluation {
     pub truncated: usize,
     /// Mean length of the responses, in tokens.
     pub mean_tokens: f64,
+    /// By class, whether each query that could be scored was answered rightly: what runs are compared by, query for query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<QueryClass, BTreeMap<QueryId, bool>>,
 }
 
 impl Evaluation {
@@ -139,8 +143,23 @@ impl Evaluation {
             outside_candidates: count(&|answer| answer.flags.contains(&Flag::OutsideCandidates)),
             truncated: count(&JudgedAnswer::is_truncated),
             mean_tokens: mean(tokens.map(|response| response.tokens as f64)),
+            outcomes: outcomes(scored()),
         }
     }
+}
+
+fn outcomes<'a>(
+    records: impl Iterator<Item = &'a AnswerRecord>,
+) -> BTreeMap<QueryClass, BTreeMap<QueryId, bool>> {
+    let mut outcomes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for record in records {
+        let of_class = outcomes.entry(record.class.clone()).or_default();
+        of_class.insert(
+            record.query.clone(),
+            record.answers.first().is_some_and(|a| a.right),
+        );
+    }
+    outcomes
 }
 
 /// Mean of the values; 0 of none.
