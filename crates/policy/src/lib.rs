@@ -21,6 +21,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod adapter_config;
 mod config;
 mod error;
 mod gguf;

@@ -10,6 +10,9 @@ pub enum Error {
     /// A file of the report cannot be written.
     #[error(transparent)]
     Files(#[from] rerec_files::Error),
+    /// A metric does not exist, or answers cannot be measured by it.
+    #[error(transparent)]
+    Metric(#[from] rerec_rewards::Error),
     /// A chart cannot be drawn.
     #[error("cannot draw the chart {title:?}: {what}")]
     Chart {

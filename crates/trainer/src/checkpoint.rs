@@ -8,6 +8,7 @@ use rerec_files::{FileSet, FolderDraft, read_json, verify};
 use rerec_policy::Learner;
 
 use crate::error::{Error, Result};
+use crate::run::Kept;
 use crate::state::{STATE_VERSION, State};
 
 const PREFIX: &str = "checkpoint-";
@@ -67,6 +68,31 @@ pub(crate) fn newest(run: &Path) -> Result<Option<(State, Curriculum, PathBuf)>>
     }
     let curriculum = Curriculum::load(&path.join(CURRICULUM))?;
     Ok(Some((state, curriculum, path.join(POLICY))))
+}
+
+/// The policy's folder in a checkpoint that the run keeps.
+pub(crate) fn policy_folder(run: &Path, which: Kept) -> Result<PathBuf> {
+    let checkpoints = list(run)?;
+    let missing = |what| Error::NoCheckpoint {
+        path: run.to_owned(),
+        what,
+    };
+    let (_, last) = checkpoints
+        .last()
+        .ok_or_else(|| missing("no checkpoint yet"))?;
+    let state: State = read_json(&last.join(STATE))?;
+    let best = state.best.map(|best| best.checkpoint);
+    let best = checkpoints.iter().find(|(number, _)| Some(*number) == best);
+    let chosen = match (which, best) {
+        (Kept::Best | Kept::BestOrLast, Some((_, best))) => best,
+        (Kept::BestOrLast | Kept::Last, _) => last,
+        (Kept::Best, None) => {
+            return Err(missing(
+                "no best checkpoint: it was run without checkpoints.best",
+            ));
+        }
+    };
+    Ok(chosen.join(POLICY))
 }
 
 /// The whole checkpoints of a run by their numbers.

@@ -73,6 +73,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A run without the checkpoint that was asked for.
+    #[error("{} has {what}", path.display())]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+        /// What it lacks.
+        what: &'static str,
+    },
     /// A run resumed with settings that may not change.
     #[error(
         "{} was begun with other settings: {what}. Only the length of a run, its threads, checkpoints and evaluations may change",

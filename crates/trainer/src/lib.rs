@@ -40,5 +40,5 @@ pub use record::{
     EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, ResponseRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
-pub use run::{Records, Run};
+pub use run::{Kept, Records, Run};
 pub use trainer::{Outcome, Task, Trainer};

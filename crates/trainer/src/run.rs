@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use rerec_policy::ModelSource;
 use serde::de::DeserializeOwned;
 
+use crate::checkpoint;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS};
@@ -94,9 +96,33 @@ impl Run {
         self.records(QUERIES)
     }
 
+    /// Where the model of a checkpoint lies, a folder that `DecoderPolicy::open` reads with the run's settings of the policy.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`] where the run has none, or keeps none of that kind.
+    pub fn model(&self, which: Kept) -> Result<ModelSource> {
+        let path = checkpoint::policy_folder(&self.folder, which)?;
+        Ok(ModelSource::Folder {
+            path,
+            adapters: None,
+        })
+    }
+
     fn records<T>(&self, name: &str) -> Result<Records<T>> {
         Records::open(self.folder.join(name))
     }
+}
+
+/// A checkpoint that a run keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// The best on validation queries where the run keeps it, else the last.
+    #[default]
+    BestOrLast,
+    /// The best on validation queries.
+    Best,
+    /// The last.
+    Last,
 }
 
 /// The records of a file, line by line. A last line without its end is one that the run is just writing, and left out.
