@@ -118,12 +118,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 impl SourceArgs {
     fn load(&self) -> Result<Dataset, Failure> {
-        let text = rerec_files::read_text(&self.config)?;
-        let config: DataConfig = toml::from_str(&text).map_err(|source| Failure::DataConfig {
-            path: self.config.clone(),
-            source: Box::new(source),
-        })?;
-        Ok(config.data.load(self.seed.unwrap_or(config.seed))?)
+        load(&self.config, self.seed)
     }
 
     /// What records carry as the name of their source.
@@ -131,6 +126,16 @@ impl SourceArgs {
         let stem = self.config.file_stem().and_then(|stem| stem.to_str());
         stem.unwrap_or("rerec")
     }
+}
+
+/// The data of a configuration. `seed` goes before its own.
+pub(crate) fn load(path: &Path, seed: Option<u64>) -> Result<Dataset, Failure> {
+    let text = rerec_files::read_text(path)?;
+    let config: DataConfig = toml::from_str(&text).map_err(|source| Failure::DataConfig {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(config.data.load(seed.unwrap_or(config.seed))?)
 }
 
 impl InspectArgs {

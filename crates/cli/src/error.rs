@@ -68,18 +68,39 @@ pub(crate) enum Failure {
     /// A configuration cannot be written as TOML.
     #[error("cannot write TOML")]
     Toml(#[source] toml::ser::Error),
+    /// Nothing says who answers.
+    #[error("name a model: {NAMES}")]
+    NoModel,
+    /// A model and a baseline are given.
+    #[error("--baseline cannot stand beside a model; compare them by --against")]
+    #[cfg(feature = "torch")]
+    TwoModels,
+    /// Nothing says which data are meant.
+    #[error("--data CONFIG is needed, a TOML file with a table [data]; only a run knows its own")]
+    NoData,
+    /// A split without queries.
+    #[error("the data have no {split} queries")]
+    NoQueries {
+        /// The split.
+        split: String,
+    },
     /// A tokenizer cannot be read, or refuses a prompt.
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Policy(#[from] rerec_policy::Error),
     /// A run cannot go on.
-    #[cfg(feature = "torch")]
     #[error(transparent)]
     Run(#[from] rerec_trainer::Error),
     /// The tables and pictures of a run cannot be made.
-    #[cfg(feature = "torch")]
     #[error(transparent)]
     Report(#[from] rerec_report::Error),
+    /// A run was interrupted, and can go on.
+    #[cfg(feature = "torch")]
+    #[error("stopped with a checkpoint in {}; go on with --resume", run.display())]
+    Stopped {
+        /// Its folder.
+        run: PathBuf,
+    },
     /// Ctrl-C cannot be listened to.
     #[cfg(feature = "torch")]
     #[error("cannot listen for Ctrl-C")]
@@ -89,11 +110,20 @@ pub(crate) enum Failure {
     Curriculum(#[from] rerec_curriculum::Error),
 }
 
+#[cfg(feature = "torch")]
+const NAMES: &str = "--run RUN, --model FOLDER or FILE.gguf, or --baseline NAME";
+#[cfg(not(feature = "torch"))]
+const NAMES: &str = "--baseline NAME; this build has no language models";
+
 impl Failure {
-    /// 1 when the machine failed, 2 when the input or the settings are at fault.
+    /// 1 when the machine failed, 2 when the input or the settings are at fault, 130 after an interruption.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Read(_) | Self::Write(_) => ExitCode::from(1),
+            #[cfg(feature = "torch")]
+            Self::Stopped { .. }
+            | Self::Run(rerec_trainer::Error::Policy(rerec_policy::Error::Cancelled))
+            | Self::Policy(rerec_policy::Error::Cancelled) => ExitCode::from(130),
             _ => ExitCode::from(2),
         }
     }

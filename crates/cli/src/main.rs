@@ -6,8 +6,13 @@ mod advantage;
 mod curriculum;
 mod data;
 mod error;
+mod eval;
 mod filter;
+#[cfg(feature = "torch")]
+mod interrupt;
 mod lightgcn;
+#[cfg(feature = "torch")]
+mod model;
 mod score;
 mod segment;
 #[cfg(feature = "torch")]
@@ -31,6 +36,7 @@ enum Command {
     Curriculum(curriculum::Args),
     #[command(subcommand)]
     Data(data::Args),
+    Eval(eval::Args),
     Lightgcn(lightgcn::Args),
     Score(score::Args),
     Segment(segment::Args),
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
         Command::Advantage(args) => advantage::run(&args),
         Command::Curriculum(args) => curriculum::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Lightgcn(args) => lightgcn::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),

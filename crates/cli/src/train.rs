@@ -2,14 +2,7 @@
 
 mod progress;
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args as ClapArgs;
 use rerec_policy::tune_allocator;
@@ -17,7 +10,9 @@ use rerec_report::{accuracy_table, write_summary};
 use rerec_trainer::{Job, Outcome, Run, Start, TrainConfig};
 
 use self::progress::Bars;
+pub(crate) use self::progress::bar;
 use crate::error::Failure;
+use crate::interrupt::interrupt_flag;
 
 /// Train a recommender: warm start, reinforcement, table and learning curves.
 ///
@@ -40,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let begun = Instant::now();
     let config = TrainConfig::from_file(&args.config, &args.overrides)?;
     let folder = config.run_folder();
-    let mut bars = Bars::new(stop_on_interrupt()?);
+    let mut bars = Bars::new(interrupt_flag("stopping with a checkpoint")?);
     let start = if args.resume {
         Start::Resume
     } else {
@@ -61,27 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                 folder.display()
             );
         }
-        Outcome::Stopped => {
-            eprintln!(
-                "stopped with a checkpoint in {}; go on with --resume",
-                folder.display()
-            );
-        }
+        Outcome::Stopped => return Err(Failure::Stopped { run: folder }),
     }
     Ok(())
-}
-
-/// A flag that Ctrl-C raises; a second Ctrl-C ends the process at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = flag.clone();
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping with a checkpoint; press Ctrl-C again to end without one");
-    })?;
-    Ok(flag)
 }
 
 fn overview(job: &Job) -> String {

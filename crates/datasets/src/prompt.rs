@@ -78,6 +78,29 @@ impl PromptConfig {
         }
     }
 
+    /// The messages that put a query in a user's words to a model: what was liked, and the options to choose from.
+    ///
+    /// ```
+    /// use rerec_datasets::PromptConfig;
+    /// use rerec_rewards::Item;
+    ///
+    /// let (heat, dune) = (Item::new("1", "Heat"), Item::new("2", "Dune"));
+    /// let messages = PromptConfig::compact().conversation("A thriller.", &[], &[&heat, &dune])?;
+    /// assert_eq!(messages[0].content, "A thriller.\nOptions:\n[1]Heat\n[2]Dune\nAnswer:\n");
+    /// # Ok::<(), rerec_datasets::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A template that does not parse, asks for what is not known, or leaves out the query or an option.
+    pub fn conversation(
+        &self,
+        query: &str,
+        liked: &[&Item],
+        options: &[&Item],
+    ) -> Result<Vec<Message>> {
+        self.compile()?.conversation(query, liked, options)
+    }
+
     /// Checks the templates on a sample.
     ///
     /// # Errors

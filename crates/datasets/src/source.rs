@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::files::FilesConfig;
 use crate::movielens::MovieLensConfig;
 use crate::own_catalogue::CatalogueConfig;
+use crate::prompt::PromptConfig;
 use crate::quickstart::WorldConfig;
 use crate::recbench::RecBenchConfig;
 use crate::verl::VerlConfig;
@@ -43,6 +44,18 @@ pub enum DataSource {
 }
 
 impl DataSource {
+    /// How a model is asked, where the source makes its prompts itself.
+    pub fn prompt(&self) -> Option<&PromptConfig> {
+        match self {
+            Self::Quickstart(config) => Some(&config.prompt),
+            Self::Movielens(config) => Some(&config.prompt),
+            Self::Catalogue(config) => Some(&config.prompt),
+            Self::Recbench(config) => Some(&config.prompt),
+            Self::Amazon(config) => Some(&config.prompt),
+            Self::Files(_) | Self::Verl(_) => None,
+        }
+    }
+
     /// Reads or invents the data. The seed decides every random choice.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use rerec_rewards::{ItemIndex, LightGcnConfig};
 use serde::{Deserialize, Serialize};
 
 use self::scoring::Scorer;
+pub(crate) use self::scoring::{choice_embeddings, likeness};
 use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::Result;
 use crate::query_table::PreparedQuery;

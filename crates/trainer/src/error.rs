@@ -106,6 +106,12 @@ pub enum Error {
         /// The item.
         item: ItemId,
     },
+    /// A user of whom nothing is known.
+    #[error("user {user} has no choices in the data")]
+    UnknownUser {
+        /// The user.
+        user: String,
+    },
     /// A checkpoint names a query that the data do not have.
     #[error("query {query} of the checkpoint is not in the data")]
     UnknownQuery {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod assistant;
 mod baseline;
 mod checkpoint;
 mod config;
@@ -24,6 +25,7 @@ mod trainer;
 mod warm_start;
 
 pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
+pub use assistant::{Advice, Asked, Assistant};
 pub use baseline::Baseline;
 pub use config::{
     AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,

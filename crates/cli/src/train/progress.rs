@@ -47,11 +47,7 @@ impl Bars {
         if self.stage != stage || self.bar.is_finished() {
             self.bar.finish_and_clear();
             self.stage = stage;
-            self.bar = ProgressBar::new(total)
-                .with_style(style())
-                .with_prefix(stage);
-            // A step may take minutes without an event: the clock goes on by itself.
-            self.bar.enable_steady_tick(Duration::from_millis(500));
+            self.bar = bar(stage);
         }
         self.bar.set_length(total);
         self.bar.set_position(done);
@@ -136,6 +132,14 @@ fn line(metrics: &MetricsRecord) -> String {
         metrics.mean_tokens,
         metrics.update.kl
     )
+}
+
+/// A bar with its stage's name, the time that passed, and an estimate of the time that is left.
+pub(crate) fn bar(stage: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0).with_style(style()).with_prefix(stage);
+    // A step may take minutes without an event: the clock goes on by itself.
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
 }
 
 fn style() -> ProgressStyle {

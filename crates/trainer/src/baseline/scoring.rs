@@ -41,7 +41,7 @@ impl<'d> Scorer<'d> {
         let kind = match baseline {
             Baseline::Random => Kind::Random,
             Baseline::Popularity => Kind::Popularity,
-            Baseline::Lightgcn => Kind::Embeddings(embeddings(dataset, lightgcn)?),
+            Baseline::Lightgcn => Kind::Embeddings(choice_embeddings(dataset, lightgcn)?),
             Baseline::Bm25 => Kind::Words(Retriever::new(catalogue)),
             Baseline::Overlap => {
                 let values = catalogue.items().iter().map(|item| {
@@ -106,7 +106,11 @@ impl<'d> Scorer<'d> {
     }
 }
 
-fn embeddings(dataset: &Dataset, config: LightGcnConfig) -> Result<EmbeddingTable> {
+/// LightGCN on the data's choices.
+pub(crate) fn choice_embeddings(
+    dataset: &Dataset,
+    config: LightGcnConfig,
+) -> Result<EmbeddingTable> {
     let interactions = Interactions::from_pairs(dataset.choices())?;
     let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
     Ok(fitted.item_embeddings()?)
@@ -114,7 +118,7 @@ fn embeddings(dataset: &Dataset, config: LightGcnConfig) -> Result<EmbeddingTabl
 
 /// Mean dot product with the liked items: LightGCN's score for a user whose embedding is the mean of theirs. An item that nobody
 /// chose comes last.
-fn likeness(embeddings: &EmbeddingTable, item: &ItemId, liked: &[ItemId]) -> f64 {
+pub(crate) fn likeness(embeddings: &EmbeddingTable, item: &ItemId, liked: &[ItemId]) -> f64 {
     let Some(own) = embeddings.row(item.as_str()) else {
         return f64::NEG_INFINITY;
     };

@@ -1,0 +1,185 @@
+//! `rerec eval`: how well queries are answered, by a model or without one.
+
+mod answerer;
+
+use std::path::PathBuf;
+
+use rerec_datasets::{Dataset, Query};
+use rerec_report::{ModelComparison, Scorecard};
+use rerec_rewards::Metric;
+use rerec_trainer::{AnswerRecord, TrainConfig};
+use serde::Serialize;
+
+use self::answerer::Answerer;
+use crate::error::Failure;
+use crate::filter::{print_line, print_text};
+
+/// Evaluate a model or a baseline on held-out queries: accuracy and list metrics by class, with intervals of 95 %
+///
+/// Single answers are greedy; several are sampled. `--against` compares query by query with another model, a baseline, or answers
+/// that an earlier call wrote by `--responses`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rerec eval --baseline bm25 --data configs/quickstart.toml
+  rerec eval --run runs/quickstart --against popularity --responses answers.jsonl
+  rerec eval --model SmolLM2-135M-Instruct --data configs/movielens.toml --samples 8")]
+pub(crate) struct Args {
+    #[cfg(feature = "torch")]
+    #[command(flatten)]
+    model: crate::model::ModelArgs,
+    /// Rank by random, popularity, lightgcn, bm25 or overlap instead of asking a model
+    #[arg(long, value_name = "NAME", value_parser = answerer::baseline)]
+    baseline: Option<rerec_trainer::Baseline>,
+    /// A TOML file with a table `[data]` [default: the run's data]
+    #[arg(long, value_name = "CONFIG")]
+    data: Option<PathBuf>,
+    /// Seed of the data and of everything drawn [default: the configuration's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The queries: train, validation or test
+    #[arg(long, default_value = "test", value_parser = ["train", "validation", "test"])]
+    split: String,
+    /// Ask the first N queries only
+    #[arg(long, value_name = "N")]
+    queries: Option<usize>,
+    /// Answers to each query; more than one are sampled, and pass@k is reported
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    samples: usize,
+    /// Temperature of sampling [default: 0 for one answer, 1 for several]
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Longest response in tokens [default: the run's, or 512]
+    #[arg(long, value_name = "N")]
+    max_new_tokens: Option<usize>,
+    /// Metrics of the listed items, such as ndcg@10, separated by commas
+    #[arg(
+        long,
+        value_name = "METRICS",
+        value_delimiter = ',',
+        default_value = "ndcg@10,hit_rate@10,mrr@10"
+    )]
+    metrics: Vec<Metric>,
+    /// Compare with this: a baseline's name, a run, a model, or a file written by --responses
+    #[arg(long, value_name = "OTHER")]
+    against: Option<String>,
+    /// Write what was answered, one query a line
+    #[arg(long, value_name = "FILE")]
+    responses: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Outcome {
+    scores: Scorecard,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Against>,
+}
+
+#[derive(Serialize)]
+struct Against {
+    name: String,
+    scores: Scorecard,
+    comparison: ModelComparison,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    args.responses
+        .as_deref()
+        .map_or(Ok(()), rerec_files::check_output)?;
+    let run = args.run()?;
+    let dataset = args.dataset(run.as_ref())?;
+    let asked = Asked {
+        queries: args.queries(&dataset)?,
+        seed: args.seed.or(run.as_ref().map(|run| run.seed)).unwrap_or(0),
+        samples: args.samples,
+        temperature: args.temperature,
+        max_new_tokens: args.max_new_tokens,
+        dataset: &dataset,
+    };
+    let answers = Answerer::of(args)?.answers(&asked)?;
+    if let Some(path) = &args.responses {
+        rerec_datasets::write_jsonl(path, &answers)?;
+    }
+    let score = |answers: &[AnswerRecord]| Scorecard::of(answers, &args.metrics, asked.seed);
+    let against = |name: &String| {
+        let other = Answerer::named(name).answers(&asked)?;
+        Ok::<_, Failure>(Against {
+            name: name.clone(),
+            scores: score(&other)?,
+            // The other one first: the difference is what this one gains.
+            comparison: ModelComparison::of(&other, &answers, asked.seed),
+        })
+    };
+    let outcome = Outcome {
+        scores: score(&answers)?,
+        against: args.against.as_ref().map(against).transpose()?,
+    };
+    match args.json {
+        true => print_line(&outcome),
+        false => outcome.print(),
+    }
+}
+
+impl Outcome {
+    fn print(&self) -> Result<(), Failure> {
+        print_text(&self.scores)?;
+        let Some(Against {
+            name,
+            scores,
+            comparison,
+        }) = &self.against
+        else {
+            return Ok(());
+        };
+        print_text(&format_args!(
+            "\n{name}:\n\n{scores}\nFirst {name}, then what was asked for:\n\n{comparison}"
+        ))
+    }
+}
+
+impl Args {
+    #[cfg(feature = "torch")]
+    fn run(&self) -> Result<Option<TrainConfig>, Failure> {
+        self.model.run()
+    }
+
+    #[cfg(not(feature = "torch"))]
+    fn run(&self) -> Result<Option<TrainConfig>, Failure> {
+        Ok(None)
+    }
+
+    fn dataset(&self, run: Option<&TrainConfig>) -> Result<Dataset, Failure> {
+        match (&self.data, run) {
+            (Some(path), _) => crate::data::load(path, self.seed),
+            (None, Some(run)) => Ok(run.data.load(self.seed.unwrap_or(run.seed))?),
+            (None, None) => Err(Failure::NoData),
+        }
+    }
+
+    /// The queries to ask, at least one.
+    fn queries<'d>(&self, dataset: &'d Dataset) -> Result<&'d [Query], Failure> {
+        let splits = dataset.splits.named();
+        let split = splits.into_iter().find(|(name, _)| *name == self.split);
+        let all = split.map_or(&[][..], |(_, queries)| queries);
+        let asked = &all[..all.len().min(self.queries.unwrap_or(usize::MAX))];
+        match asked.is_empty() {
+            true => Err(Failure::NoQueries {
+                split: self.split.clone(),
+            }),
+            false => Ok(asked),
+        }
+    }
+}
+
+/// The queries and how they are asked.
+pub(crate) struct Asked<'a> {
+    dataset: &'a Dataset,
+    queries: &'a [Query],
+    seed: u64,
+    samples: usize,
+    temperature: Option<f64>,
+    max_new_tokens: Option<usize>,
+}

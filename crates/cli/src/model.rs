@@ -1,0 +1,134 @@
+//! The model that a command works with.
+
+use std::path::PathBuf;
+
+use rerec_policy::{
+    DecoderPolicy, DecoderPolicyConfig, Device, LoraConfig, ModelSource, Precision,
+};
+use rerec_trainer::{Kept, Run, TrainConfig};
+use serde::de::DeserializeOwned;
+use serde::de::value::StrDeserializer;
+
+use crate::error::Failure;
+
+/// Where a model comes from.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ModelArgs {
+    /// A run's folder: its best checkpoint where it keeps one, else its last
+    #[arg(long, value_name = "RUN", conflicts_with = "model")]
+    run: Option<PathBuf>,
+    /// Which checkpoint of the run
+    #[arg(long, value_name = "best|last", value_parser = kept, requires = "run")]
+    checkpoint: Option<Kept>,
+    /// A model in a Hugging Face folder or a GGUF file
+    #[arg(long, value_name = "FOLDER|FILE.gguf")]
+    model: Option<PathBuf>,
+    /// Adapters for it, in PEFT's files
+    #[arg(long, value_name = "FOLDER", requires = "model")]
+    adapters: Option<PathBuf>,
+    /// Where to compute: cpu or cuda:0 [default: the run's, or cpu]
+    #[arg(long, value_parser = named::<Device>)]
+    device: Option<Device>,
+    /// In what to compute: f32 or bf16 [default: the run's, or f32]
+    #[arg(long, value_parser = named::<Precision>)]
+    precision: Option<Precision>,
+}
+
+/// A model and, where it is that of a run, the run's settings.
+pub(crate) struct Opened {
+    pub(crate) policy: DecoderPolicy,
+    pub(crate) run: Option<TrainConfig>,
+}
+
+impl ModelArgs {
+    /// The model in a folder or file, with nothing else set.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        let is_run = path.join("config.toml").is_file();
+        let (run, model) = if is_run {
+            (Some(path), None)
+        } else {
+            (None, Some(path))
+        };
+        Self {
+            run,
+            checkpoint: None,
+            model,
+            adapters: None,
+            device: None,
+            precision: None,
+        }
+    }
+
+    /// Whether a model is named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.run.is_some() || self.model.is_some()
+    }
+
+    /// The settings of the run that is named.
+    pub(crate) fn run(&self) -> Result<Option<TrainConfig>, Failure> {
+        let config = |run| Ok(Run::open(run)?.config().clone());
+        self.run.as_ref().map(config).transpose()
+    }
+
+    /// Reads the model.
+    pub(crate) fn open(&self) -> Result<Opened, Failure> {
+        let (source, mut config, run) = match (&self.run, &self.model) {
+            (Some(folder), _) => {
+                let run = Run::open(folder)?;
+                let source = run.model(self.checkpoint.unwrap_or_default())?;
+                (
+                    source,
+                    run.config().policy.clone(),
+                    Some(run.config().clone()),
+                )
+            }
+            (None, Some(path)) => self.source(path.clone())?,
+            (None, None) => return Err(Failure::NoModel),
+        };
+        config.device = self.device.unwrap_or(config.device);
+        config.precision = self.precision.unwrap_or(config.precision);
+        let policy = DecoderPolicy::open(&source, config, std::iter::empty(), 0)?;
+        Ok(Opened { policy, run })
+    }
+
+    fn source(
+        &self,
+        path: PathBuf,
+    ) -> Result<(ModelSource, DecoderPolicyConfig, Option<TrainConfig>), Failure> {
+        let adapters = self.adapters.clone();
+        let lora = adapters
+            .as_deref()
+            .map(LoraConfig::from_adapter)
+            .transpose()?;
+        let source = if path
+            .extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
+        {
+            ModelSource::Gguf { path, adapters }
+        } else {
+            ModelSource::Folder { path, adapters }
+        };
+        Ok((
+            source,
+            DecoderPolicyConfig {
+                lora,
+                ..Default::default()
+            },
+            None,
+        ))
+    }
+}
+
+fn kept(name: &str) -> Result<Kept, String> {
+    match name {
+        "best" => Ok(Kept::Best),
+        "last" => Ok(Kept::Last),
+        _ => Err("best or last is expected".to_owned()),
+    }
+}
+
+/// Reads a value by the name that it has in files.
+pub(crate) fn named<T: DeserializeOwned>(name: &str) -> Result<T, String> {
+    let value = T::deserialize(StrDeserializer::<serde::de::value::Error>::new(name));
+    value.map_err(|error| error.to_string())
+}
