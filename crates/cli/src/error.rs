@@ -78,6 +78,10 @@ pub(crate) enum Failure {
     /// Nothing says which data are meant.
     #[error("--data CONFIG is needed, a TOML file with a table [data]; only a run knows its own")]
     NoData,
+    /// Nothing says which items are meant.
+    #[cfg(feature = "torch")]
+    #[error("--catalogue FILE is needed; only a run knows its own")]
+    NoCatalogue,
     /// A split without queries.
     #[error("the data have no {split} queries")]
     NoQueries {
@@ -94,6 +98,10 @@ pub(crate) enum Failure {
     /// The tables and pictures of a run cannot be made.
     #[error(transparent)]
     Report(#[from] rerec_report::Error),
+    /// A check found what keeps a run from beginning.
+    #[cfg(feature = "torch")]
+    #[error("the run cannot begin")]
+    Unsound,
     /// A run was interrupted, and can go on.
     #[cfg(feature = "torch")]
     #[error("stopped with a checkpoint in {}; go on with --resume", run.display())]
@@ -116,10 +124,12 @@ const NAMES: &str = "--run RUN, --model FOLDER or FILE.gguf, or --baseline NAME"
 const NAMES: &str = "--baseline NAME; this build has no language models";
 
 impl Failure {
-    /// 1 when the machine failed, 2 when the input or the settings are at fault, 130 after an interruption.
+    /// 1 when the machine failed or a check says no, 2 when the input or the settings are at fault, 130 after an interruption.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Read(_) | Self::Write(_) => ExitCode::from(1),
+            #[cfg(feature = "torch")]
+            Self::Unsound => ExitCode::from(1),
             #[cfg(feature = "torch")]
             Self::Stopped { .. }
             | Self::Run(rerec_trainer::Error::Policy(rerec_policy::Error::Cancelled))

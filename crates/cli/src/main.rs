@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr, reason = "a command reports on standard error")]
 
 mod advantage;
+#[cfg(feature = "torch")]
+mod ask;
 mod curriculum;
 mod data;
 mod error;
@@ -33,6 +35,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Advantage(advantage::Args),
+    #[cfg(feature = "torch")]
+    Ask(ask::Args),
     Curriculum(curriculum::Args),
     #[command(subcommand)]
     Data(data::Args),
@@ -47,6 +51,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Advantage(args) => advantage::run(&args),
+        #[cfg(feature = "torch")]
+        Command::Ask(args) => ask::run(&args),
         Command::Curriculum(args) => curriculum::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Eval(args) => eval::run(&args),

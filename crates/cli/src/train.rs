@@ -7,11 +7,12 @@ use std::{path::PathBuf, time::Instant};
 use clap::Args as ClapArgs;
 use rerec_policy::tune_allocator;
 use rerec_report::{accuracy_table, write_summary};
-use rerec_trainer::{Job, Outcome, Run, Start, TrainConfig};
+use rerec_trainer::{Job, Outcome, Plan, Run, Start, TrainConfig};
 
 use self::progress::Bars;
 pub(crate) use self::progress::bar;
 use crate::error::Failure;
+use crate::filter::{print_line, print_text};
 use crate::interrupt::interrupt_flag;
 
 /// Train a recommender: warm start, reinforcement, table and learning curves.
@@ -27,6 +28,12 @@ pub(crate) struct Args {
     /// Go on from the run's newest checkpoint.
     #[arg(long)]
     resume: bool,
+    /// Say what the run will do and need, and whether anything keeps it from beginning; train nothing.
+    #[arg(long, conflicts_with = "resume")]
+    check: bool,
+    /// With --check, print it as JSON.
+    #[arg(long, requires = "check")]
+    json: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
@@ -34,6 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     tune_allocator();
     let begun = Instant::now();
     let config = TrainConfig::from_file(&args.config, &args.overrides)?;
+    if args.check {
+        return check(&config, args.json);
+    }
     let folder = config.run_folder();
     let mut bars = Bars::new(interrupt_flag("stopping with a checkpoint")?);
     let start = if args.resume {
@@ -59,6 +69,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Outcome::Stopped => return Err(Failure::Stopped { run: folder }),
     }
     Ok(())
+}
+
+/// Prints what the run would do. Exit status 1 says that something keeps it from beginning.
+fn check(config: &TrainConfig, json: bool) -> Result<(), Failure> {
+    let plan = Plan::new(config)?;
+    match json {
+        true => print_line(&plan)?,
+        false => print_text(&plan)?,
+    }
+    match plan.is_sound() {
+        true => Ok(()),
+        false => Err(Failure::Unsound),
+    }
 }
 
 fn overview(job: &Job) -> String {

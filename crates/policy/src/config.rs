@@ -69,6 +69,41 @@ pub enum Precision {
     /// bfloat16: half the memory, and faster where the processor multiplies it. Trained weights, their moments and their
     /// gradients' sums stay f32; log-probabilities are summed up in f32 from logits of bf16, whose spacing is 1/8 around 20.
     Bf16,
+    /// bfloat16 on a GPU and on a CPU that multiplies it, else f32: [`Precision::on`] says which.
+    Auto,
+}
+
+impl Precision {
+    /// What it stands for on a device: itself, or for `Auto` the faster of the two.
+    pub fn on(self, device: Device) -> Self {
+        match self {
+            Self::Auto if Self::Bf16.is_emulated_on(device) => Self::F32,
+            Self::Auto => Self::Bf16,
+            chosen => chosen,
+        }
+    }
+
+    /// Whether the device computes in it by detours: bf16 on a CPU without AVX-512 BF16, where a step takes many times as long as in
+    /// f32.
+    pub fn is_emulated_on(self, device: Device) -> bool {
+        self == Self::Bf16 && device == Device::Cpu && !multiplies_bf16()
+    }
+
+    /// Bytes of a number; `Auto` as on the CPU.
+    pub fn bytes(self) -> usize {
+        match self.on(Device::Cpu) {
+            Self::Bf16 => 2,
+            _ => 4,
+        }
+    }
+}
+
+/// Whether the CPU has instructions for products of bf16. Processors with AMX have these too.
+fn multiplies_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 /// Low-rank adapters: each adapted product becomes `x Wᵀ + alpha/rank (x Aᵀ) Bᵀ`, and only A `[rank, in]` and B `[out, rank]`
@@ -152,7 +187,7 @@ impl Default for LoraConfig {
 pub struct DecoderPolicyConfig {
     /// The device it computes on. Default the CPU.
     pub device: Device,
-    /// Number format of products and activations. Default f32.
+    /// Number format of products and activations: `f32`, `bf16` or `auto`. Default f32.
     pub precision: Precision,
     /// Adapters to train instead of the weights. Default none.
     pub lora: Option<LoraConfig>,
@@ -215,6 +250,16 @@ impl Default for OptimizerConfig {
 
 #[cfg(feature = "torch")]
 impl DecoderPolicyConfig {
+    /// The settings checked, and with the number format that is computed in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`].
+    pub(crate) fn resolved(mut self) -> Result<Self> {
+        self.validate()?;
+        self.precision = self.precision.on(self.device);
+        Ok(self)
+    }
+
     pub(crate) fn validate(&self) -> Result<()> {
         for (name, value) in [
             ("micro_batch_tokens", self.micro_batch_tokens),
@@ -277,5 +322,25 @@ impl OptimizerConfig {
             self.max_grad_norm,
             "above 0",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_is_bf16_only_where_that_is_no_detour() {
+        let gpu = Device::Cuda(0);
+        assert_eq!(Precision::Auto.on(gpu), Precision::Bf16);
+        assert!(
+            !Precision::Bf16.is_emulated_on(gpu) && !Precision::F32.is_emulated_on(Device::Cpu)
+        );
+        let expected = match multiplies_bf16() {
+            true => Precision::Bf16,
+            false => Precision::F32,
+        };
+        assert_eq!(Precision::Auto.on(Device::Cpu), expected);
+        assert_eq!(Precision::F32.on(gpu), Precision::F32);
     }
 }

@@ -225,3 +225,15 @@ pub(crate) fn check(
         allowed,
     })
 }
+
+#[cfg(all(feature = "torch", not(feature = "hub")))]
+impl Error {
+    /// A model of the hub in a build that cannot download.
+    pub(crate) fn no_hub() -> Self {
+        Self::InvalidSetting {
+            setting: "model.kind",
+            got: "hub".to_owned(),
+            allowed: "fresh, folder or gguf: this build lacks the feature hub",
+        }
+    }
+}

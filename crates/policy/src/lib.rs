@@ -28,6 +28,7 @@ mod gguf;
 #[cfg(feature = "hub")]
 mod hub;
 mod learner;
+mod memory;
 mod model_config;
 mod model_source;
 mod objective;
@@ -50,6 +51,7 @@ pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
+pub use memory::{MemoryEstimate, StepSize};
 pub use model_config::{Architecture, ModelConfig, RopeScaling};
 pub use model_source::{FreshModel, ModelSource};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};

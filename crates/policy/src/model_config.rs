@@ -167,8 +167,8 @@ impl ModelConfig {
         add("architectures", Value::from([name].as_slice()));
         add("hidden_act", Value::from("silu"));
         let dtype = match precision {
-            Precision::F32 => "float32",
             Precision::Bf16 => "bfloat16",
+            _ => "float32",
         };
         // Newer configurations say it under another name, and would contradict the weights.
         config.rest.remove("dtype");
@@ -257,6 +257,16 @@ impl ModelConfig {
         )
     }
 
+    /// Number of weights in matrices; norms and biases, a few in ten thousand, are left out.
+    pub fn parameters(&self) -> usize {
+        let queries = self.num_attention_heads * self.head_width();
+        let keys = self.num_key_value_heads * self.head_width();
+        let attention = 2 * self.hidden_size * (queries + keys);
+        let layer = attention + 3 * self.hidden_size * self.intermediate_size;
+        let ends = if self.tie_word_embeddings { 1 } else { 2 };
+        ends * self.vocab_size * self.hidden_size + self.num_hidden_layers * layer
+    }
+
     /// Width of one attention head.
     pub fn head_width(&self) -> usize {
         self.head_dim
@@ -283,11 +293,7 @@ impl ModelConfig {
     /// ```
     pub fn kv_cache_bytes(&self, tokens: usize, precision: Precision) -> usize {
         let numbers = 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_width();
-        let width = match precision {
-            Precision::F32 => 4,
-            Precision::Bf16 => 2,
-        };
-        tokens * numbers * width
+        tokens * numbers * precision.bytes()
     }
 
     /// Whether query, key and value projections carry a bias.

@@ -12,6 +12,7 @@ mod gguf_model;
 mod head;
 pub mod ops;
 mod optimizer;
+mod outline;
 mod peft;
 mod placement;
 mod process;

@@ -582,3 +582,27 @@ fn impossible_sampling_is_named() {
     assert!(refuse(|s| s.repetition_penalty = 0.0).contains("repetition_penalty"));
     assert!(refuse(|s| s.stop = vec!["a".into(), String::new()]).contains("stop"));
 }
+
+#[test]
+fn a_streamed_response_is_the_sampled_one_in_pieces() {
+    let mut policy = policy();
+    let sampling = sampling(1.0);
+    let query: QueryId = "q".into();
+    let request = SampleRequest {
+        query: &query,
+        prompt: TEXTS[0].into(),
+        samples: 1,
+    };
+    let whole = policy.generate(&[request], &sampling).unwrap();
+    let mut shown = Vec::new();
+    let mut show = |piece: &str| {
+        shown.push(piece.to_owned());
+        ControlFlow::Continue(())
+    };
+    let streamed = policy.stream(request, &sampling, &mut show).unwrap();
+    assert_eq!([streamed], *whole);
+    assert!(shown.len() > 1, "{shown:?}");
+    assert_eq!(shown.concat(), whole[0].responses[0].text);
+    let cancelled = policy.stream(request, &sampling, &mut |_| ControlFlow::Break(()));
+    assert!(matches!(cancelled, Err(Error::Cancelled)));
+}

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::training::{
-    BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, WarmStartConfig,
+    BestBy, CheckpointConfig, EvaluationConfig, OverlongPrompts, ReinforcementConfig,
+    WarmStartConfig,
 };
 use crate::error::{Error, Result, check};
 use crate::reward_source::{EmbeddingSource, GraphSource, RewardSource};
@@ -175,6 +176,11 @@ impl TrainConfig {
         self.reinforcement.validate()?;
         self.checkpoints.validate()?;
         self.evaluation.validate()?;
+        if self.evaluation.patience.is_some() && self.checkpoints.best.is_none() {
+            return Err(Error::contradiction(
+                "evaluation.patience waits for a better evaluation: checkpoints.best has to say by which metric",
+            ));
+        }
         self.validate_parts()?;
         self.validate_metric()
     }

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::ledger;
 use crate::observer::{Event, Observer};
+use crate::prompt_lengths::PromptLengths;
 use crate::resume::same_run;
 use crate::run::Run;
 use crate::trainer::{Outcome, Task, Trainer};
@@ -55,14 +56,22 @@ impl Job {
             Start::Resume => same_run(&folder, Run::open(&folder)?.config(), &config)?,
         }
         set_threads(config.threads);
-        let dataset = config.data.load(config.seed)?;
-        for remark in &dataset.remarks {
-            // A request to end the run is heard at its first step.
-            let _ = observer.event(&Event::Warning(remark));
-        }
+        let mut dataset = config.data.load(config.seed)?;
         config.check_against(&dataset)?;
         let (settings, corpus) = (config.policy.clone(), dataset.corpus());
         let mut policy = DecoderPolicy::open(&config.model, settings, corpus, config.seed)?;
+        let (room, new_tokens) = (
+            policy.model().max_position_embeddings,
+            config.reinforcement.max_new_tokens,
+        );
+        let lengths = PromptLengths::new(&dataset, policy.tokenizer(), room, new_tokens)?;
+        let mut remarks = lengths.settle(&mut dataset, &config.reinforcement)?;
+        remarks.splice(0..0, dataset.remarks.iter().cloned());
+        remarks.extend(emulated(&config));
+        for remark in &remarks {
+            // A request to end the run is heard at its first step.
+            let _ = observer.event(&Event::Warning(remark));
+        }
         // After data and model were read: settings that they do not fit leave no folder behind.
         if start == Start::New {
             ledger::create(&config)?;
@@ -112,6 +121,16 @@ impl Job {
         };
         trainer.run(observer)
     }
+}
+
+/// Says beforehand that a number format makes a run many times as long as another.
+pub(crate) fn emulated(config: &TrainConfig) -> Option<String> {
+    let policy = &config.policy;
+    policy.precision.is_emulated_on(policy.device).then(|| {
+        "this CPU has no instructions for bf16, so that a step takes many times as long as in f32: \
+         policy.precision = \"auto\" takes what the machine is fast in"
+            .to_owned()
+    })
 }
 
 /// Writes a model that gets adapters into the run's folder, unless it was loaded from a folder of its own: checkpoints then hold

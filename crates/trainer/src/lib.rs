@@ -15,6 +15,10 @@ pub mod files;
 mod job;
 mod ledger;
 mod observer;
+#[cfg(feature = "torch")]
+mod plan;
+#[cfg(feature = "torch")]
+mod prompt_lengths;
 mod query_table;
 mod record;
 mod resume;
@@ -28,8 +32,8 @@ pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
 pub use assistant::{Advice, Asked, Assistant};
 pub use baseline::Baseline;
 pub use config::{
-    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,
-    WarmStartConfig,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongPrompts,
+    ReinforcementConfig, TrainConfig, WarmStartConfig,
 };
 pub use engine::Engine;
 pub use error::{Error, Result};
@@ -38,6 +42,8 @@ pub use evaluator::Evaluator;
 #[cfg(feature = "torch")]
 pub use job::{Job, Start};
 pub use observer::{Event, Observer, Silent, Verdict};
+#[cfg(feature = "torch")]
+pub use plan::Plan;
 pub use record::{
     EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, ResponseRecord, UpdateRecord,
 };

@@ -28,6 +28,9 @@ pub(crate) struct State {
     pub(crate) evaluations: Vec<Evaluation>,
     /// The checkpoint that was best on validation queries, where the run keeps it.
     pub(crate) best: Option<Best>,
+    /// Evaluations on validation queries since the best one.
+    #[serde(default)]
+    pub(crate) evaluations_since_best: u64,
     /// Bytes of the run's files that belong to what is done.
     pub(crate) lengths: Lengths,
 }
@@ -55,6 +58,7 @@ impl Default for State {
             unvalidated: false,
             evaluations: Vec::new(),
             best: None,
+            evaluations_since_best: 0,
             lengths: Lengths::default(),
         }
     }

@@ -214,7 +214,9 @@ impl<'a> Trainer<'a> {
         let is_over = limits
             .max_steps
             .is_some_and(|most| self.state.steps >= most);
-        if is_over || self.finishing {
+        let patience = self.config.evaluation.patience;
+        let is_stale = patience.is_some_and(|most| self.state.evaluations_since_best >= most);
+        if is_over || is_stale || self.finishing {
             return Ok(None);
         }
         while self.state.pending.is_empty() {
@@ -275,7 +277,9 @@ impl<'a> Trainer<'a> {
             BestBy::Mrr => evaluation.overall.mrr,
         };
         // Ties keep the earlier one.
+        self.state.evaluations_since_best += 1;
         if self.state.best.is_none_or(|best| value > best.value) {
+            self.state.evaluations_since_best = 0;
             let (step, checkpoint) = (self.state.steps, 0);
             self.state.best = Some(Best {
                 step,

@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 use rerec_datasets::Dataset;
-use rerec_policy::{Schedule, SupervisedExample, random_stream};
+use rerec_policy::{Prompt, Schedule, SupervisedExample, random_stream};
 
 use crate::config::WarmStartConfig;
 use crate::error::Result;
@@ -44,7 +44,7 @@ impl<'a> WarmStart<'a> {
         );
         let drilled = self.indices("drills", step, self.config.drills, drills.len());
         let shown = shown.into_iter().map(|i| SupervisedExample {
-            prompt: (&demonstrations[i].conversation[0].content).into(),
+            prompt: Prompt::Chat(&demonstrations[i].conversation),
             response: &demonstrations[i].response,
         });
         let drilled = drilled.into_iter().map(|i| SupervisedExample {

@@ -103,14 +103,7 @@ impl DecoderPolicy {
                 Self::from_hub(repo, revision.as_deref(), config)?
             }
             #[cfg(not(feature = "hub"))]
-            ModelSource::Hub { .. } => {
-                let allowed = "fresh, folder or gguf: this build lacks the feature hub";
-                return Err(Error::InvalidSetting {
-                    setting: "model.kind",
-                    got: "hub".to_owned(),
-                    allowed,
-                });
-            }
+            ModelSource::Hub { .. } => return Err(Error::no_hub()),
         };
         if let Some(adapters) = source.adapters() {
             policy.load_adapter(adapters)?;
@@ -128,7 +121,7 @@ impl DecoderPolicy {
         config: DecoderPolicyConfig,
         seed: u64,
     ) -> Result<Self> {
-        config.validate()?;
+        let config = config.resolved()?;
         model.validate()?;
         let weights = Weights::draw(model, seed, stored_as(&config)?)?;
         Self::assemble(model, weights, tokenizer, config)
@@ -140,7 +133,7 @@ impl DecoderPolicy {
     /// # Errors
     /// Names the file and what is wrong with it, or the adapters that `config` has no place for.
     pub fn from_folder(folder: &Path, config: DecoderPolicyConfig) -> Result<Self> {
-        config.validate()?;
+        let config = config.resolved()?;
         let base = storage::verified_base(folder, config.lora.is_some())?;
         let model_folder = base.as_ref().map_or(folder, |base| &base.folder);
         let model = ModelConfig::from_folder(model_folder)?;
@@ -161,7 +154,7 @@ impl DecoderPolicy {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn from_gguf(path: &Path, config: DecoderPolicyConfig) -> Result<Self> {
-        config.validate()?;
+        let config = config.resolved()?;
         let file = GgufFile::open(path)?;
         let model = gguf_model::config(&file)?;
         let tokenizer = gguf_model::tokenizer(&file)?;
@@ -251,6 +244,21 @@ impl DecoderPolicy {
             let logits = self.decoder.logits(&hidden)?;
             Ok(Vec::try_from(logits.f_to_kind(Kind::Float)?.f_view([-1])?)?)
         })
+    }
+
+    /// Samples one response to a request, whatever its number of samples, and hands on its text piece by piece while it grows: whole
+    /// characters, which add up to the response's text. `show` may end it.
+    ///
+    /// # Errors
+    /// As [`Sampler::generate_with`]; [`Error::Cancelled`] where `show` breaks off.
+    pub fn stream(
+        &mut self,
+        request: SampleRequest<'_>,
+        sampling: &Sampling,
+        show: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<RolloutGroup> {
+        sampling.validate()?;
+        generation::stream(&self.decoder, &self.tokenizer, request, sampling, show)
     }
 
     /// Log-probability and entropy of each response token under the policy as it is now: `[group][response]`.

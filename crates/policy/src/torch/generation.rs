@@ -36,8 +36,40 @@ pub(super) fn generate(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Vec<RolloutGroup>> {
     let mut generator = Generator::new(decoder, tokenizer, requests, sampling)?;
-    no_grad(|| generator.run(max_rows, progress))?;
+    no_grad(|| generator.run(max_rows, &mut |_, done| progress(done)))?;
     Ok(generator.finish(requests))
+}
+
+/// Samples one response and shows its text while it grows, piece by piece.
+pub(super) fn stream(
+    decoder: &Decoder,
+    tokenizer: &Tokenizer,
+    request: SampleRequest<'_>,
+    sampling: &Sampling,
+    show: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<RolloutGroup> {
+    let requests = [SampleRequest {
+        samples: 1,
+        ..request
+    }];
+    let mut generator = Generator::new(decoder, tokenizer, &requests, sampling)?;
+    let mut shown = 0;
+    let mut watch = |responses: &[Draft], _| {
+        let (text, _) = tokenizer.decode_with_lengths(&responses[0].ids);
+        // A token may end within a character, which reads as U+FFFD until the next one completes it.
+        let whole = match responses[0].finish {
+            Some(_) => &*text,
+            None => text.trim_end_matches(char::REPLACEMENT_CHARACTER),
+        };
+        let new = whole.get(shown..).unwrap_or_default();
+        shown += new.len();
+        match new.is_empty() {
+            true => ControlFlow::Continue(()),
+            false => show(new),
+        }
+    };
+    no_grad(|| generator.run(1, &mut watch))?;
+    generator.finish(&requests).pop().ok_or(Error::Cancelled)
 }
 
 /// Responses of which some are finished, some being sampled, and the rest waiting.
@@ -117,7 +149,7 @@ impl<'a> Generator<'a> {
     fn run(
         &mut self,
         max_rows: usize,
-        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+        watch: &mut dyn FnMut(&[Draft], Progress) -> ControlFlow<()>,
     ) -> Result<()> {
         let total = self.responses.len();
         if total == 0 {
@@ -129,7 +161,7 @@ impl<'a> Generator<'a> {
             let is_open = |&row: &usize| self.responses[active.rows[row]].finish.is_none();
             let (open, ended): (Vec<usize>, Vec<usize>) = (0..active.rows.len()).partition(is_open);
             let done = self.next - open.len();
-            if progress(Progress { done, total }).is_break() {
+            if watch(&self.responses, Progress { done, total }).is_break() {
                 // Drafts are dropped: a group of cut-off responses would look like a sampled one.
                 return Err(Error::Cancelled);
             }

@@ -29,8 +29,9 @@ impl Placement {
 
 pub(super) fn kind(precision: Precision) -> Kind {
     match precision {
-        Precision::F32 => Kind::Float,
         Precision::Bf16 => Kind::BFloat16,
+        // `Auto` was resolved when the policy's settings were checked.
+        Precision::F32 | Precision::Auto => Kind::Float,
     }
 }
 

@@ -66,9 +66,23 @@ pub struct ReinforcementConfig {
     /// curriculum's epochs or `max_steps` put it as far as is known at each step.
     #[serde(default = "constant")]
     pub schedule: Decay,
+    /// What becomes of queries whose prompt leaves no room for `max_new_tokens`. Default `refuse`.
+    #[serde(default)]
+    pub overlong_prompts: OverlongPrompts,
     /// Metric of the curriculum. Default `reward`.
     #[serde(default)]
     pub curriculum_metric: CurriculumMetric,
+}
+
+/// What becomes of queries whose prompt and longest response together exceed what the model can read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverlongPrompts {
+    /// The run does not begin.
+    #[default]
+    Refuse,
+    /// They are counted and left out, in all splits. A prompt is never cut: what it asks for may be in the part that is lost.
+    LeaveOut,
 }
 
 fn constant() -> Decay {
@@ -164,6 +178,9 @@ pub struct EvaluationConfig {
     pub every: u64,
     /// Most validation queries asked each time. Default 100, at least 1.
     pub validation_queries: usize,
+    /// Reinforcement ends after so many evaluations in a row of which none was better than the best by `checkpoints.best`, which is then
+    /// needed. Default: none, it goes on to its end; at least 1.
+    pub patience: Option<u64>,
 }
 
 impl Default for EvaluationConfig {
@@ -171,6 +188,7 @@ impl Default for EvaluationConfig {
         Self {
             every: 5,
             validation_queries: 100,
+            patience: None,
         }
     }
 }
@@ -189,7 +207,9 @@ impl EvaluationConfig {
             "evaluation.validation_queries",
             asked,
             "at least 1",
-        )
+        )?;
+        let patience = self.patience.unwrap_or(1);
+        check(patience >= 1, "evaluation.patience", patience, "at least 1")
     }
 }
 
