@@ -21,8 +21,8 @@ mod trainer;
 mod warm_start;
 
 pub use config::{
-    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, ReinforcementConfig, TrainConfig,
-    WarmStartConfig,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig,
+    ReinforcementConfig, TrainConfig, WarmStartConfig,
 };
 pub use engine::Engine;
 pub use error::{Error, Result};
@@ -32,7 +32,7 @@ pub use evaluator::Evaluator;
 pub use job::{Job, Start};
 pub use observer::{Event, Observer, Silent, Verdict};
 pub use record::{
-    EpochRecord, GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord,
+    EpochRecord, GroupKind, GroupRecord, MetricsRecord, RefillRecord, ResponseRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Records, Run};

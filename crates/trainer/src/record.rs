@@ -24,6 +24,9 @@ pub struct GroupRecord {
     pub class: QueryClass,
     /// What the group's advantages come from.
     pub kind: GroupKind,
+    /// Whether another query took its place, so that nothing was learned from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// The reward of the greedy response, where the estimator compares with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<f64>,
@@ -84,7 +87,7 @@ pub struct MetricsRecord {
     pub step: u64,
     /// Epoch of the curriculum, from 1.
     pub epoch: u32,
-    /// Queries of the step.
+    /// Queries of the step, those that were replaced included.
     pub queries: usize,
     /// Learning rate.
     pub learning_rate: f64,
@@ -106,9 +109,25 @@ pub struct MetricsRecord {
     pub truncated: f64,
     /// Mean of minus the log-probability of the sampled tokens: an estimate of the policy's entropy, in nats.
     pub entropy: f64,
+    /// Responses with a reward that were masked because the token limit cut them off; none where nothing is masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<usize>,
+    /// How groups that teach nothing were replaced; none where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refill: Option<RefillRecord>,
     /// The step's updates.
     #[serde(flatten)]
     pub update: UpdateRecord,
+}
+
+/// How the groups of a step that teach nothing were replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefillRecord {
+    /// Rounds in which further queries were asked.
+    pub rounds: u32,
+    /// Groups that were dropped: so many further queries were asked.
+    pub dropped: usize,
 }
 
 /// Means over the updates of a step.
@@ -168,6 +187,8 @@ impl MetricsRecord {
             mean_tokens: tokens as f64 / scored().count().max(1) as f64,
             truncated: mean(scored().map(|one| f64::from(u8::from(one.finish == Finish::Length)))),
             entropy: -log_prob / tokens.max(1) as f64,
+            masked: None,
+            refill: None,
             update,
         }
     }

@@ -1,5 +1,6 @@
 //! The run: warm start, reinforcement, evaluation, checkpoints.
 
+mod attempt;
 mod step;
 
 use std::ops::ControlFlow;
