@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod config;
+mod correction;
 mod engine;
 mod error;
 mod evaluation;
@@ -24,6 +25,7 @@ pub use config::{
     AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig,
     ReinforcementConfig, TrainConfig, WarmStartConfig,
 };
+pub use correction::SamplerCorrection;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evaluation::{Accuracy, Evaluation, Phase};
@@ -32,7 +34,8 @@ pub use evaluator::Evaluator;
 pub use job::{Job, Start};
 pub use observer::{Event, Observer, Silent, Verdict};
 pub use record::{
-    EpochRecord, GroupKind, GroupRecord, MetricsRecord, RefillRecord, ResponseRecord, UpdateRecord,
+    EpochRecord, GroupKind, GroupRecord, MetricsRecord, RefillRecord, ResponseRecord,
+    SamplerRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Records, Run};

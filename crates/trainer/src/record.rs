@@ -115,6 +115,9 @@ pub struct MetricsRecord {
     /// How groups that teach nothing were replaced; none where they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refill: Option<RefillRecord>,
+    /// How far the sampler was from the learner; none where nothing makes up for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerRecord>,
     /// The step's updates.
     #[serde(flatten)]
     pub update: UpdateRecord,
@@ -128,6 +131,16 @@ pub struct RefillRecord {
     pub rounds: u32,
     /// Groups that were dropped: so many further queries were asked.
     pub dropped: usize,
+}
+
+/// How far a sampler was from the learner, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerRecord {
+    /// Mean |log-probability under the learner - under the sampler| over the tokens, in nats.
+    pub mean_gap: f64,
+    /// Responses that were masked.
+    pub masked: usize,
 }
 
 /// Means over the updates of a step.
@@ -189,6 +202,7 @@ impl MetricsRecord {
             entropy: -log_prob / tokens.max(1) as f64,
             masked: None,
             refill: None,
+            sampler: None,
             update,
         }
     }

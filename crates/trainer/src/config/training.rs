@@ -4,6 +4,7 @@ use rerec::{CurriculumMetric, LengthPenalty, OverlongPenalty};
 use rerec_policy::Decay;
 use serde::{Deserialize, Serialize};
 
+use crate::correction::SamplerCorrection;
 use crate::error::{Result, check};
 
 /// The supervised warm start on the data's demonstrations and drills.
@@ -84,6 +85,10 @@ pub struct ReinforcementConfig {
     /// Default: none.
     #[serde(default)]
     pub length: Option<LengthPenalty>,
+    /// What makes up for a sampler that is not the learner, where they are two engines: `{ kind = "token_truncated", most = 2.0 }`.
+    /// Default: none.
+    #[serde(default)]
+    pub sampler_correction: Option<SamplerCorrection>,
 }
 
 /// An [`OverlongPenalty`] whose longest response is that of sampling.
@@ -128,6 +133,8 @@ impl ReinforcementConfig {
         let temperature = self.temperature;
         let is_warm = temperature > 0.0 && temperature.is_finite();
         check(is_warm, "reinforcement.temperature", temperature, "above 0")?;
+        let correction = self.sampler_correction.as_ref();
+        correction.map_or(Ok(()), SamplerCorrection::validate)?;
         check_rate("reinforcement", self.learning_rate, self.schedule)
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Try {
     pub(super) group: RolloutGroup,
     /// The most probable response, for estimators that compare with it.
     pub(super) greedy: Option<Response>,
+    /// Log-probabilities under a sampler that is not the learner, `[response][token]`; the group has the learner's.
+    pub(super) sampler_log_probs: Vec<Vec<f32>>,
 }
 
 /// What a step has tried.

@@ -1,6 +1,7 @@
 //! One step of reinforcement: rollouts, rewards, advantages, update, curriculum.
 
 use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
+use rerec_advantage::Ragged;
 use rerec_policy::{
     Finish, Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
 };
@@ -8,6 +9,7 @@ use rerec_text::QueryId;
 
 use super::attempt::{Attempt, Try};
 use super::{Halting, Trainer, Verdicts};
+use crate::correction::TokenWeights;
 use crate::error::Result;
 use crate::observer::{Event, Observer};
 use crate::record::{GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord};
@@ -17,7 +19,8 @@ impl Trainer<'_> {
         let epoch = self.curriculum.epoch();
         let attempt = self.attempt(batch, epoch, observer)?;
         let learning_rate = self.learning_rate();
-        let updates = self.update(&attempt.kept, &attempt.assessed, learning_rate)?;
+        let weights = self.token_weights(&attempt.kept);
+        let updates = self.update(&attempt, weights.as_ref(), learning_rate)?;
         // Only now: a step that is broken off finds the curriculum as it was, and asks the same queries again.
         self.curriculum.serve_more(attempt.refill.dropped);
         self.record_in_curriculum(attempt.assessed_groups())?;
@@ -33,6 +36,7 @@ impl Trainer<'_> {
         let metrics = MetricsRecord {
             masked: self.masked(&records),
             refill: (self.config.reinforcement.refill_rounds > 0).then_some(refill),
+            sampler: weights.as_ref().map(TokenWeights::record),
             ..MetricsRecord::of(&records, update, learning_rate)
         };
         self.ledger.step(&metrics, &records)?;
@@ -53,15 +57,24 @@ impl Trainer<'_> {
         epoch: u32,
         observer: &mut dyn Observer,
     ) -> Halting<Vec<Try>> {
-        let groups = self.rollouts(batch, epoch, observer)?;
+        let mut groups = self.rollouts(batch, epoch, observer)?;
+        let sampled = match self.task.engine.is_split() {
+            true => self.take_over_log_probs(&mut groups)?,
+            false => Vec::new(),
+        };
         let greedy = self.greedy_responses(batch, epoch, observer)?;
+        let mut sampled = sampled.into_iter();
         // Empty where the estimator asks for none.
         let mut greedy = greedy.into_iter();
         let one = |group| {
             let greedy = greedy
                 .next()
                 .and_then(|group| group.responses.into_iter().next());
-            Try { group, greedy }
+            Try {
+                group,
+                greedy,
+                sampler_log_probs: sampled.next().unwrap_or_default(),
+            }
         };
         Ok(groups.into_iter().map(one).collect())
     }
@@ -82,11 +95,7 @@ impl Trainer<'_> {
             purpose: format!("rollouts of epoch {epoch}"),
             ..Default::default()
         };
-        let mut groups = self.sample(batch, config.samples, &sampling, observer)?;
-        if self.task.engine.is_split() {
-            self.take_over_log_probs(&mut groups)?;
-        }
-        Ok(groups)
+        self.sample(batch, config.samples, &sampling, observer)
     }
 
     /// The most probable response to each query, for estimators that compare with it; none for others.
@@ -133,15 +142,16 @@ impl Trainer<'_> {
     }
 
     /// Puts the learner's log-probabilities in the place of those of a sampler that computes otherwise: the ratio of the
-    /// objective is 1 only where both come from one engine.
-    fn take_over_log_probs(&mut self, groups: &mut [RolloutGroup]) -> Result<()> {
+    /// objective is 1 only where both come from one engine. Returns the sampler's, `[group][response][token]`.
+    fn take_over_log_probs(&mut self, groups: &mut [RolloutGroup]) -> Result<Vec<Vec<Vec<f32>>>> {
         let computed = self.task.engine.learner().log_probs(groups)?;
-        for (group, log_probs) in groups.iter_mut().zip(computed) {
-            for (response, log_probs) in group.responses.iter_mut().zip(log_probs) {
-                response.log_probs = log_probs;
-            }
-        }
-        Ok(())
+        let take_over = |(group, computed): (&mut RolloutGroup, Vec<Vec<f32>>)| {
+            let responses = group.responses.iter_mut().zip(computed);
+            responses
+                .map(|(response, ours)| std::mem::replace(&mut response.log_probs, ours))
+                .collect()
+        };
+        Ok(groups.iter_mut().zip(computed).map(take_over).collect())
     }
 
     pub(super) fn assess(&self, tries: &[Try]) -> Result<Assessment> {
@@ -173,15 +183,30 @@ impl Trainer<'_> {
         self.schedule.rate(self.state.steps, total)
     }
 
+    /// The weight of each token of all responses, where something makes up for the sampler.
+    fn token_weights(&self, tries: &[Try]) -> Option<TokenWeights> {
+        let correction = self.config.reinforcement.sampler_correction?;
+        let mut weights = TokenWeights::default();
+        for one in tries {
+            for (response, sampled) in one.group.responses.iter().zip(&one.sampler_log_probs) {
+                weights.add(correction, &response.log_probs, sampled);
+            }
+        }
+        Some(weights)
+    }
+
     /// One update for each mini-batch of whole groups.
     fn update(
         &mut self,
-        tries: &[Try],
-        assessed: &Assessment,
+        attempt: &Attempt,
+        weights: Option<&TokenWeights>,
         learning_rate: f64,
     ) -> Halting<Vec<UpdateStats>> {
+        let estimated = &attempt.assessed.advantages;
+        let weighed = weights.map(|weights| weights.weigh(estimated));
+        let advantages = weighed.as_ref().unwrap_or(estimated);
         let mask_truncated = self.config.reinforcement.mask_truncated;
-        let batch = training_groups(tries, assessed, mask_truncated);
+        let batch = training_groups(attempt, advantages, mask_truncated);
         let share = batch
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
@@ -282,13 +307,13 @@ fn response_text(response: &Response) -> ResponseText<'_> {
 
 /// The responses with a reward, without those that are masked. Others take no part in the update, not even in its denominators.
 fn training_groups<'a>(
-    tries: &'a [Try],
-    assessed: &'a Assessment,
+    attempt: &'a Attempt,
+    advantages: &'a Ragged<f64>,
     mask_truncated: bool,
 ) -> Vec<TrainingGroup<'a>> {
-    let mut rows = assessed.advantages.rows();
-    let mut batch = Vec::with_capacity(tries.len());
-    for (Try { group, .. }, judged) in tries.iter().zip(&assessed.groups) {
+    let mut rows = advantages.rows();
+    let mut batch = Vec::with_capacity(attempt.kept.len());
+    for (Try { group, .. }, judged) in attempt.kept.iter().zip(&attempt.assessed.groups) {
         let responses = group.responses.iter().zip(&judged.responses);
         // Zipped before filtering: responses without a reward have rows too, which are empty.
         let responses = responses.zip(rows.by_ref().take(group.responses.len()));
