@@ -200,12 +200,12 @@ impl Curriculum {
     /// batch. For a caller that replaces queries of the last batch.
     ///
     /// ```
-    /// use rerec_curriculum::{Curriculum, CurriculumConfig};
+    /// use rerec_curriculum::{Curriculum, CurriculumConfig, QueryId};
     ///
     /// let config = CurriculumConfig { batch_size: 2, ..CurriculumConfig::default() };
     /// let mut curriculum = Curriculum::new(config, ["a", "b", "c", "d"])?;
     /// assert_eq!(curriculum.next_batch(), Some(vec!["a".into(), "b".into()]));
-    /// assert_eq!(curriculum.serve_more(1), ["c".into()]);
+    /// assert_eq!(curriculum.serve_more(1), [QueryId::from("c")]);
     /// assert_eq!(curriculum.next_batch(), Some(vec!["d".into()]));
     /// assert_eq!((curriculum.steps_taken(), curriculum.end_epoch().served), (2, 4));
     /// # Ok::<(), rerec_curriculum::Error>(())
