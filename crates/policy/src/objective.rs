@@ -144,7 +144,7 @@ pub struct TokenTerm {
     pub loss: f64,
     /// d(loss) / d(log-probability).
     pub gradient: f64,
-    /// The KL estimate, unweighted.
+    /// The KL estimate, before its coefficient.
     pub kl: f64,
     /// Whether clipping changed the loss.
     pub clipped: bool,

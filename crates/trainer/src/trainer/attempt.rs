@@ -93,14 +93,11 @@ impl Trainer<'_> {
 impl Attempt {
     /// Puts the groups that teach in the places of those that do not, the first ones first.
     fn take(&mut self, tries: Vec<Try>, assessed: Assessment) {
-        let mut idle = 0;
+        let groups = &mut self.assessed.groups;
         for (mut one, mut judged) in tries.into_iter().zip(assessed.groups) {
-            if judged.teaches {
-                let groups = &mut self.assessed.groups;
-                // As many were asked as there are idle groups.
-                while groups.get(idle).is_some_and(|group| group.teaches) {
-                    idle += 1;
-                }
+            // There is one: no more were asked than teach nothing.
+            let idle = groups.iter().position(|group| !group.teaches);
+            if let (true, Some(idle)) = (judged.teaches, idle) {
                 std::mem::swap(&mut one, &mut self.kept[idle]);
                 std::mem::swap(&mut judged, &mut groups[idle]);
             }
