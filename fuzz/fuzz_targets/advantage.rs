@@ -35,7 +35,7 @@ impl Input {
             [Singleton::Raw, Singleton::Zero, Singleton::Reject][usize::from(self.singleton % 3)];
         let gap = [MaskedGap::Carry, MaskedGap::Reset][usize::from(self.singleton % 2)];
         let (eps, gamma, lambda) = (self.eps, self.gamma, self.lambda);
-        let spread = SpreadConfig { std, eps };
+        let spread = SpreadConfig { std, eps, ..Default::default() };
         let baseline = BaselineConfig { singleton };
         let config = match self.estimator % 11 {
             0 => EstimatorConfig::Raae(spread),
@@ -43,6 +43,7 @@ impl Input {
                 std,
                 eps,
                 singleton,
+                ..Default::default()
             }),
             2 => EstimatorConfig::DrGrpo(baseline),
             3 => EstimatorConfig::Rloo(baseline),

@@ -39,6 +39,7 @@ pub struct RolloutBatch<'a> {
     mask: Option<&'a TokenMask>,
     values: Option<&'a Ragged<f64>>,
     baselines: Option<&'a [f64]>,
+    hits: Option<&'a [bool]>,
 }
 
 /// One reward per response.
@@ -83,6 +84,7 @@ impl<'a> RolloutBatch<'a> {
             mask: None,
             values: None,
             baselines: None,
+            hits: None,
         })
     }
 
@@ -106,6 +108,7 @@ impl<'a> RolloutBatch<'a> {
             mask: None,
             values: None,
             baselines: None,
+            hits: None,
         };
         batch.with_outcomes(outcomes)
     }
@@ -154,6 +157,16 @@ impl<'a> RolloutBatch<'a> {
         Ok(self)
     }
 
+    /// Adds which responses are right, which [`StdOver::BatchWithoutHit`](crate::StdOver) needs.
+    ///
+    /// # Errors
+    /// More or fewer entries than responses.
+    pub fn with_hits(mut self, hits: &'a [bool]) -> Result<Self> {
+        check_responses("hits", self.num_responses(), hits.len())?;
+        self.hits = Some(hits);
+        Ok(self)
+    }
+
     /// The groups of the batch.
     pub fn groups(&self) -> &'a Groups {
         self.groups
@@ -177,6 +190,11 @@ impl<'a> RolloutBatch<'a> {
     /// The baseline of every response, if they were given.
     pub fn baselines(&self) -> Option<&'a [f64]> {
         self.baselines
+    }
+
+    /// Which responses are right, if that was given.
+    pub fn hits(&self) -> Option<&'a [bool]> {
+        self.hits
     }
 
     /// The reward of each response: as given, or the sum over its valid tokens.

@@ -7,6 +7,7 @@ pub(crate) mod pass_at_k;
 pub(crate) mod raae;
 pub(crate) mod reinforce_pp;
 pub(crate) mod remax;
+pub(crate) mod spread;
 pub(crate) mod statistics;
 pub(crate) mod whitening;
 
@@ -27,6 +28,8 @@ pub struct Needs {
     pub baselines: bool,
     /// Whether it needs a critic's value of every token ([`RolloutBatch::with_values`]).
     pub values: bool,
+    /// Whether it needs to know which responses are right ([`RolloutBatch::with_hits`]).
+    pub hits: bool,
 }
 
 impl Needs {
@@ -35,6 +38,7 @@ impl Needs {
         rewards: RewardLevel::Token,
         baselines: false,
         values: false,
+        hits: false,
     };
     /// Outcomes alone.
     pub const OUTCOMES: Self = Self {

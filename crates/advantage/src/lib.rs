@@ -32,11 +32,12 @@ pub use estimator::group_relative::{
     Baseline, BaselineConfig, GroupBaseline, Grpo, GrpoConfig, Singleton,
 };
 pub use estimator::pass_at_k::PassAtK;
-pub use estimator::raae::{Raae, SpreadConfig};
+pub use estimator::raae::Raae;
 pub use estimator::reinforce_pp::{
     MaskedGap, ReinforcePp, ReinforcePpBaseline, ReinforcePpBaselineConfig, ReinforcePpConfig,
 };
 pub use estimator::remax::Remax;
+pub use estimator::spread::{SpreadConfig, StdOver};
 pub use estimator::statistics::Std;
 pub use estimator::whitening::{VarianceGuard, WhiteningConfig};
 pub use estimator::{AdvantageEstimator, Needs, RewardLevel};

@@ -191,21 +191,38 @@ impl Curriculum {
         if left == 0 || carry {
             return None;
         }
-        let end = progress.served + left.min(self.config.batch_size);
-        let batch = &progress.plan[progress.served..end];
-        // Serving counts as a try for re-checks, also where no metric ever comes back: a mastered query that fails to be
-        // scored would otherwise be due in every epoch.
-        for &position in batch {
-            self.pool.query_mut(position).last_epoch = progress.epoch;
-        }
-        let ids = batch
-            .iter()
-            .map(|&position| self.pool.id(position).clone())
-            .collect();
-        progress.served = end;
         progress.epoch_batches += 1;
         progress.batches = progress.batches.saturating_add(1);
-        Some(ids)
+        Some(self.serve_more(self.config.batch_size))
+    }
+
+    /// Serves the first queries of [`upcoming`](Self::upcoming) beside the batches, at most so many: they count as served, but make no
+    /// batch. For a caller that replaces queries of the last batch.
+    ///
+    /// ```
+    /// use rerec_curriculum::{Curriculum, CurriculumConfig, QueryId};
+    ///
+    /// let config = CurriculumConfig { batch_size: 2, ..CurriculumConfig::default() };
+    /// let mut curriculum = Curriculum::new(config, ["a", "b", "c", "d"])?;
+    /// assert_eq!(curriculum.next_batch(), Some(vec!["a".into(), "b".into()]));
+    /// assert_eq!(curriculum.serve_more(1), [QueryId::from("c")]);
+    /// assert_eq!(curriculum.next_batch(), Some(vec!["d".into()]));
+    /// assert_eq!((curriculum.steps_taken(), curriculum.end_epoch().served), (2, 4));
+    /// # Ok::<(), rerec_curriculum::Error>(())
+    /// ```
+    pub fn serve_more(&mut self, most: usize) -> Vec<QueryId> {
+        let progress = &mut self.progress;
+        let left = progress.plan.len() - progress.served;
+        let end = progress.served + left.min(most);
+        let served = &progress.plan[progress.served..end];
+        // Serving counts as a try for re-checks, also where no metric ever comes back: a mastered query that fails to be
+        // scored would otherwise be due in every epoch.
+        for &position in served {
+            self.pool.query_mut(position).last_epoch = progress.epoch;
+        }
+        let ids = served.iter().map(|&at| self.pool.id(at).clone()).collect();
+        progress.served = end;
+        ids
     }
 
     /// Records the metric of each rollout of a query in this epoch, from any thread.

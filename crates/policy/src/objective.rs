@@ -31,6 +31,14 @@ pub enum Surrogate {
     Gspo,
     /// `-clip(h) A log pi`, the clipped ratio held constant: no token loses its gradient (CISPO, arXiv 2506.13585).
     Cispo,
+    /// `-h A log pi`, the ratio held constant, for tokens within a trust region, and nothing beyond it (DPPO, arXiv 2602.04879):
+    /// where the token's probability has moved from q to p as its advantage wants, by no more than `p - q <= clip_high` for positive
+    /// advantages and `q - p <= clip_low` for negative ones (total variation). Rare tokens may move on where a ratio would clip
+    /// them, and frequent ones are held where it would not. h counts as 20 at most.
+    DppoTv,
+    /// The same with the divergence `q log(q / p) + (1 - q) log((1 - q) / (1 - p))` of the token against all others. The paper's
+    /// bound is some 0.05.
+    DppoKl,
 }
 
 /// What the tokens' losses are added up to.
@@ -82,9 +90,10 @@ pub struct ObjectiveConfig {
     pub surrogate: Surrogate,
     /// What the tokens' losses are added up to. Default token mean.
     pub aggregation: Aggregation,
-    /// Lower clip range, eps_low. Default 0.2; range `[0, 1)`, for CISPO `[0, inf)`.
+    /// Lower clip range, eps_low; for DPPO the bound of the divergence. Default 0.2; range `[0, 1)`, for CISPO and DPPO `[0, inf)`.
     pub clip_low: f64,
-    /// Upper clip range, eps_high. Default 0.2; range `[0, inf)`.
+    /// Upper clip range, eps_high; for DPPO the bound of the divergence. Above `clip_low` it is DAPO's clip-higher, which lets rare
+    /// tokens grow (0.28 beside 0.2, arXiv 2503.14476). Default 0.2; range `[0, inf)`.
     pub clip_high: f64,
     /// Bound of the loss for negative advantages, in units of |A| (dual clip), of the clipped surrogate alone. Default
     /// none; range `(1, inf)`.
@@ -93,6 +102,14 @@ pub struct ObjectiveConfig {
     pub kl: KlEstimator,
     /// Weight of the KL term, beta. Default 0.01; range `[0, inf)`. 0 needs no reference policy.
     pub kl_coefficient: f64,
+    /// Whether the KL estimate is multiplied by the token's ratio h, gradient included (arXiv 2512.02556; TRL's
+    /// `use_bias_correction_kl`): the estimate and its gradient then stay unbiased once the policy has moved from the one that
+    /// sampled. Default false; not for GSPO, whose ratio is that of a sequence.
+    pub unbiased_kl: bool,
+    /// Share of the response tokens that get a policy gradient: those whose distributions have the highest entropy among all tokens
+    /// that an update learns from (arXiv 2506.01939, there 0.2). The KL term and the denominators go on counting all. Below 1 an
+    /// update takes a forward pass more. Default 1; range `(0, 1]`.
+    pub top_entropy: f64,
 }
 
 impl Default for ObjectiveConfig {
@@ -105,6 +122,8 @@ impl Default for ObjectiveConfig {
             dual_clip: None,
             kl: KlEstimator::K3,
             kl_coefficient: 0.01,
+            unbiased_kl: false,
+            top_entropy: 1.0,
         }
     }
 }
@@ -125,7 +144,7 @@ pub struct TokenTerm {
     pub loss: f64,
     /// d(loss) / d(log-probability).
     pub gradient: f64,
-    /// The KL estimate, unweighted.
+    /// The KL estimate, before its coefficient.
     pub kl: f64,
     /// Whether clipping changed the loss.
     pub clipped: bool,
@@ -138,6 +157,9 @@ const MAX_LOG_RATIO: f64 = 20.0;
 const MAX_SEQUENCE_LOG_RATIO: f64 = 10.0;
 /// Bound on the k3 estimate.
 const MAX_K3: f64 = 10.0;
+/// Upper bound on the ratio of DPPO, and what keeps its divergence finite: verl's too.
+const MAX_DPPO_RATIO: f64 = 20.0;
+const LEAST_REST: f64 = 1e-8;
 
 impl Objective {
     /// Checks the settings.
@@ -148,7 +170,9 @@ impl Objective {
         let c = &config;
         let (lowest, range) = match c.surrogate {
             // From 1 on there is no lower bound: the ratios of CISPO are clipped from above alone.
-            Surrogate::Cispo => (f64::INFINITY, "in [0, inf)"),
+            Surrogate::Cispo | Surrogate::DppoTv | Surrogate::DppoKl => {
+                (f64::INFINITY, "in [0, inf)")
+            }
             Surrogate::Clipped | Surrogate::Gspo => (1.0, "in [0, 1)"),
         };
         check(
@@ -165,7 +189,12 @@ impl Objective {
         )?;
         if let Some(bound) = c.dual_clip {
             let is_used = c.surrogate == Surrogate::Clipped;
-            check(is_used, "dual_clip", bound, "left out for gspo and cispo")?;
+            check(
+                is_used,
+                "dual_clip",
+                bound,
+                "left out unless the surrogate is clipped",
+            )?;
             check(
                 bound > 1.0 && bound.is_finite(),
                 "dual_clip",
@@ -187,6 +216,19 @@ impl Objective {
             c.kl_coefficient,
             "in [0, inf)",
         )?;
+        let per_token = c.surrogate != Surrogate::Gspo;
+        check(
+            per_token || !c.unbiased_kl,
+            "unbiased_kl",
+            c.unbiased_kl,
+            "false for gspo",
+        )?;
+        check(
+            c.top_entropy > 0.0 && c.top_entropy <= 1.0,
+            "top_entropy",
+            c.top_entropy,
+            "in (0, 1]",
+        )?;
         Ok(Self { config })
     }
 
@@ -198,6 +240,34 @@ impl Objective {
     /// The weight of each sequence's tokens, of a batch with the given numbers of response tokens.
     pub fn weights(&self, lens: &[usize]) -> Vec<f64> {
         self.config.aggregation.weights(lens)
+    }
+
+    /// Of tokens with these entropies, which get a policy gradient; none where all do. Equal entropies are treated alike, so that
+    /// it may be more than the share. The KL term of the others is that of an advantage of 0.
+    ///
+    /// ```
+    /// use rerec_policy::{Objective, ObjectiveConfig};
+    ///
+    /// let config = ObjectiveConfig { top_entropy: 0.4, ..Default::default() };
+    /// let forks = Objective::new(config)?.forks(&[0.1, 2.0, 0.0, 1.5, 0.3]);
+    /// assert_eq!(forks, Some(vec![false, true, false, true, false]));
+    /// # Ok::<(), rerec_policy::Error>(())
+    /// ```
+    pub fn forks(&self, entropies: &[f32]) -> Option<Vec<bool>> {
+        if !self.weighs_entropies() {
+            return None;
+        }
+        let mut falling = entropies.to_vec();
+        falling.sort_unstable_by(|a, b| b.total_cmp(a));
+        let share = (self.config.top_entropy * falling.len() as f64).ceil() as usize;
+        let least = falling.get(share.saturating_sub(1)).copied();
+        let is_fork = |&entropy: &f32| least.is_some_and(|least| entropy >= least);
+        Some(entropies.iter().map(is_fork).collect())
+    }
+
+    /// Whether [`Objective::forks`] leaves tokens out.
+    pub fn weighs_entropies(&self) -> bool {
+        self.config.top_entropy < 1.0
     }
 
     /// Whether [`Objective::token`] wants the mean log-ratio of the token's sequence instead of its own.
@@ -228,9 +298,18 @@ impl Objective {
                 self.clipped(&ratio, advantage)
             }
             Surrogate::Cispo => self.held(log_prob, log_ratio, advantage),
+            Surrogate::DppoTv | Surrogate::DppoKl => {
+                self.within_region(log_prob, log_ratio, advantage)
+            }
         };
         if let Some(reference) = reference_log_prob {
-            let (kl, slope) = self.kl(reference - log_prob);
+            let (mut kl, mut slope) = self.kl(reference - log_prob);
+            if self.config.unbiased_kl {
+                let ratio = Ratio::new(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO);
+                // (h k)' = h k + h k', since dh/d(log pi) is h.
+                slope = ratio.value * (slope + if ratio.is_clamped { 0.0 } else { kl });
+                kl *= ratio.value;
+            }
             term.kl = kl;
             term.loss += self.config.kl_coefficient * kl;
             term.gradient += self.config.kl_coefficient * slope;
@@ -281,6 +360,39 @@ impl Objective {
             kl: 0.0,
             clipped: self.clip(ratio) != ratio,
         }
+    }
+
+    /// `-h A log pi`, the ratio held constant, unless the token has left the trust region.
+    fn within_region(&self, log_prob: f64, log_ratio: f64, advantage: f64) -> TokenTerm {
+        if self.has_left(log_prob, log_prob - log_ratio, advantage) {
+            return TokenTerm::flat(0.0);
+        }
+        let ratio = Ratio::new(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO).value;
+        let gradient = -advantage * ratio.min(MAX_DPPO_RATIO);
+        TokenTerm {
+            loss: gradient * log_prob,
+            gradient,
+            kl: 0.0,
+            clipped: false,
+        }
+    }
+
+    /// Whether a token has moved on, as its advantage wants, beyond the bound of its divergence.
+    fn has_left(&self, log_prob: f64, old_log_prob: f64, advantage: f64) -> bool {
+        let (p, q) = (log_prob.exp(), old_log_prob.exp());
+        let (moved, bound) = match advantage > 0.0 {
+            true => (p - q, self.config.clip_high),
+            false => (q - p, self.config.clip_low),
+        };
+        let divergence = match self.config.surrogate {
+            Surrogate::DppoKl => {
+                let rest = (1.0 - q + LEAST_REST) / (1.0 - p + LEAST_REST);
+                q * (old_log_prob - log_prob) + (1.0 - q) * rest.ln()
+            }
+            _ => moved,
+        };
+        // A token without an advantage wants nothing.
+        advantage != 0.0 && moved > 0.0 && divergence > bound
     }
 
     fn clip(&self, ratio: f64) -> f64 {

@@ -89,7 +89,7 @@ pub struct TaughtResponse {
 ///
 /// Every token has one log-probability, now and under the reference, so that ratios are 1 and the KL term is 0: an update's loss
 /// is minus the mean advantage. A response is cut off at `max_new_tokens`; there is no end token. Of the sampling's settings the
-/// script alone decides what to heed.
+/// script alone decides what to heed; it has no entropies, so that [`Objective::forks`] is not asked.
 ///
 /// ```
 /// use rerec_policy::{

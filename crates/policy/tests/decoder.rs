@@ -218,7 +218,13 @@ fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
             .update(&training(&rollouts, &advantages), &objective, 1e-3)
             .unwrap()
     };
-    for surrogate in [Surrogate::Clipped, Surrogate::Gspo, Surrogate::Cispo] {
+    let surrogates = [
+        Surrogate::Clipped,
+        Surrogate::Gspo,
+        Surrogate::Cispo,
+        Surrogate::DppoTv,
+    ];
+    for surrogate in surrogates {
         for aggregation in [Aggregation::TokenMean, Aggregation::SequenceMeanTokenMean] {
             let config = ObjectiveConfig {
                 surrogate,
@@ -235,6 +241,48 @@ fn sharing_and_micro_batches_leave_the_gradient_unchanged() {
             }
         }
     }
+}
+
+/// Against an update whose advantages are 0 wherever the entropy is below the bound.
+#[test]
+fn only_tokens_of_high_entropy_are_learned_from() {
+    let mut policy = policy();
+    let rollouts = sample(&mut policy, 1.0);
+    let mut advantages = some_advantages(&rollouts);
+    let scores = policy.score(&rollouts).unwrap();
+    let entropies = || scores.iter().flatten().flat_map(|one| &one.entropies);
+    let mut falling: Vec<f32> = entropies().copied().collect();
+    falling.sort_unstable_by(|a, b| b.total_cmp(a));
+    // The widest gap in the middle: no rounding moves a token across it.
+    let tokens = falling.len();
+    let gap = |&at: &usize| falling[at - 1] - falling[at];
+    let kept = (tokens / 4..tokens / 2)
+        .max_by(|a, b| gap(a).total_cmp(&gap(b)))
+        .unwrap();
+    let update = |policy: &mut DecoderPolicy, advantages: &[Vec<f64>], top_entropy: f64| {
+        let config = ObjectiveConfig {
+            kl_coefficient: 0.0,
+            top_entropy,
+            ..Default::default()
+        };
+        let objective = Objective::new(config).unwrap();
+        let batch = training(&rollouts, advantages);
+        policy.update(&batch, &objective, 0.0).unwrap()
+    };
+    // Its ceiling is `kept`, whichever way the product is rounded.
+    let share = (kept as f64 - 0.5) / tokens as f64;
+    let selective = update(&mut policy, &advantages, share);
+    let whole = update(&mut policy, &advantages, 1.0);
+    let all = advantages.iter_mut().flatten();
+    for (advantage, &entropy) in all.zip(entropies()) {
+        if entropy < falling[kept - 1] {
+            *advantage = 0.0;
+        }
+    }
+    let masked = update(&mut policy, &advantages, 1.0);
+    approx::assert_relative_eq!(selective.grad_norm, masked.grad_norm, max_relative = 2e-5);
+    approx::assert_relative_eq!(selective.loss, masked.loss, max_relative = 2e-5);
+    assert!((selective.grad_norm / whole.grad_norm - 1.0).abs() > 1e-2);
 }
 
 #[test]

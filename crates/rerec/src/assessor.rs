@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rerec_advantage::{
-    AdvantageEstimator, Credit, CreditAssigner, CreditConfig, EstimatorConfig, Explanation, Groups,
-    Ragged, RolloutBatch,
+    AdvantageEstimator, Credit, CreditAssigner, CreditConfig, EstimatorConfig, Explanation, Ragged,
 };
-use rerec_rewards::{Catalogue, ItemIndex, Reward, RewardBreakdown, Sample};
+use rerec_rewards::{Catalogue, ItemIndex, Reward, RewardBreakdown, RewardPart, Sample};
 use serde::{Deserialize, Serialize};
 
 use crate::assessment::{AssessedGroup, AssessedResponse, Assessment, Step};
 use crate::crediter::Crediter;
 use crate::error::{Error, Result};
+use crate::estimate::{Estimated, EstimatorInput};
+use crate::length::{LengthPenalty, LengthTerms, OverlongPenalty};
 use crate::metric::CurriculumMetric;
+use crate::parts::{PartNormaliser, RewardParts};
+use crate::penalty::{AdvantagePenalty, PenaltyIn};
 
 /// Settings of an [`Assessor`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +24,14 @@ use crate::metric::CurriculumMetric;
 pub struct AssessorConfig {
     /// Segments, mentions and the step penalty.
     pub credit: CreditConfig,
+    /// Where the step penalty and other rules act. Default: in the reward (the paper's).
+    pub penalty: PenaltyIn,
+    /// How the parts of the reward become one number. Default: summed (the paper's).
+    pub parts: RewardParts,
+    /// The soft penalty of overlong responses. Default: none.
+    pub overlong: Option<OverlongPenalty>,
+    /// The penalty of right responses that are longer than others. Default: none.
+    pub length: Option<LengthPenalty>,
     /// From rewards to advantages. Default: RAAE.
     pub estimator: EstimatorConfig,
     /// What the curriculum records. Default: the reward.
@@ -31,16 +42,27 @@ impl AssessorConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A setting out of range; [`Error::NeedsCritic`] for GAE.
+    /// A setting out of range; [`Error::NeedsCritic`] for GAE; [`Error::GreedyIsApart`] for ReMax beside normalised parts or
+    /// length penalties.
     pub fn validate(&self) -> Result<()> {
         // Built and dropped: the crates know the ranges of their settings.
         CreditAssigner::new(self.credit.clone())?;
-        let estimator = self.estimator.build()?;
-        match estimator.needs().values {
-            true => Err(Error::NeedsCritic {
-                estimator: estimator.name(),
-            }),
-            false => Ok(()),
+        self.penalty.validate()?;
+        self.length_terms().validate()?;
+        let parts = self.parts.normaliser()?.map(|_| "parts");
+        let built = self.estimator.build()?;
+        let (needs, estimator) = (built.needs(), built.name());
+        match parts.or(self.length_terms().name()) {
+            _ if needs.values => Err(Error::NeedsCritic { estimator }),
+            Some(setting) if needs.baselines => Err(Error::GreedyIsApart { estimator, setting }),
+            _ => Ok(()),
+        }
+    }
+
+    fn length_terms(&self) -> LengthTerms {
+        LengthTerms {
+            overlong: self.overlong,
+            length: self.length,
         }
     }
 }
@@ -104,6 +126,11 @@ pub struct Assessor {
     crediter: Crediter,
     estimator: Box<dyn AdvantageEstimator>,
     metric: CurriculumMetric,
+    length: LengthTerms,
+    /// Where the parts of the reward are normalised one by one.
+    parts: Option<PartNormaliser>,
+    /// Where the rules act on advantages instead of rewards.
+    penalty: Option<AdvantagePenalty>,
 }
 
 impl std::fmt::Debug for Assessor {
@@ -115,14 +142,23 @@ impl std::fmt::Debug for Assessor {
     }
 }
 
-/// Token rewards and steps of a group's responses; an empty entry for a response without a reward.
-type GroupCredit = Vec<(Vec<f64>, Vec<Step>)>;
+/// What a response's steps earned; empty for a response without a reward.
+#[derive(Default)]
+struct ResponseCredit {
+    token_rewards: Vec<f64>,
+    /// What each token keeps of its reward; empty where that is in `token_rewards` already.
+    ratios: Vec<f64>,
+    steps: Vec<Step>,
+}
+
+/// One per response.
+type GroupCredit = Vec<ResponseCredit>;
 
 impl Assessor {
     /// Puts the parts together. `reward` scores over `catalogue`.
     ///
     /// # Errors
-    /// A setting out of range; [`Error::NeedsCritic`] for GAE.
+    /// As [`AssessorConfig::validate`].
     pub fn new(
         config: AssessorConfig,
         catalogue: &Catalogue,
@@ -132,8 +168,11 @@ impl Assessor {
         let estimator = config.estimator.build()?;
         Ok(Self {
             reward,
-            crediter: Crediter::new(config.credit, catalogue)?,
             estimator,
+            length: config.length_terms(),
+            parts: config.parts.normaliser()?,
+            penalty: config.penalty.in_advantage(),
+            crediter: Crediter::new(config.credit, catalogue)?,
             metric: config.curriculum_metric,
         })
     }
@@ -145,7 +184,8 @@ impl Assessor {
 
     /// Least and largest value of the curriculum metric.
     pub fn metric_range(&self) -> (f64, f64) {
-        self.metric.range(self.reward.bounds())
+        let (lowest, highest) = self.reward.bounds();
+        self.metric.range((lowest - self.length.depth(), highest))
     }
 
     /// The reward alone, for evaluations: one result per sample.
@@ -166,14 +206,21 @@ impl Assessor {
         // All groups were scored as one batch, in order: each takes its own rewards back.
         let scored: Vec<Vec<rerec_rewards::Result<RewardBreakdown>>> = groups
             .iter()
-            .map(|group| rewards.by_ref().take(group.responses.len()).collect())
+            .map(|group| {
+                let mut own: Vec<_> = rewards.by_ref().take(group.responses.len()).collect();
+                let tokens = group.responses.iter().map(|one| one.token_byte_lens.len());
+                self.length.add(&mut own, tokens);
+                own
+            })
             .collect();
+        let outcomes = self.outcomes(&scored)?;
         let credits = groups
             .par_iter()
             .zip(&scored)
-            .map(|(group, rewards)| self.credit(group, rewards))
+            .zip(&outcomes)
+            .map(|((group, rewards), outcomes)| self.credit(group, rewards, outcomes))
             .collect::<Result<Vec<GroupCredit>>>()?;
-        let estimated = self.estimate(groups, &scored, &credits, &baselines)?;
+        let estimated = self.estimate(groups, &scored, &outcomes, &credits, &baselines)?;
         self.assemble(groups, scored, credits, baselines, estimated)
     }
 
@@ -207,36 +254,78 @@ impl Assessor {
         Ok(scored.into_iter().map(total).collect())
     }
 
+    /// What estimators compare of each response: its reward, or the sum of its normalised parts; 0 in the place of one that could not
+    /// be scored.
+    fn outcomes(
+        &self,
+        scored: &[Vec<rerec_rewards::Result<RewardBreakdown>>],
+    ) -> Result<Vec<Vec<f64>>> {
+        let Some(normaliser) = &self.parts else {
+            let total = |reward: &rerec_rewards::Result<RewardBreakdown>| {
+                reward.as_ref().map_or(0.0, |reward| reward.total)
+            };
+            let group = |rewards: &Vec<_>| rewards.iter().map(total).collect();
+            return Ok(scored.iter().map(group).collect());
+        };
+        let numbered = scored.iter().enumerate();
+        let placed = numbered.flat_map(|(place, group)| group.iter().map(move |one| (place, one)));
+        let (places, parts): (Vec<usize>, Vec<_>) = placed
+            .map(|(place, one)| (place, self.parts_of(one)))
+            .unzip();
+        let mut sums = normaliser.sums(&places, &parts)?.into_iter();
+        let group = |rewards: &Vec<_>| sums.by_ref().take(rewards.len()).collect();
+        Ok(scored.iter().map(group).collect())
+    }
+
+    /// The parts of a reward; a response that could not be scored has none, and is not compared in any.
+    fn parts_of(&self, reward: &rerec_rewards::Result<RewardBreakdown>) -> Vec<RewardPart> {
+        let Ok(reward) = reward else {
+            return Vec::new();
+        };
+        let mut parts = self.reward.parts(reward);
+        parts.extend(self.length.parts(reward));
+        parts
+    }
+
     fn credit(
         &self,
         group: &Group<'_>,
         rewards: &[rerec_rewards::Result<RewardBreakdown>],
+        outcomes: &[f64],
     ) -> Result<GroupCredit> {
         let query = self.crediter.query(group.targets, group.candidates)?;
-        let credit = |(place, (one, reward)): (usize, (&ResponseText<'_>, &_))| {
-            let Ok(RewardBreakdown {
-                answer, hit, total, ..
-            }) = reward
-            else {
-                // An empty entry keeps the rows aligned with the responses.
-                return Ok(Default::default());
+        let credit =
+            |(place, ((one, reward), &outcome)): (usize, ((&ResponseText<'_>, &_), &f64))| {
+                let Ok(RewardBreakdown { answer, hit, .. }) = reward else {
+                    // An empty entry keeps the rows aligned with the responses.
+                    return Ok(Default::default());
+                };
+                let answer = answer.as_ref().map(|answer| (answer, *hit));
+                // Of a reward of 1 each token keeps its ratio itself.
+                let whole = if self.penalty.is_some() { 1.0 } else { outcome };
+                let credited = query.credit(one, answer, whole, |credit| {
+                    Ok((steps(&credit)?, credit.token_rewards))
+                });
+                let (steps, kept) =
+                    credited
+                        .and_then(|credited| credited)
+                        .map_err(|source| Error::Response {
+                            query: group.query.into(),
+                            response: place,
+                            source,
+                        })?;
+                let (token_rewards, ratios) = match self.penalty {
+                    Some(_) => (vec![outcome; kept.len()], kept),
+                    None => (kept, Vec::new()),
+                };
+                Ok(ResponseCredit {
+                    token_rewards,
+                    ratios,
+                    steps,
+                })
             };
-            let answer = answer.as_ref().map(|answer| (answer, *hit));
-            let credited = query.credit(one, answer, *total, |credit| {
-                Ok((steps(&credit)?, credit.token_rewards))
-            });
-            let (steps, tokens) =
-                credited
-                    .and_then(|credited| credited)
-                    .map_err(|source| Error::Response {
-                        query: group.query.into(),
-                        response: place,
-                        source,
-                    })?;
-            Ok((tokens, steps))
-        };
-        let responses = group.responses.iter().zip(rewards).enumerate();
-        responses.map(credit).collect()
+        let responses = group.responses.iter().zip(rewards).zip(outcomes);
+        responses.enumerate().map(credit).collect()
     }
 
     /// The advantage of each token of the responses that have a reward: one row each.
@@ -244,17 +333,19 @@ impl Assessor {
         &self,
         groups: &[Group<'_>],
         scored: &[Vec<rerec_rewards::Result<RewardBreakdown>>],
+        outcomes: &[Vec<f64>],
         credits: &[GroupCredit],
         baselines: &[Option<f64>],
     ) -> Result<Estimated> {
         let mut input = EstimatorInput::default();
         for (place, group) in groups.iter().enumerate() {
-            let rewards = scored[place].iter().zip(&credits[place]);
-            for (reward, (token_rewards, _)) in rewards {
+            let rewards = scored[place].iter().zip(&outcomes[place]);
+            for ((reward, &outcome), credit) in rewards.zip(&credits[place]) {
                 let Ok(reward) = reward else { continue };
                 input.ids.push((place, group.query));
-                input.outcomes.push(reward.total);
-                input.token_rewards.push_row(token_rewards);
+                input.outcomes.push(outcome);
+                input.hits.push(reward.hit);
+                input.token_rewards.push_row(&credit.token_rewards);
                 input.baselines.extend(baselines[place]);
             }
         }
@@ -274,13 +365,20 @@ impl Assessor {
         let mut assessed = Vec::with_capacity(groups.len());
         for (place, (rewards, credit)) in scored.into_iter().zip(credits).enumerate() {
             let mut responses = Vec::with_capacity(rewards.len());
-            for (reward, (tokens, mut steps)) in rewards.into_iter().zip(credit) {
+            let beside_hit = rewards.iter().flatten().any(|reward| reward.hit);
+            let mut teaches = estimated.teaches[place];
+            for (reward, credit) in rewards.into_iter().zip(credit) {
                 // The estimator saw only responses with a reward: the others take no row.
                 let row = if reward.is_ok() { rows.next() } else { None };
-                let row = row.unwrap_or_default();
-                fill_in_advantages(&mut steps, row, &groups[place].responses[responses.len()]);
-                token_rewards.push_row(&tokens);
-                advantages.push_row(row);
+                let mut row = row.unwrap_or_default().to_vec();
+                if let Some(penalty) = self.penalty {
+                    penalty.apply(&mut row, &credit.ratios, beside_hit);
+                    teaches |= row.iter().any(|&advantage| advantage != 0.0);
+                }
+                let mut steps = credit.steps;
+                fill_in_advantages(&mut steps, &row, &groups[place].responses[responses.len()]);
+                token_rewards.push_row(&credit.token_rewards);
+                advantages.push_row(&row);
                 let metric = reward.as_ref().ok().map(|reward| self.metric.of(reward));
                 responses.push(AssessedResponse {
                     metric: metric.transpose()?,
@@ -292,7 +390,7 @@ impl Assessor {
                 query: groups[place].query.into(),
                 responses,
                 baseline: baselines[place],
-                teaches: estimated.teaches[place],
+                teaches,
             });
         }
         Ok(Assessment {
@@ -311,55 +409,6 @@ impl<'a> Group<'a> {
             targets: self.targets,
             candidates: self.candidates,
         }
-    }
-}
-
-/// What the estimator is given: responses with a reward only.
-#[derive(Default)]
-struct EstimatorInput<'a> {
-    /// Place and query of the group that each response belongs to. The place is part of it, so that a query that comes twice in
-    /// a batch stays two groups.
-    ids: Vec<(usize, &'a str)>,
-    outcomes: Vec<f64>,
-    token_rewards: Ragged<f64>,
-    baselines: Vec<f64>,
-}
-
-/// Advantages of the responses with a reward, and whether each group has any other than 0.
-struct Estimated {
-    advantages: Ragged<f64>,
-    teaches: Vec<bool>,
-}
-
-impl EstimatorInput<'_> {
-    fn estimate(self, estimator: &dyn AdvantageEstimator, groups: usize) -> Result<Estimated> {
-        let mut teaches = vec![false; groups];
-        // Nothing could be scored. Each response says why, so that the estimator is not asked.
-        if self.ids.is_empty() {
-            let advantages = Ragged::default();
-            return Ok(Estimated {
-                advantages,
-                teaches,
-            });
-        }
-        let grouped = Groups::from_ids(&self.ids);
-        let mut batch =
-            // Both kinds of rewards: an estimator of outcomes would otherwise sum the token
-            // rewards, each of which is the whole reward of its response, and so pay for length.
-            RolloutBatch::new(&grouped, &self.token_rewards)?.with_outcomes(&self.outcomes)?;
-        if estimator.needs().baselines {
-            batch = batch.with_baselines(&self.baselines)?;
-        }
-        let estimated = estimator.estimate(&batch)?;
-        for (index, members) in grouped.iter().enumerate() {
-            if let Some(&first) = members.first() {
-                teaches[self.ids[first].0] = estimated.has_signal(index);
-            }
-        }
-        Ok(Estimated {
-            advantages: estimated.into_tokens(&batch),
-            teaches,
-        })
     }
 }
 

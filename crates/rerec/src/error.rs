@@ -30,6 +30,26 @@ pub enum Error {
         /// Its name.
         estimator: &'static str,
     },
+    /// A setting outside its range.
+    #[error("{setting} must be {allowed}, got {got}")]
+    InvalidSetting {
+        /// The setting.
+        setting: &'static str,
+        /// What it may be.
+        allowed: String,
+        /// What it was given.
+        got: String,
+    },
+    /// A setting that compares a group's responses, beside an estimator that compares each with the greedy response.
+    #[error(
+        "the estimator {estimator} compares with the reward of a greedy response, which {setting} cannot change as it changes the others': leave {setting} out, or take another estimator"
+    )]
+    GreedyIsApart {
+        /// Its name.
+        estimator: &'static str,
+        /// The setting.
+        setting: &'static str,
+    },
     /// An estimator that compares with the greedy response, which the group does not have.
     #[error(
         "the estimator {estimator} compares with the greedy response, which the group of query {query} does not have"
@@ -68,3 +88,20 @@ pub enum Error {
 
 /// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Refuses a setting that fails its check.
+pub(crate) fn check(
+    ok: bool,
+    setting: &'static str,
+    got: impl std::fmt::Display,
+    allowed: &str,
+) -> Result<()> {
+    match ok {
+        true => Ok(()),
+        false => Err(Error::InvalidSetting {
+            setting,
+            allowed: allowed.to_owned(),
+            got: got.to_string(),
+        }),
+    }
+}

@@ -64,5 +64,5 @@ pub use ranking::{
 #[cfg(feature = "reward")]
 pub use reward::{
     DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,
-    RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample, per_sample,
+    RewardPart, RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample, per_sample,
 };

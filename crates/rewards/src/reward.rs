@@ -39,6 +39,29 @@ pub trait Reward: Send + Sync {
 
     /// The least and the largest total, finite.
     fn bounds(&self) -> (f64, f64);
+
+    /// The parts whose weighted sum is the total, read from a breakdown that this reward made: for each the same list, in which a
+    /// part that the breakdown does not have is `None`.
+    ///
+    /// Further terms may have been mixed in since, so that the total is not what the parts are to be read from.
+    fn parts(&self, breakdown: &RewardBreakdown) -> Vec<RewardPart>;
+}
+
+/// A part of a reward.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RewardPart {
+    /// What its value is multiplied by in the total.
+    pub weight: f64,
+    /// Its value, where the breakdown has one.
+    pub value: Option<f64>,
+}
+
+impl RewardPart {
+    /// A part of this weight and value.
+    pub fn new(weight: f64, value: impl Into<Option<f64>>) -> Self {
+        let value = value.into();
+        Self { weight, value }
+    }
 }
 
 /// A reward with all its parts.

@@ -270,6 +270,38 @@ fn rewards_lie_in_their_bounds_and_reach_them() {
 }
 
 #[test]
+fn a_total_is_the_weighted_sum_of_its_parts() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let items = per_sample("items", (0.0, 5.0), |_| Ok(2.0));
+    let reward = MixedReward::new(scorer.reward)
+        .with_term(-0.25, items)
+        .unwrap();
+    let sample = Sample {
+        query: "q",
+        response: r"\boxed{Casino}",
+        targets: &scorer.items[..1],
+        candidates: None,
+    };
+    let scored = reward.score(&[sample]).remove(0).unwrap();
+    let parts = reward.parts(&scored);
+    // Format, ranking, two of Heat's three attributes, no embeddings, the term.
+    let expected = [
+        (0.1, Some(0.5)),
+        (1.0, Some(0.0)),
+        (0.01, Some(2.0 / 3.0)),
+        (0.01, None),
+        (-0.25, Some(2.0)),
+    ];
+    let got: Vec<_> = parts.iter().map(|part| (part.weight, part.value)).collect();
+    assert_eq!(got, expected);
+    let sum = parts
+        .iter()
+        .map(|part| part.weight * part.value.unwrap_or(0.0))
+        .sum::<f64>();
+    assert_close(scored.total, sum);
+}
+
+#[test]
 fn ndcg_lies_between_0_and_1_and_the_ranking_term_has_its_own_name() {
     let scorer = Scorer::new(DualGraphConfig::paper());
     let [none, right] = ["", "Heat"].map(|answer| scorer.score(answer, &[0], None).unwrap());

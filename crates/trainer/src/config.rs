@@ -6,7 +6,7 @@ mod training;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use rerec::{AssessorConfig, CurriculumMetric};
+use rerec::{AssessorConfig, CurriculumMetric, PenaltyIn, RewardParts};
 use rerec_advantage::{CreditConfig, EstimatorConfig};
 use rerec_curriculum::{CurriculumConfig, MetricConfig};
 use rerec_datasets::{DataSource, Dataset};
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::training::{
-    BestBy, CheckpointConfig, EvaluationConfig, OverlongPrompts, ReinforcementConfig,
-    WarmStartConfig,
+    BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts,
+    ReinforcementConfig, WarmStartConfig,
 };
 use crate::error::{Error, Result, check};
 use crate::reward_source::{EmbeddingSource, GraphSource, RewardSource};
@@ -91,6 +91,10 @@ fn default_threads() -> NonZeroUsize {
 pub struct AdvantageConfig {
     /// Segments, mentions and the step penalty.
     pub credit: CreditConfig,
+    /// Where the step penalty acts. Default `reward` (the paper's).
+    pub penalty: PenaltyIn,
+    /// How the parts of the reward become one number. Default `summed` (the paper's).
+    pub parts: RewardParts,
     /// The estimator. Default: RAAE.
     pub estimator: EstimatorConfig,
 }
@@ -151,6 +155,10 @@ impl TrainConfig {
     pub fn assessor(&self) -> AssessorConfig {
         AssessorConfig {
             credit: self.advantage.credit.clone(),
+            penalty: self.advantage.penalty,
+            parts: self.advantage.parts,
+            overlong: self.reinforcement.overlong(),
+            length: self.reinforcement.length,
             estimator: self.advantage.estimator,
             curriculum_metric: self.reinforcement.curriculum_metric.clone(),
         }

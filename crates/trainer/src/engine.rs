@@ -2,6 +2,9 @@
 
 use rerec_policy::{Learner, Policy, Result, Sampler};
 
+use crate::config::ReinforcementConfig;
+use crate::error::Error;
+
 /// One model that both samples and learns, or two that are kept in step.
 pub enum Engine<'a> {
     /// The model that learns also samples.
@@ -51,6 +54,16 @@ impl Engine<'_> {
     /// Whether log-probabilities at sampling time have to be computed anew.
     pub(crate) fn is_split(&self) -> bool {
         matches!(self, Self::Two { .. })
+    }
+
+    /// Refuses a correction of a sampler that is the learner: it would have nothing to correct.
+    pub(crate) fn check(&self, config: &ReinforcementConfig) -> Result<(), Error> {
+        match config.sampler_correction {
+            Some(_) if !self.is_split() => Err(Error::contradiction(
+                "reinforcement.sampler_correction makes up for a sampler that is not the learner, but here they are one",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Hands the learner's weights to a sampler that is not the learner.

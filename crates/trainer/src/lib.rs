@@ -6,6 +6,7 @@ mod assistant;
 mod baseline;
 mod checkpoint;
 mod config;
+mod correction;
 mod engine;
 mod error;
 mod evaluation;
@@ -32,9 +33,10 @@ pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
 pub use assistant::{Advice, Asked, Assistant};
 pub use baseline::Baseline;
 pub use config::{
-    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongPrompts,
+    AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts,
     ReinforcementConfig, TrainConfig, WarmStartConfig,
 };
+pub use correction::SamplerCorrection;
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evaluation::{Evaluation, Phase, Scores};
@@ -45,7 +47,8 @@ pub use observer::{Event, Observer, Silent, Verdict};
 #[cfg(feature = "torch")]
 pub use plan::Plan;
 pub use record::{
-    EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, ResponseRecord, UpdateRecord,
+    EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, RefillRecord, ResponseRecord,
+    SamplerRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Kept, Records, Run};

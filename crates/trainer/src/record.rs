@@ -39,6 +39,9 @@ pub struct GroupRecord {
     pub class: QueryClass,
     /// What the group's advantages come from.
     pub kind: GroupKind,
+    /// Whether another query took its place, so that nothing was learned from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
     /// The reward of the greedy response, where the estimator compares with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<f64>,
@@ -102,7 +105,7 @@ pub struct MetricsRecord {
     pub step: u64,
     /// Epoch of the curriculum, from 1.
     pub epoch: u32,
-    /// Queries of the step.
+    /// Queries of the step, those that were replaced included.
     pub queries: usize,
     /// Learning rate.
     pub learning_rate: f64,
@@ -124,9 +127,38 @@ pub struct MetricsRecord {
     pub truncated: f64,
     /// Mean of minus the log-probability of the sampled tokens: an estimate of the policy's entropy, in nats.
     pub entropy: f64,
+    /// Responses with a reward that were masked because the token limit cut them off; none where nothing is masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<usize>,
+    /// How groups that teach nothing were replaced; none where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refill: Option<RefillRecord>,
+    /// How far the sampler was from the learner; none where nothing makes up for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerRecord>,
     /// The step's updates.
     #[serde(flatten)]
     pub update: UpdateRecord,
+}
+
+/// How the groups of a step that teach nothing were replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefillRecord {
+    /// Rounds in which further queries were asked.
+    pub rounds: u32,
+    /// Groups that were dropped: so many further queries were asked.
+    pub dropped: usize,
+}
+
+/// How far a sampler was from the learner, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerRecord {
+    /// Mean |log-probability under the learner - under the sampler| over the tokens, in nats.
+    pub mean_gap: f64,
+    /// Responses that were masked.
+    pub masked: usize,
 }
 
 /// Means over the updates of a step.
@@ -186,6 +218,9 @@ impl MetricsRecord {
             mean_tokens: tokens as f64 / scored().count().max(1) as f64,
             truncated: mean(scored().map(|one| f64::from(u8::from(one.finish == Finish::Length)))),
             entropy: -log_prob / tokens.max(1) as f64,
+            masked: None,
+            refill: None,
+            sampler: None,
             update,
         }
     }

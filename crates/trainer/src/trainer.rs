@@ -1,5 +1,6 @@
 //! The run: warm start, reinforcement, evaluation, checkpoints.
 
+mod attempt;
 mod step;
 
 use std::ops::ControlFlow;
@@ -89,6 +90,7 @@ impl<'a> Trainer<'a> {
     pub fn new(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
         config.validate()?;
         config.check_against(task.dataset)?;
+        task.engine.check(&config.reinforcement)?;
         let curriculum = new_curriculum(config, &task)?;
         let queries = QueryTable::new(task.dataset)?;
         ledger::create(config)?;
@@ -109,6 +111,7 @@ impl<'a> Trainer<'a> {
     pub fn resume(config: &'a TrainConfig, mut task: Task<'a>) -> Result<Self> {
         config.validate()?;
         config.check_against(task.dataset)?;
+        task.engine.check(&config.reinforcement)?;
         let folder = config.run_folder();
         same_run(&folder, Run::open(&folder)?.config(), config)?;
         let Some((state, curriculum, policy)) = checkpoint::newest(&folder)? else {

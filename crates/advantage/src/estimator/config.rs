@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::gae::{Gae, GaeConfig};
 use super::group_relative::{Baseline, BaselineConfig, GroupBaseline, Grpo, GrpoConfig, Singleton};
 use super::pass_at_k::PassAtK;
-use super::raae::{Raae, SpreadConfig};
+use super::raae::Raae;
 use super::reinforce_pp::{
     ReinforcePp, ReinforcePpBaseline, ReinforcePpBaselineConfig, ReinforcePpConfig,
 };
 use super::remax::Remax;
+use super::spread::SpreadConfig;
 use super::statistics::Std;
 use super::whitening::{VarianceGuard, WhiteningConfig};
 use super::{AdvantageEstimator, Needs};
@@ -105,7 +106,9 @@ impl EstimatorConfig {
     /// What the estimator reads of a batch; a training loop asks before it starts.
     pub fn needs(&self) -> Needs {
         match self {
-            Self::Raae(_) => Needs::TOKEN_REWARDS,
+            Self::Raae(config) => config.needs(Needs::TOKEN_REWARDS),
+            Self::Grpo(config) => config.spread().needs(Needs::OUTCOMES),
+            Self::PassK(config) => config.needs(Needs::OUTCOMES),
             Self::Remax {} => Remax.needs(),
             Self::Gae(_) => Gae::NEEDS,
             _ => Needs::OUTCOMES,
@@ -126,6 +129,7 @@ impl EstimatorConfig {
                 *config = SpreadConfig {
                     std: Std::Unbiased,
                     eps,
+                    ..*config
                 };
             }
             Self::Grpo(config) => {
@@ -133,6 +137,7 @@ impl EstimatorConfig {
                     std: Std::Unbiased,
                     eps,
                     singleton,
+                    ..*config
                 }
             }
             Self::DrGrpo(config) | Self::Rloo(config) | Self::Opo(config) | Self::Gpg(config) => {

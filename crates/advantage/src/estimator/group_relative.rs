@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::spread::{Spread, SpreadConfig, StdOver};
 use super::statistics::{Moments, Std};
 use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
 use crate::batch::RolloutBatch;
-use crate::error::{Error, Result, check_at_least_0};
+use crate::error::{Error, Result};
 
 /// What a group of one response gets, which has nothing to be compared with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,23 @@ pub struct GrpoConfig {
     pub std: Std,
     /// Added to the standard deviation, at least 0. Default 1e-6.
     pub eps: f64,
+    /// The least that the standard deviation counts as, as [`SpreadConfig::floor`]. Default 0.
+    pub floor: f64,
+    /// Whose standard deviation it is, as [`SpreadConfig::over`]. Default `group`.
+    pub over: StdOver,
     /// What a group of one response gets. Default `raw`.
     pub singleton: Singleton,
+}
+
+impl GrpoConfig {
+    pub(super) fn spread(&self) -> SpreadConfig {
+        SpreadConfig {
+            std: self.std,
+            eps: self.eps,
+            floor: self.floor,
+            over: self.over,
+        }
+    }
 }
 
 impl Default for GrpoConfig {
@@ -38,6 +54,8 @@ impl Default for GrpoConfig {
         Self {
             std: Std::Unbiased,
             eps: 1e-6,
+            floor: 0.0,
+            over: StdOver::Group,
             singleton: Singleton::Raw,
         }
     }
@@ -87,9 +105,9 @@ impl Grpo {
     /// Checks the settings.
     ///
     /// # Errors
-    /// An `eps` that is negative or not finite.
+    /// A setting out of its range.
     pub fn new(config: GrpoConfig) -> Result<Self> {
-        check_at_least_0("eps", config.eps)?;
+        config.spread().check()?;
         Ok(Self { config })
     }
 }
@@ -100,7 +118,7 @@ impl AdvantageEstimator for Grpo {
     }
 
     fn needs(&self) -> Needs {
-        Needs::OUTCOMES
+        self.config.spread().needs(Needs::OUTCOMES)
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
@@ -108,7 +126,11 @@ impl AdvantageEstimator for Grpo {
             std,
             eps,
             singleton,
+            ..
         } = self.config;
+        let spread = Spread::of(self.config.spread(), self.name(), batch, || {
+            Moments::of([&*batch.outcomes()].into_iter())
+        })?;
         // verl's std of a single response is 1, to which eps is added as to any other.
         let alone = if std == Std::None {
             1.0
@@ -117,7 +139,7 @@ impl AdvantageEstimator for Grpo {
         };
         let advantages = compare(self.name(), batch, singleton, alone, |group| Deviation {
             from: group.moments.mean,
-            scale: group.moments.scale(std, eps),
+            scale: spread.scale(&group.moments, group.members),
         })?;
         Advantages::per_response(advantages, batch.groups())
     }
@@ -212,9 +234,10 @@ impl AdvantageEstimator for GroupBaseline {
     }
 }
 
-/// The responses of one group: the reward, the number of valid tokens of each, and the moments of
-/// the rewards.
+/// The responses of one group: their places in the batch, the reward, the number of valid tokens of each, and the moments
+/// of the rewards.
 pub(super) struct Compared<'a> {
+    members: &'a [usize],
     rewards: &'a [f64],
     lengths: &'a [usize],
     moments: Moments,
@@ -266,6 +289,7 @@ pub(super) fn compare(
             // Before any baseline is taken: one that is weighted or left out rounds differently from the reward itself.
             _ if outcomes.are_equal(members) => continue,
             _ => deviation(&Compared {
+                members,
                 rewards: &rewards,
                 lengths: &tokens,
                 moments,

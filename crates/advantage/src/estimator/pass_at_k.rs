@@ -1,11 +1,11 @@
 //! The advantage of the best response alone.
 
-use super::raae::SpreadConfig;
+use super::spread::{Spread, SpreadConfig};
 use super::statistics::{Moments, difference};
 use super::{AdvantageEstimator, Needs};
 use crate::advantages::Advantages;
 use crate::batch::RolloutBatch;
-use crate::error::{Error, Result, check_at_least_0};
+use crate::error::{Error, Result};
 
 /// Pass@k: a group's best response gets `(best - second) / (std + eps)`, all others 0
 /// (arXiv 2503.19595). Of equal best responses the first takes it, and its advantage is 0.
@@ -31,9 +31,9 @@ impl PassAtK {
     /// Checks the settings.
     ///
     /// # Errors
-    /// An `eps` that is negative or not finite.
+    /// A setting out of its range.
     pub fn new(config: SpreadConfig) -> Result<Self> {
-        check_at_least_0("eps", config.eps)?;
+        config.check()?;
         Ok(Self { config })
     }
 }
@@ -44,11 +44,14 @@ impl AdvantageEstimator for PassAtK {
     }
 
     fn needs(&self) -> Needs {
-        Needs::OUTCOMES
+        self.config.needs(Needs::OUTCOMES)
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
         let outcomes = batch.outcomes_with_parts();
+        let spread = Spread::of(self.config, self.name(), batch, || {
+            Moments::of([&*outcomes.rewards].into_iter())
+        })?;
         let mut advantages = vec![0.0; outcomes.rewards.len()];
         let mut rewards = Vec::new();
         for (group, members) in batch.groups().iter().enumerate() {
@@ -70,7 +73,7 @@ impl AdvantageEstimator for PassAtK {
             if outcomes.are_equal(members) {
                 continue;
             }
-            advantages[members[best]] = lead * moments.scale(self.config.std, self.config.eps);
+            advantages[members[best]] = lead * spread.scale(&moments, members);
         }
         Advantages::per_response(advantages, batch.groups())
     }

@@ -1,32 +1,12 @@
 //! Reasoning-aware advantage estimation: every token against all tokens of its group.
 
-use serde::{Deserialize, Serialize};
-
-use super::statistics::{Moments, Std};
+use super::spread::{Spread, SpreadConfig};
+use super::statistics::Moments;
 use super::{AdvantageEstimator, Needs};
 use crate::advantages::{AdvantageValues, Advantages};
 use crate::batch::RolloutBatch;
-use crate::error::{Error, Result, check_at_least_0};
+use crate::error::{Error, Result};
 use crate::ragged::Ragged;
-
-/// Settings of [`Raae`] and [`PassAtK`](crate::PassAtK).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SpreadConfig {
-    /// By what deviations are divided. Default `unbiased`.
-    pub std: Std,
-    /// Added to the standard deviation, at least 0. Default 1e-6.
-    pub eps: f64,
-}
-
-impl Default for SpreadConfig {
-    fn default() -> Self {
-        Self {
-            std: Std::Unbiased,
-            eps: 1e-6,
-        }
-    }
-}
 
 /// ReRec's estimator: `A[i, t] = (r[i, t] - mean) / (std + eps)`, with mean and std over all valid
 /// tokens of a group's responses, so that a penalised step is worse than its own response.
@@ -59,9 +39,9 @@ impl Raae {
     /// Checks the settings.
     ///
     /// # Errors
-    /// An `eps` that is negative or not finite.
+    /// A setting out of its range.
     pub fn new(config: SpreadConfig) -> Result<Self> {
-        check_at_least_0("eps", config.eps)?;
+        config.check()?;
         Ok(Self { config })
     }
 }
@@ -72,11 +52,15 @@ impl AdvantageEstimator for Raae {
     }
 
     fn needs(&self) -> Needs {
-        Needs::TOKEN_REWARDS
+        self.config.needs(Needs::TOKEN_REWARDS)
     }
 
     fn estimate(&self, batch: &RolloutBatch<'_>) -> Result<Advantages> {
         let rewards = batch.rewards_of_tokens();
+        let spread = Spread::of(self.config, self.name(), batch, || {
+            let everything: Vec<usize> = (0..rewards.len()).collect();
+            Moments::of([&*batch.valid_values(&rewards, &everything)].into_iter())
+        })?;
         let mut advantages = Ragged::filled_like(&rewards, 0.0);
         let mut signal = Vec::with_capacity(batch.groups().len());
         for (group, members) in batch.groups().iter().enumerate() {
@@ -95,7 +79,7 @@ impl AdvantageEstimator for Raae {
             if !moments.is_spread() {
                 continue;
             }
-            let scale = moments.scale(self.config.std, self.config.eps);
+            let scale = spread.scale(&moments, members);
             for (&response, row) in members.iter().zip(rows()) {
                 let out = advantages.row_mut(response).unwrap_or_default();
                 for (advantage, reward) in out.iter_mut().zip(row) {

@@ -9,7 +9,7 @@ impl Curriculum {
         self.progress.batches
     }
 
-    /// Batches still to come in this epoch: exact.
+    /// Batches still to come in this epoch: exact, but for what [`serve_more`](Self::serve_more) will take of them.
     pub fn steps_left_in_epoch(&self) -> usize {
         let left = self.progress.plan.len() - self.progress.served;
         self.batches_of(left, self.progress.served > 0)

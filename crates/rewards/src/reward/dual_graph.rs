@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{DualGraphConfig, ListAlignment, Reward, RewardBreakdown, Sample};
+use super::{DualGraphConfig, ListAlignment, Reward, RewardBreakdown, RewardPart, Sample};
 use crate::ranking::{discount, ndcg_of_hits};
 use crate::{
     Answer, AnswerReader, AttributeGraph, Catalogue, Error, Flag, ItemEmbeddings, ItemIndex, Result,
@@ -263,5 +263,16 @@ impl Reward for DualGraphReward {
             answered.1 += ends.0.max(ends.1).max(0.0);
         }
         (answered.0.min(none), answered.1.max(none))
+    }
+
+    /// Format, ranking, query alignment and preference alignment.
+    fn parts(&self, breakdown: &RewardBreakdown) -> Vec<RewardPart> {
+        let weights = self.config.weights;
+        vec![
+            RewardPart::new(weights.format, breakdown.format),
+            RewardPart::new(1.0, breakdown.ranking),
+            RewardPart::new(weights.query, breakdown.query_alignment),
+            RewardPart::new(weights.preference, breakdown.preference_alignment),
+        ]
     }
 }

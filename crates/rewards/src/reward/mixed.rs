@@ -1,6 +1,6 @@
 use rayon::prelude::*;
 
-use super::{Reward, RewardBreakdown, Sample};
+use super::{Reward, RewardBreakdown, RewardPart, Sample};
 use crate::{Error, Result};
 
 /// A sample with what the base of a mixed reward found: its terms, and the answer that was read.
@@ -168,6 +168,15 @@ impl Reward for MixedReward {
             (lowest + low.min(high), highest + low.max(high))
         };
         self.terms.iter().fold(self.base.bounds(), add)
+    }
+
+    /// The base's, then the terms.
+    fn parts(&self, breakdown: &RewardBreakdown) -> Vec<RewardPart> {
+        let mut parts = self.base.parts(breakdown);
+        parts.extend(self.terms.iter().map(|(weight, term)| {
+            RewardPart::new(*weight, breakdown.terms.get(term.name()).copied())
+        }));
+        parts
     }
 }
 

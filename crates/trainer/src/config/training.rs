@@ -1,9 +1,10 @@
 //! The sections that are the trainer's own.
 
-use rerec::CurriculumMetric;
+use rerec::{CurriculumMetric, LengthPenalty, OverlongPenalty};
 use rerec_policy::Decay;
 use serde::{Deserialize, Serialize};
 
+use crate::correction::SamplerCorrection;
 use crate::error::{Result, check};
 
 /// The supervised warm start on the data's demonstrations and drills.
@@ -72,6 +73,35 @@ pub struct ReinforcementConfig {
     /// Metric of the curriculum. Default `reward`.
     #[serde(default)]
     pub curriculum_metric: CurriculumMetric,
+    /// Most rounds in which groups that teach nothing are replaced by further queries of the epoch (DAPO's dynamic sampling, arXiv
+    /// 2503.14476). Each round asks as many queries as groups are missing; the curriculum records all of them. Default 0: none are.
+    #[serde(default)]
+    pub refill_rounds: u32,
+    /// Whether responses that the token limit cut off are masked (DAPO's overlong filtering, arXiv 2503.14476): their rewards stay in the
+    /// log and in the means of their groups, but nothing is learned from them, and no denominator counts their tokens. Default false.
+    #[serde(default)]
+    pub mask_truncated: bool,
+    /// The soft penalty of overlong responses: `{ cache = 64, weight = 1.0 }`. Default: none.
+    #[serde(default)]
+    pub overlong: Option<OverlongConfig>,
+    /// The penalty of right responses that are longer than others, scaled by the success of their group: `{ weight = 0.1 }`.
+    /// Default: none.
+    #[serde(default)]
+    pub length: Option<LengthPenalty>,
+    /// What makes up for a sampler that is not the learner, where they are two engines: `{ kind = "token_truncated", most = 2.0 }`.
+    /// Default: none.
+    #[serde(default)]
+    pub sampler_correction: Option<SamplerCorrection>,
+}
+
+/// An [`OverlongPenalty`] whose longest response is that of sampling.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverlongConfig {
+    /// Tokens before the limit over which the penalty grows. In [1, `max_new_tokens`].
+    pub cache: usize,
+    /// Weight in the reward. Above 0.
+    pub weight: f64,
 }
 
 /// What becomes of queries whose prompt and longest response together exceed what the model can read.
@@ -90,6 +120,15 @@ fn constant() -> Decay {
 }
 
 impl ReinforcementConfig {
+    pub(super) fn overlong(&self) -> Option<OverlongPenalty> {
+        self.overlong
+            .map(|OverlongConfig { cache, weight }| OverlongPenalty {
+                max_tokens: self.max_new_tokens,
+                cache,
+                weight,
+            })
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         let at_least = |least: usize, name, value: usize| {
             let allowed = format!("at least {least}");
@@ -108,6 +147,8 @@ impl ReinforcementConfig {
         let temperature = self.temperature;
         let is_warm = temperature > 0.0 && temperature.is_finite();
         check(is_warm, "reinforcement.temperature", temperature, "above 0")?;
+        let correction = self.sampler_correction.as_ref();
+        correction.map_or(Ok(()), SamplerCorrection::validate)?;
         check_rate("reinforcement", self.learning_rate, self.schedule)
     }
 }

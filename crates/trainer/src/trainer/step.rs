@@ -1,35 +1,45 @@
 //! One step of reinforcement: rollouts, rewards, advantages, update, curriculum.
 
 use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
+use rerec_advantage::Ragged;
 use rerec_policy::{
-    Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
+    Finish, Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
 };
 use rerec_text::QueryId;
 
+use super::attempt::{Attempt, Try};
 use super::{Halting, Trainer, Verdicts};
-use crate::error::{Error, Result};
+use crate::correction::TokenWeights;
+use crate::error::Result;
 use crate::observer::{Event, Observer};
 use crate::record::{GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord};
 
 impl Trainer<'_> {
     pub(super) fn step(&mut self, batch: &[QueryId], observer: &mut dyn Observer) -> Halting<()> {
         let epoch = self.curriculum.epoch();
-        let groups = self.rollouts(batch, epoch, observer)?;
-        let greedy = self.greedy_responses(batch, epoch, observer)?;
-        let mut assessed = self.assess(&groups, &greedy)?;
-        refuse_without_reward(&mut assessed)?;
+        let attempt = self.attempt(batch, epoch, observer)?;
         let learning_rate = self.learning_rate();
-        let updates = self.update(&groups, &assessed, learning_rate)?;
-        self.record_in_curriculum(&assessed)?;
+        let weights = self.token_weights(&attempt.kept);
+        let updates = self.update(&attempt, weights.as_ref(), learning_rate)?;
+        // Only now: a step that is broken off finds the curriculum as it was, and asks the same queries again.
+        self.curriculum.serve_more(attempt.refill.dropped);
+        self.record_in_curriculum(attempt.assessed_groups())?;
 
         // The weights have moved: from here on the step counts, and its queries are no longer
         // pending.
         self.state.steps += 1;
         self.state.pending.clear();
         self.state.unvalidated = true;
-        let records = self.records(groups, assessed, epoch)?;
-        let metrics = MetricsRecord::of(&records, UpdateRecord::of(&updates), learning_rate);
-        self.record_queries(batch)?;
+        let refill = attempt.refill;
+        let records = self.records(attempt, epoch)?;
+        let update = UpdateRecord::of(&updates);
+        let metrics = MetricsRecord {
+            masked: self.masked(&records),
+            refill: (self.config.reinforcement.refill_rounds > 0).then_some(refill),
+            sampler: weights.as_ref().map(TokenWeights::record),
+            ..MetricsRecord::of(&records, update, learning_rate)
+        };
+        self.record_queries(&records)?;
         self.ledger.step(&metrics, &records)?;
         let steps_left = self.steps_left();
         let verdict = observer.event(&Event::Step {
@@ -41,7 +51,35 @@ impl Trainer<'_> {
         self.heed(verdict)
     }
 
-    /// G responses to each query, in the order of the batch.
+    /// G responses to each query, in the order of the batch, and what they are compared with.
+    pub(super) fn tries(
+        &mut self,
+        batch: &[QueryId],
+        epoch: u32,
+        observer: &mut dyn Observer,
+    ) -> Halting<Vec<Try>> {
+        let mut groups = self.rollouts(batch, epoch, observer)?;
+        let sampled = match self.task.engine.is_split() {
+            true => self.take_over_log_probs(&mut groups)?,
+            false => Vec::new(),
+        };
+        let greedy = self.greedy_responses(batch, epoch, observer)?;
+        let mut sampled = sampled.into_iter();
+        // Empty where the estimator asks for none.
+        let mut greedy = greedy.into_iter();
+        let one = |group| {
+            let greedy = greedy
+                .next()
+                .and_then(|group| group.responses.into_iter().next());
+            Try {
+                group,
+                greedy,
+                sampler_log_probs: sampled.next().unwrap_or_default(),
+            }
+        };
+        Ok(groups.into_iter().map(one).collect())
+    }
+
     fn rollouts(
         &mut self,
         batch: &[QueryId],
@@ -58,11 +96,7 @@ impl Trainer<'_> {
             purpose: format!("rollouts of epoch {epoch}"),
             ..Default::default()
         };
-        let mut groups = self.sample(batch, config.samples, &sampling, observer)?;
-        if self.task.engine.is_split() {
-            self.take_over_log_probs(&mut groups)?;
-        }
-        Ok(groups)
+        self.sample(batch, config.samples, &sampling, observer)
     }
 
     /// The most probable response to each query, for estimators that compare with it; none for others.
@@ -109,32 +143,31 @@ impl Trainer<'_> {
     }
 
     /// Puts the learner's log-probabilities in the place of those of a sampler that computes otherwise: the ratio of the
-    /// objective is 1 only where both come from one engine.
-    fn take_over_log_probs(&mut self, groups: &mut [RolloutGroup]) -> Result<()> {
+    /// objective is 1 only where both come from one engine. Returns the sampler's, `[group][response][token]`.
+    fn take_over_log_probs(&mut self, groups: &mut [RolloutGroup]) -> Result<Vec<Vec<Vec<f32>>>> {
         let computed = self.task.engine.learner().log_probs(groups)?;
-        for (group, log_probs) in groups.iter_mut().zip(computed) {
-            for (response, log_probs) in group.responses.iter_mut().zip(log_probs) {
-                response.log_probs = log_probs;
-            }
-        }
-        Ok(())
+        let take_over = |(group, computed): (&mut RolloutGroup, Vec<Vec<f32>>)| {
+            let responses = group.responses.iter_mut().zip(computed);
+            responses
+                .map(|(response, ours)| std::mem::replace(&mut response.log_probs, ours))
+                .collect()
+        };
+        Ok(groups.iter_mut().zip(computed).map(take_over).collect())
     }
 
-    fn assess(&self, groups: &[RolloutGroup], greedy: &[RolloutGroup]) -> Result<Assessment> {
-        let texts: Vec<Vec<ResponseText<'_>>> = groups
+    pub(super) fn assess(&self, tries: &[Try]) -> Result<Assessment> {
+        let texts: Vec<Vec<ResponseText<'_>>> = tries
             .iter()
-            .map(|group| group.responses.iter().map(response_text).collect())
+            .map(|one| one.group.responses.iter().map(response_text).collect())
             .collect();
-        // In the order of the groups; empty where the estimator asks for none.
-        let mut greedy = greedy.iter().filter_map(|group| group.responses.first());
-        let asked = groups.iter().zip(&texts).map(|(group, responses)| {
-            let prepared = self.queries.get(group.query.as_str())?;
+        let asked = tries.iter().zip(&texts).map(|(one, responses)| {
+            let prepared = self.queries.get(one.group.query.as_str())?;
             Ok(Group {
                 query: prepared.query.id.as_str(),
                 targets: &prepared.targets,
                 candidates: prepared.candidates.as_deref(),
                 responses,
-                greedy: greedy.next().map(|response| response.text.as_str()),
+                greedy: one.greedy.as_ref().map(|response| response.text.as_str()),
             })
         });
         Ok(self
@@ -151,14 +184,30 @@ impl Trainer<'_> {
         self.schedule.rate(self.state.steps, total)
     }
 
+    /// The weight of each token of all responses, where something makes up for the sampler.
+    fn token_weights(&self, tries: &[Try]) -> Option<TokenWeights> {
+        let correction = self.config.reinforcement.sampler_correction?;
+        let mut weights = TokenWeights::default();
+        for one in tries {
+            for (response, sampled) in one.group.responses.iter().zip(&one.sampler_log_probs) {
+                weights.add(correction, &response.log_probs, sampled);
+            }
+        }
+        Some(weights)
+    }
+
     /// One update for each mini-batch of whole groups.
     fn update(
         &mut self,
-        groups: &[RolloutGroup],
-        assessed: &Assessment,
+        attempt: &Attempt,
+        weights: Option<&TokenWeights>,
         learning_rate: f64,
     ) -> Halting<Vec<UpdateStats>> {
-        let batch = training_groups(groups, assessed);
+        let estimated = &attempt.assessed.advantages;
+        let weighed = weights.map(|weights| weights.weigh(estimated));
+        let advantages = weighed.as_ref().unwrap_or(estimated);
+        let mask_truncated = self.config.reinforcement.mask_truncated;
+        let batch = training_groups(attempt, advantages, mask_truncated);
         let share = batch
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
@@ -173,8 +222,11 @@ impl Trainer<'_> {
         Ok(updates)
     }
 
-    fn record_in_curriculum(&mut self, assessed: &Assessment) -> Result<()> {
-        for group in &assessed.groups {
+    fn record_in_curriculum<'g>(
+        &self,
+        groups: impl Iterator<Item = &'g AssessedGroup>,
+    ) -> Result<()> {
+        for group in groups {
             let metrics: Vec<f64> = group
                 .responses
                 .iter()
@@ -188,19 +240,19 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    fn records(
-        &self,
-        groups: Vec<RolloutGroup>,
-        assessed: Assessment,
-        epoch: u32,
-    ) -> Result<Vec<GroupRecord>> {
-        let pairs = groups.into_iter().zip(assessed.groups);
-        let record = |(group, assessed): (RolloutGroup, AssessedGroup)| {
+    fn records(&self, attempt: Attempt, epoch: u32) -> Result<Vec<GroupRecord>> {
+        let kept = attempt.kept.into_iter().zip(attempt.assessed.groups);
+        let kept = kept.map(|(one, assessed)| (one, assessed, false));
+        let replaced = attempt.replaced.into_iter();
+        let replaced = replaced.map(|(one, assessed)| (one, assessed, true));
+        let record = |(one, assessed, replaced): (Try, AssessedGroup, bool)| {
+            let group = one.group;
             Ok(GroupRecord {
                 step: self.state.steps,
                 epoch,
                 class: self.queries.get(group.query.as_str())?.query.class.clone(),
                 kind: kind(&assessed),
+                replaced,
                 baseline: assessed.baseline,
                 query: group.query,
                 responses: group
@@ -211,15 +263,23 @@ impl Trainer<'_> {
                     .collect(),
             })
         };
-        pairs.map(record).collect()
+        kept.chain(replaced).map(record).collect()
+    }
+
+    /// The responses that the token limit cut off, where these are masked.
+    fn masked(&self, records: &[GroupRecord]) -> Option<usize> {
+        let responses = records.iter().flat_map(|group| &group.responses);
+        let is_cut = |one: &&ResponseRecord| one.finish == Finish::Length && one.reward.is_some();
+        let mask = self.config.reinforcement.mask_truncated;
+        mask.then(|| responses.filter(is_cut).count())
     }
 
     /// Writes down the queries that are asked for the first time.
-    fn record_queries(&mut self, batch: &[QueryId]) -> Result<()> {
-        for id in batch {
-            let prepared = self.queries.get(id.as_str())?;
+    fn record_queries(&mut self, groups: &[GroupRecord]) -> Result<()> {
+        for GroupRecord { query, .. } in groups {
+            let prepared = self.queries.get(query.as_str())?;
             let record = || prepared.record(&self.task.dataset.catalogue);
-            self.ledger.query(id, record)?;
+            self.ledger.query(query, record)?;
         }
         Ok(())
     }
@@ -256,19 +316,21 @@ fn response_text(response: &Response) -> ResponseText<'_> {
     }
 }
 
-/// The responses with a reward. Others take no part in the update, not even in its denominators.
+/// The responses with a reward, without those that are masked. Others take no part in the update, not even in its denominators.
 fn training_groups<'a>(
-    groups: &'a [RolloutGroup],
-    assessed: &'a Assessment,
+    attempt: &'a Attempt,
+    advantages: &'a Ragged<f64>,
+    mask_truncated: bool,
 ) -> Vec<TrainingGroup<'a>> {
-    let mut rows = assessed.advantages.rows();
-    let mut batch = Vec::with_capacity(groups.len());
-    for (group, judged) in groups.iter().zip(&assessed.groups) {
+    let mut rows = advantages.rows();
+    let mut batch = Vec::with_capacity(attempt.kept.len());
+    for (Try { group, .. }, judged) in attempt.kept.iter().zip(&attempt.assessed.groups) {
         let responses = group.responses.iter().zip(&judged.responses);
         // Zipped before filtering: responses without a reward have rows too, which are empty.
         let responses = responses.zip(rows.by_ref().take(group.responses.len()));
         let responses = responses
             .filter(|((_, judged), _)| judged.reward.is_ok())
+            .filter(|((response, _), _)| !(mask_truncated && response.finish == Finish::Length))
             .map(|((response, _), advantages)| response.with_advantages(advantages));
         batch.push(TrainingGroup {
             query: &group.query,
@@ -279,27 +341,6 @@ fn training_groups<'a>(
     }
     batch.retain(|group| !group.responses.is_empty());
     batch
-}
-
-/// A step of which nothing could be scored ends the run: its data are at fault, not the model.
-fn refuse_without_reward(assessed: &mut Assessment) -> Result<()> {
-    let mut responses = assessed
-        .groups
-        .iter_mut()
-        .flat_map(|group| &mut group.responses);
-    if responses.any(|one| one.reward.is_ok()) {
-        return Ok(());
-    }
-    let first = assessed
-        .groups
-        // Drained to own the error: the assessment is not used any more.
-        .drain(..)
-        .flat_map(|group| group.responses)
-        .next();
-    match first.map(|one| one.reward) {
-        Some(Err(first)) => Err(Error::NothingScored { first }),
-        _ => Ok(()),
-    }
 }
 
 fn kind(group: &AssessedGroup) -> GroupKind {

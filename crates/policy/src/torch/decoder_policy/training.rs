@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rand::RngExt;
-use tch::no_grad;
+use tch::{Tensor, no_grad};
 
 use super::{DecoderPolicy, trained_tensors};
 use crate::{
@@ -142,13 +142,24 @@ impl DecoderPolicy {
             .is_sequence_level()
             .then(|| self.mean_log_ratios(&active))
             .transpose()?;
+        let forks = objective
+            .weighs_entropies()
+            .then(|| self.forks(&active, objective))
+            .transpose()?;
+        let is_fork = |token: &Token| {
+            let forks = forks.as_ref();
+            forks.is_none_or(|forks| forks[token.response][token.index])
+        };
         let gradients = self.gather(&active.groups, reference, &mut |token| {
             let response = active.responses[token.response];
             let own = token.log_prob - f64::from(response.old_log_probs[token.index]);
             let log_ratio = sequence_log_ratios
                 .as_ref()
                 .map_or(own, |all| all[token.response]);
-            let advantage = response.advantages[token.index];
+            let advantage = match is_fork(&token) {
+                true => response.advantages[token.index],
+                false => 0.0,
+            };
             let term = objective.token(token.log_prob, log_ratio, token.reference, advantage);
             let weight = active.weights[token.response];
             stats.loss += term.loss * weight;
@@ -273,6 +284,20 @@ impl DecoderPolicy {
         Ok(active.responses.iter().map(mean).collect())
     }
 
+    /// Which tokens of each response have a distribution of high entropy, by a forward pass of its own: the bound is that of the whole
+    /// batch, and so known before the first gradient.
+    fn forks(&self, active: &Active<'_>, objective: &Objective) -> Result<Vec<Vec<bool>>> {
+        let mut entropies = Vec::new();
+        for part in micro_batches(&active.groups, self.config.micro_batch_tokens) {
+            let batch = PackedBatch::new(&part, self.decoder.placement())?;
+            let hidden = predicting(&self.decoder, &batch)?;
+            entropies.extend(Head::new(&self.decoder, &batch).scores(&hidden)?.1);
+        }
+        let mut forks = objective.forks(&entropies).into_iter().flatten();
+        let lens = active.responses.iter().map(|one| one.token_ids.len());
+        Ok(lens.map(|len| forks.by_ref().take(len).collect()).collect())
+    }
+
     /// Steps along the gradients.
     fn step(&mut self, gradients: &Gradients, learning_rate: f64) -> Result<f64> {
         let trained = trained_tensors(&self.weights, &self.adapters);
@@ -283,8 +308,12 @@ impl DecoderPolicy {
 }
 
 fn response_log_probs(decoder: &Decoder, batch: &PackedBatch) -> Result<Vec<f32>> {
-    let hidden = no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))?;
-    Head::new(decoder, batch).log_probs(&hidden)
+    Head::new(decoder, batch).log_probs(&predicting(decoder, batch)?)
+}
+
+/// The hidden states that predict the response tokens, without a graph.
+fn predicting(decoder: &Decoder, batch: &PackedBatch) -> Result<Tensor> {
+    no_grad(|| batch.predicting(&decoder.hidden(&batch.ids, &batch.layout)?))
 }
 
 #[cfg(test)]
