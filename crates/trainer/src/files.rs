@@ -12,3 +12,5 @@ pub const QUERIES: &str = "queries.jsonl";
 pub const EPOCHS: &str = "epochs.jsonl";
 /// An [`Evaluation`](crate::Evaluation) per evaluation.
 pub const EVALUATIONS: &str = "evaluations.jsonl";
+/// A [`TimingRecord`](crate::TimingRecord) per step.
+pub const TIMINGS: &str = "timings.jsonl";

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS};
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS};
 use crate::run::Records;
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord};
+use crate::tensorboard::EventFile;
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord};
 
 /// Bytes of each file that belong to what a checkpoint holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(crate) struct Lengths {
     /// Older checkpoints do not count it.
     #[serde(default)]
     queries: u64,
+    #[serde(default)]
+    timings: u64,
 }
 
 /// Appends the records of a run to its files.
@@ -36,14 +39,17 @@ pub(crate) struct Ledger {
     epochs: JsonLines,
     evaluations: JsonLines,
     queries: JsonLines,
+    timings: JsonLines,
+    /// The same for TensorBoard.
+    events: EventFile,
     /// The queries that are written down.
     known: HashSet<QueryId>,
 }
 
 impl Ledger {
     /// Opens the files of a run and cuts them to what its checkpoint counts: what stands behind belongs to steps that will be
-    /// made again.
-    pub(crate) fn open(folder: &Path, lengths: Lengths) -> Result<Self> {
+    /// made again. `steps` are done already.
+    pub(crate) fn open(folder: &Path, lengths: Lengths, steps: u64) -> Result<Self> {
         let open = |name, len| JsonLines::open(folder.join(name), len);
         let queries = open(QUERIES, lengths.queries)?;
         Ok(Self {
@@ -53,6 +59,8 @@ impl Ledger {
             rollouts: open(ROLLOUTS, lengths.rollouts)?,
             epochs: open(EPOCHS, lengths.epochs)?,
             evaluations: open(EVALUATIONS, lengths.evaluations)?,
+            timings: open(TIMINGS, lengths.timings)?,
+            events: EventFile::create(folder, steps + 1)?,
             folder: folder.to_owned(),
         })
     }
@@ -70,6 +78,7 @@ impl Ledger {
             epochs: self.epochs.synced_len()?,
             evaluations: self.evaluations.synced_len()?,
             queries: self.queries.synced_len()?,
+            timings: self.timings.synced_len()?,
         })
     }
 
@@ -78,7 +87,12 @@ impl Ledger {
         groups
             .iter()
             .try_for_each(|group| self.rollouts.push(group))?;
-        self.metrics.push(metrics)
+        self.metrics.push(metrics)?;
+        self.events.step(metrics)
+    }
+
+    pub(crate) fn timing(&mut self, timing: &TimingRecord) -> Result<()> {
+        self.timings.push(timing)
     }
 
     /// Writes a query down, unless it is already.
@@ -99,7 +113,8 @@ impl Ledger {
     }
 
     pub(crate) fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
-        self.evaluations.push(evaluation)
+        self.evaluations.push(evaluation)?;
+        self.events.evaluation(evaluation)
     }
 }
 

@@ -26,6 +26,7 @@ mod resume;
 mod reward_source;
 mod run;
 mod state;
+mod tensorboard;
 mod trainer;
 mod warm_start;
 
@@ -48,7 +49,7 @@ pub use observer::{Event, Observer, Silent, Verdict};
 pub use plan::Plan;
 pub use record::{
     EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, RefillRecord, ResponseRecord,
-    SamplerRecord, UpdateRecord,
+    SamplerRecord, TimingRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Kept, Records, Run};

@@ -161,6 +161,23 @@ pub struct SamplerRecord {
     pub masked: usize,
 }
 
+/// Where the time of a step went, in seconds; a line of `timings.jsonl`. What is in none of the parts is the reward, the credit, the
+/// curriculum and the records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimingRecord {
+    /// The step, from 1.
+    pub step: u64,
+    /// From the first prompt to the records; evaluations and checkpoints come after it.
+    pub total: f64,
+    /// Sampling responses.
+    pub sampling: f64,
+    /// Updating the policy.
+    pub updating: f64,
+    /// Tokens of the responses that were sampled for the step.
+    pub tokens: usize,
+}
+
 /// Means over the updates of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct UpdateRecord {

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS};
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord};
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS};
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord};
 
 /// The folder of a running or finished run, with all its records. Reading it needs no libtorch and disturbs no run.
 ///
@@ -78,6 +78,14 @@ impl Run {
     /// A file that cannot be read, or a line that is no record.
     pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
         self.records(EVALUATIONS)?.collect()
+    }
+
+    /// Where the time of each step went. Runs begun before it was written down have no such file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn timings(&self) -> Result<Vec<TimingRecord>> {
+        self.records(TIMINGS)?.collect()
     }
 
     /// The groups of responses of all steps, one at a time: a long run's do not fit into memory.

@@ -23,7 +23,7 @@ use crate::resume::same_run;
 use crate::run::Run;
 use crate::state::{Best, State};
 use crate::warm_start::WarmStart;
-use crate::{EpochRecord, Evaluation, Phase};
+use crate::{EpochRecord, Evaluation, Phase, TimingRecord};
 
 /// What a run is about: the data, what assesses responses, and the model to train.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub struct Trainer<'a> {
     queries: QueryTable<'a>,
     /// An observer asked to end reinforcement after the step under way.
     finishing: bool,
+    /// Where the time of the step under way goes.
+    timing: TimingRecord,
 }
 
 /// Ends the run where it stands.
@@ -135,7 +137,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let rl = &config.reinforcement;
         Ok(Self {
-            ledger: Ledger::open(&config.run_folder(), state.lengths)?,
+            ledger: Ledger::open(&config.run_folder(), state.lengths, state.steps)?,
             objective: Objective::new(config.objective.clone())?,
             schedule: Schedule::new(rl.learning_rate, rl.warmup, rl.schedule)?,
             queries,
@@ -144,6 +146,7 @@ impl<'a> Trainer<'a> {
             state,
             curriculum,
             finishing: false,
+            timing: TimingRecord::default(),
         })
     }
 

@@ -561,7 +561,7 @@ fn the_best_checkpoint_and_the_last_are_kept() {
     let mut kept: Vec<_> = std::fs::read_dir(config.run_folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
+        .filter(|path| path.join("policy").is_dir())
         .collect();
     kept.sort();
     let updates = |folder: &Path| {
@@ -574,6 +574,47 @@ fn the_best_checkpoint_and_the_last_are_kept() {
     };
     let kept: Vec<usize> = kept.iter().map(|folder| updates(folder)).collect();
     assert_eq!(kept, [1, 4]);
+}
+
+#[test]
+fn patience_ends_a_run_that_gets_no_better() {
+    let runs = tempfile::tempdir().unwrap();
+    let data = dataset(vec![query("q1"), query("q2")]);
+    let settings = [
+        "reinforcement.epochs=9",
+        "checkpoints.best=mrr",
+        "curriculum.too_few=all",
+        "evaluation.patience=2",
+    ];
+    let config = config(runs.path(), &settings).unwrap();
+    let mut policy = best_in_the_middle();
+    run(&config, &data, &mut policy, false, &mut Silent).unwrap();
+    let run = Run::open(config.run_folder()).unwrap();
+    let validations = run.evaluations().unwrap().into_iter();
+    let validations = validations.filter(|e| e.phase == Phase::Reinforcement);
+    let ranks: Vec<f64> = validations.map(|e| e.overall.mrr).collect();
+    // The second was the best, and two were no better.
+    assert_eq!(ranks, [0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(run.metrics().unwrap().len(), 3);
+    let timings = run.timings().unwrap();
+    assert!(timings.iter().map(|timing| timing.step).eq(1..=3));
+    // Two queries, two responses, one token a character.
+    let tokens = 2 * (RIGHT.len() + WRONG.len());
+    assert!(
+        timings
+            .iter()
+            .all(|one| one.tokens == tokens && one.total >= one.sampling)
+    );
+    let refused = settings_alone(&["evaluation.patience=2"]).unwrap_err();
+    assert!(
+        refused.to_string().contains("checkpoints.best"),
+        "{refused}"
+    );
+}
+
+/// Settings alone, whose run is never begun.
+fn settings_alone(overrides: &[&str]) -> Result<TrainConfig, Error> {
+    config(Path::new("nowhere"), overrides)
 }
 
 /// A sampler that is not the learner: it follows, and its own log-probabilities are not trusted.

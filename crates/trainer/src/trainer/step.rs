@@ -1,5 +1,7 @@
 //! One step of reinforcement: rollouts, rewards, advantages, update, curriculum.
 
+use std::time::Instant;
+
 use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
 use rerec_advantage::Ragged;
 use rerec_policy::{
@@ -12,10 +14,14 @@ use super::{Halting, Trainer, Verdicts};
 use crate::correction::TokenWeights;
 use crate::error::Result;
 use crate::observer::{Event, Observer};
-use crate::record::{GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord};
+use crate::record::{
+    GroupKind, GroupRecord, MetricsRecord, ResponseRecord, TimingRecord, UpdateRecord,
+};
 
 impl Trainer<'_> {
     pub(super) fn step(&mut self, batch: &[QueryId], observer: &mut dyn Observer) -> Halting<()> {
+        let begun = Instant::now();
+        self.timing = TimingRecord::default();
         let epoch = self.curriculum.epoch();
         let attempt = self.attempt(batch, epoch, observer)?;
         let learning_rate = self.learning_rate();
@@ -41,6 +47,12 @@ impl Trainer<'_> {
         };
         self.record_queries(&records)?;
         self.ledger.step(&metrics, &records)?;
+        let timing = TimingRecord {
+            step: self.state.steps,
+            total: begun.elapsed().as_secs_f64(),
+            ..self.timing
+        };
+        self.ledger.timing(&timing)?;
         let steps_left = self.steps_left();
         let verdict = observer.event(&Event::Step {
             metrics: &metrics,
@@ -58,12 +70,16 @@ impl Trainer<'_> {
         epoch: u32,
         observer: &mut dyn Observer,
     ) -> Halting<Vec<Try>> {
+        let begun = Instant::now();
         let mut groups = self.rollouts(batch, epoch, observer)?;
         let sampled = match self.task.engine.is_split() {
             true => self.take_over_log_probs(&mut groups)?,
             false => Vec::new(),
         };
         let greedy = self.greedy_responses(batch, epoch, observer)?;
+        self.timing.sampling += begun.elapsed().as_secs_f64();
+        let responses = groups.iter().flat_map(|group| &group.responses);
+        self.timing.tokens += responses.map(|one| one.token_ids.len()).sum::<usize>();
         let mut sampled = sampled.into_iter();
         // Empty where the estimator asks for none.
         let mut greedy = greedy.into_iter();
@@ -212,6 +228,7 @@ impl Trainer<'_> {
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
             .max(1);
+        let begun = Instant::now();
         let mut updates = Vec::new();
         for part in batch.chunks(share) {
             let learner = self.task.engine.learner();
@@ -219,6 +236,7 @@ impl Trainer<'_> {
         }
         // After the last update only: nothing is sampled between them.
         self.task.engine.synchronise()?;
+        self.timing.updating += begun.elapsed().as_secs_f64();
         Ok(updates)
     }
 
