@@ -21,6 +21,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod architecture;
 mod config;
 mod error;
 mod gguf;
@@ -32,6 +33,7 @@ mod model_source;
 mod objective;
 mod random;
 mod rollout;
+mod rope_scaling;
 mod safetensors_file;
 mod sampler;
 mod sampling;
@@ -40,21 +42,23 @@ mod scripted;
 #[cfg(feature = "torch")]
 mod torch;
 
+pub use architecture::Architecture;
 pub use config::{
     DecoderPolicyConfig, Device, LoraConfig, OptimizerConfig, Precision, Projection,
-    TokenizerConfig,
+    TemplateConfig, TokenizerConfig,
 };
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
-pub use model_config::{Architecture, ModelConfig, RopeScaling};
+pub use model_config::ModelConfig;
 pub use model_source::{FreshModel, ModelSource};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use random::random_stream;
 pub use rerec_text::{Message, QueryId};
 pub use rollout::{Finish, Response, RolloutGroup, TrainingGroup, TrainingResponse};
+pub use rope_scaling::{RopeScaling, Yarn};
 pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
 pub use sampler::{Progress, Prompt, SampleRequest, Sampler};
 pub use sampling::Sampling;

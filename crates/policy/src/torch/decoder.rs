@@ -1,4 +1,4 @@
-//! A Llama-, Qwen2- or Qwen3-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+//! A Llama-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
 
 mod attention;
 mod cache;
@@ -253,10 +253,10 @@ impl Layer {
         let layer = format!("model.layers.{index}");
         Ok(Self {
             attention_norm: source.stack(&format!("{layer}.input_layernorm.weight"))?,
-            attention: Attention::new(config, source, &format!("{layer}.self_attn"))?,
+            attention: Attention::new(config, source, index)?,
             feed_forward_norm: source.stack(&format!("{layer}.post_attention_layernorm.weight"))?,
-            gate_up: source.linear(&format!("{layer}.mlp.gate_up_proj"), false)?,
-            down: source.linear(&format!("{layer}.mlp.down_proj"), false)?,
+            gate_up: source.linear(&format!("{layer}.mlp.gate_up_proj"), config.has_mlp_bias())?,
+            down: source.linear(&format!("{layer}.mlp.down_proj"), config.has_mlp_bias())?,
             eps: config.rms_norm_eps,
         })
     }

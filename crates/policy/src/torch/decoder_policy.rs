@@ -182,6 +182,7 @@ impl DecoderPolicy {
             model.vocab_size,
             "at least the tokenizer's",
         )?;
+        let tokenizer = tokenizer.with_template(config.template.clone())?;
         let (kind, device) = (kind(config.precision), placement::open(config.device)?);
         let adapters = config
             .lora

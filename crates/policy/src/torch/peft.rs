@@ -15,28 +15,76 @@ use crate::{
     error::{Error, Result},
 };
 
-const CONFIG: &str = "adapter_config.json";
-const TENSORS: &str = "adapter_model.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
+pub(super) const TENSORS: &str = "adapter_model.safetensors";
 
 /// PEFT's names begin with the path to the model within its wrappers.
 const PREFIX: &str = "base_model.model.";
 
-/// Settings of PEFT that would compute something else, with the values that mean the same as here.
-fn fixed() -> [(&'static str, Vec<Value>); 9] {
-    let off = || vec![Value::Null, json!(false)];
-    let empty = || vec![Value::Null, json!({})];
-    [
-        ("peft_type", vec![json!("LORA")]),
-        ("bias", vec![json!("none")]),
-        ("use_rslora", off()),
-        ("use_dora", off()),
-        ("fan_in_fan_out", off()),
-        ("modules_to_save", vec![Value::Null, json!([])]),
-        ("layers_to_transform", vec![Value::Null]),
-        ("rank_pattern", empty()),
-        ("alpha_pattern", empty()),
-    ]
+/// What a key of `adapter_config.json` means here.
+enum Meaning {
+    /// It is compared with the adapters that are asked for.
+    Used,
+    /// It changes no number of trained adapters, whatever it says.
+    Harmless,
+    /// It changes nothing at these values, or null.
+    Only(&'static str),
 }
+
+use Meaning::{Harmless, Only, Used};
+
+/// Every key of PEFT 0.21.2 and of older versions; one that is not listed may change a number, so it is refused. Values are JSON.
+const KEYS: &[(&str, Meaning)] = &[
+    ("peft_type", Only(r#"["LORA"]"#)),
+    ("r", Used),
+    ("lora_alpha", Used),
+    ("target_modules", Used),
+    ("task_type", Only(r#"["CAUSAL_LM"]"#)),
+    ("bias", Only(r#"["none"]"#)),
+    // The others change the weights of the model beside which they are trained; PEFT can convert their adapters to plain ones.
+    (
+        "init_lora_weights",
+        Only(r#"[true, false, "gaussian", "eva", "orthogonal"]"#),
+    ),
+    ("use_rslora", Only("[false]")),
+    ("use_dora", Only("[false]")),
+    ("use_qalora", Only("[false]")),
+    ("use_bdlora", Only("[false]")),
+    ("lora_bias", Only("[false]")),
+    ("fan_in_fan_out", Only("[false]")),
+    ("modules_to_save", Only("[[]]")),
+    ("layers_to_transform", Only("[]")),
+    ("layers_pattern", Only("[[]]")),
+    ("exclude_modules", Only("[[]]")),
+    ("rank_pattern", Only("[{}]")),
+    ("alpha_pattern", Only("[{}]")),
+    ("layer_replication", Only("[]")),
+    ("alora_invocation_tokens", Only("[]")),
+    ("trainable_token_indices", Only("[]")),
+    ("target_parameters", Only("[[]]")),
+    ("loftq_config", Only("[{}]")),
+    ("corda_config", Only("[{}]")),
+    ("lora_ga_config", Only("[{}]")),
+    ("kasa_config", Only("[{}]")),
+    ("arrow_config", Only("[{}]")),
+    ("monteclora_config", Only("[{}]")),
+    ("velora_config", Only("[{}]")),
+    ("megatron_config", Only("[{}]")),
+    ("enable_lora", Only("[]")),
+    ("merge_weights", Only("[false]")),
+    // Only where the settings above are used, or in training.
+    ("eva_config", Harmless),
+    ("qalora_group_size", Harmless),
+    ("megatron_core", Harmless),
+    ("ensure_weight_tying", Harmless),
+    ("lora_dropout", Harmless),
+    ("inference_mode", Harmless),
+    ("runtime_config", Harmless),
+    ("auto_mapping", Harmless),
+    ("base_model_name_or_path", Harmless),
+    ("revision", Harmless),
+    ("peft_version", Harmless),
+];
 
 /// Writes both files, their names behind `folder`, which is empty or ends with a slash. `base` is where the model lies that they
 /// belong to, if that is known.
@@ -102,9 +150,19 @@ fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
         })
     };
     // Absent keys pass, since older versions of PEFT do not write all of them.
-    for (name, allowed) in fixed() {
-        if !allowed.contains(json.get(name).unwrap_or(&allowed[0])) {
-            return fault(name, &allowed[0].to_string());
+    for (key, value) in json.iter().filter(|(_, value)| !value.is_null()) {
+        match KEYS.iter().find(|(name, _)| name == key) {
+            Some((_, Used | Harmless)) => {}
+            Some((_, Only(allowed))) => {
+                let list: Vec<Value> = serde_json::from_str(allowed).unwrap_or_default();
+                if !list.contains(value) {
+                    return fault(key, &meant(&list));
+                }
+            }
+            None => {
+                let allowed = "a key that is known here; take it out if it changes no number of the adapters";
+                return fault(key, allowed);
+            }
         }
     }
     let number = |name: &str| json.get(name).and_then(Value::as_f64);
@@ -120,6 +178,15 @@ fn check(path: &Path, expected: &LoraConfig) -> Result<()> {
         return fault("target_modules", &format!("{expected:?}"));
     }
     Ok(())
+}
+
+/// The values that a key may have, for a message.
+fn meant(values: &[Value]) -> String {
+    let values: Vec<String> = values.iter().map(Value::to_string).collect();
+    match values.is_empty() {
+        true => "null".to_owned(),
+        false => values.join(" or "),
+    }
 }
 
 fn targets(value: Option<&Value>) -> BTreeSet<&str> {
