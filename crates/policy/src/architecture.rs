@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A family of decoders. In files `llama`, `mistral`, `qwen2`, `qwen3` or `smollm3`.
+/// A family of decoders. In files `granite`, `llama`, `mistral`, `qwen2`, `qwen3` or `smollm3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// Llama, and SmolLM2 too.
     #[default]
     Llama,
+    /// Granite 3: multipliers on embedding, residual stream, attention and logits.
+    Granite,
     /// Mistral, without a sliding window or with one that never binds.
     Mistral,
     /// Qwen2 and Qwen2.5: biases on query, key and value.
@@ -37,6 +39,8 @@ pub(crate) struct Family {
     pub(crate) query_key_norm: bool,
     /// `no_rope_layers` says which layers know positions.
     pub(crate) no_rope_layers: bool,
+    /// [`Multipliers`](crate::Multipliers) count.
+    pub(crate) multipliers: bool,
     /// `sliding_window` counts unless `use_sliding_window` says otherwise.
     pub(crate) window_by_default: bool,
 }
@@ -49,8 +53,15 @@ const LLAMA: Family = Family {
     mlp_bias: true,
     query_key_norm: false,
     no_rope_layers: false,
+    multipliers: false,
     // Not a key of Llama's, but transformers' cache heeds it.
     window_by_default: true,
+};
+const GRANITE: Family = Family {
+    name: "granite",
+    class: "GraniteForCausalLM",
+    multipliers: true,
+    ..LLAMA
 };
 const MISTRAL: Family = Family {
     name: "mistral",
@@ -86,7 +97,8 @@ const SMOLLM3: Family = Family {
 
 impl Architecture {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Granite,
         Self::Llama,
         Self::Mistral,
         Self::Qwen2,
@@ -101,6 +113,7 @@ impl Architecture {
 
     pub(crate) fn family(self) -> &'static Family {
         match self {
+            Self::Granite => &GRANITE,
             Self::Llama => &LLAMA,
             Self::Mistral => &MISTRAL,
             Self::Qwen2 => &QWEN2,
@@ -122,7 +135,7 @@ impl Architecture {
     /// What transformers 4.57.6 takes for keys that `config.json` leaves out.
     pub(crate) fn defaults(self) -> Value {
         let (vocab, wide, positions, theta) = match self {
-            Self::Llama => (32_000, 11_008, 2048, 1e4),
+            Self::Granite | Self::Llama => (32_000, 11_008, 2048, 1e4),
             Self::Mistral => (32_000, 14_336, 131_072, 1e4),
             Self::Qwen2 | Self::Qwen3 => (151_936, 22_016, 32_768, 1e4),
             Self::SmolLm3 => (128_256, 11_008, 32_768, 2e6),
@@ -133,7 +146,7 @@ impl Architecture {
         };
         let kv_heads = match self {
             // As many as there are query heads, which the file may say.
-            Self::Llama => None,
+            Self::Granite | Self::Llama => None,
             Self::Qwen2 | Self::Qwen3 => Some(32),
             Self::Mistral => Some(8),
             Self::SmolLm3 => Some(4),
@@ -144,7 +157,8 @@ impl Architecture {
             "head_dim": (self == Self::Qwen3).then_some(128), "max_position_embeddings": positions,
             "rms_norm_eps": 1e-6, "rope_theta": theta, "initializer_range": 0.02,
             "tie_word_embeddings": self == Self::SmolLm3,
-            "sliding_window": (self == Self::Mistral).then_some(4096)
+            "sliding_window": (self == Self::Mistral).then_some(4096),
+            "attention_multiplier": (self == Self::Granite).then_some(1.0)
         })
     }
 }

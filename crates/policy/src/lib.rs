@@ -2,7 +2,7 @@
 //!
 //! A [`Sampler`] draws groups of responses; a [`Learner`] learns from demonstrations and takes clipped policy-gradient steps on
 //! token advantages. A training loop sees these two traits and never a tensor. With the feature `torch` (default)
-//! [`DecoderPolicy`] is both: Llama-, Qwen2- and Qwen3-shaped decoders on libtorch, read from Hugging Face folders or GGUF files.
+//! [`DecoderPolicy`] is both: Llama-shaped decoders of several families on libtorch, read from Hugging Face folders or GGUF files.
 //! [`ScriptedPolicy`] is both without a model, to test a training loop by hand.
 //!
 //! The unit of work is the [`RolloutGroup`], all responses to one query. The sampled token ids are the truth: a [`Response`]
@@ -21,6 +21,7 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod adapter_config;
 mod architecture;
 mod config;
 mod error;
@@ -39,6 +40,8 @@ mod sampler;
 mod sampling;
 mod schedule;
 mod scripted;
+#[cfg(feature = "tokenizer")]
+mod tokenizer;
 #[cfg(feature = "torch")]
 mod torch;
 
@@ -52,7 +55,7 @@ pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
-pub use model_config::ModelConfig;
+pub use model_config::{ModelConfig, Multipliers};
 pub use model_source::{FreshModel, ModelSource};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use random::random_stream;
@@ -64,8 +67,10 @@ pub use sampler::{Progress, Prompt, SampleRequest, Sampler};
 pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scripted::{Cue, Lesson, ScriptedPolicy, TaughtGroup, TaughtResponse, TokenSplit};
+#[cfg(feature = "tokenizer")]
+pub use tokenizer::Tokenizer;
 #[cfg(feature = "torch")]
-pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
+pub use torch::{DecoderPolicy, set_threads, tune_allocator};
 
 /// Not part of the API: the tests and the benchmark of the CUDA kernels compare single operations, which no policy exposes.
 #[cfg(feature = "torch")]

@@ -59,9 +59,68 @@ pub struct ModelConfig {
     /// Standard deviation of freshly drawn weights.
     #[serde(default = "default_initializer_range")]
     pub initializer_range: f64,
+    /// Granite's multipliers.
+    #[serde(flatten)]
+    pub multipliers: Multipliers,
     /// Whatever else `config.json` says; kept, so that it is written back.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+/// What Granite multiplies by; nothing is changed at the defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Multipliers {
+    /// Of the embeddings. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub embedding_multiplier: f64,
+    /// Of what each layer's parts add to the residual stream. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub residual_multiplier: f64,
+    /// Of the products of queries and keys. Default `1 / sqrt(head width)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention_multiplier: Option<f64>,
+    /// What logits are divided by. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub logits_scaling: f64,
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+impl Default for Multipliers {
+    fn default() -> Self {
+        Self {
+            embedding_multiplier: 1.0,
+            residual_multiplier: 1.0,
+            attention_multiplier: None,
+            logits_scaling: 1.0,
+        }
+    }
+}
+
+impl Multipliers {
+    fn validate(&self, are_read: bool) -> Result<()> {
+        let is_sane = |value: f64| value > 0.0 && value.is_finite();
+        for (name, value) in [
+            ("embedding_multiplier", self.embedding_multiplier),
+            ("residual_multiplier", self.residual_multiplier),
+            (
+                "attention_multiplier",
+                self.attention_multiplier.unwrap_or(1.0),
+            ),
+            ("logits_scaling", self.logits_scaling),
+        ] {
+            check(is_sane(value), name, value, "above 0 and finite")?;
+        }
+        check(
+            are_read || *self == Self::default(),
+            "multipliers",
+            format!("{self:?}"),
+            "the defaults, but in Granite",
+        )
+    }
 }
 
 /// Sizes stay below it, so that the product of two is a number of weights that can be counted.
@@ -192,6 +251,8 @@ impl ModelConfig {
         self.rope_scaling
             .as_ref()
             .map_or(Ok(()), RopeScaling::validate)?;
+        self.multipliers
+            .validate(self.model_type.family().multipliers)?;
         let (layers, listed) = (self.num_hidden_layers, self.no_rope_layers.as_ref());
         check(
             listed.is_none_or(|list| list.len() == layers && list.iter().all(|said| *said <= 1)),
@@ -323,11 +384,11 @@ mod tests {
         for (changes, expected) in [
             (
                 serde_json::json!({ "logit_scale": 0.5 }),
-                "logit_scale must be 1, got 0.5",
+                "logit_scale must be 1 for llama, got 0.5",
             ),
             (
                 serde_json::json!({ "hidden_act": "gelu" }),
-                "hidden_act must be \"silu\", got \"gelu\"",
+                "hidden_act must be \"silu\" for llama, got \"gelu\"",
             ),
             (
                 serde_json::json!({ "rope_scaling": { "rope_type": "longrope" } }),
@@ -355,6 +416,14 @@ mod tests {
                 "sliding_window must be null or at least",
             ),
             (
+                serde_json::json!({ "attention_multiplier": 0.5 }),
+                "attention_multiplier must be null for llama, got 0.5",
+            ),
+            (
+                serde_json::json!({ "model_type": "granite", "logits_scaling": 0.0 }),
+                "logits_scaling must be above 0 and finite, got 0",
+            ),
+            (
                 serde_json::json!({ "num_local_experts": 8 }),
                 "num_local_experts is 8: mixtures of experts are not read",
             ),
@@ -372,15 +441,15 @@ mod tests {
             ),
             (
                 serde_json::json!({ "partial_rotary_factor": 0.5 }),
-                "partial_rotary_factor must be 1, got 0.5",
+                "partial_rotary_factor must be 1 for llama, got 0.5",
             ),
             (
                 serde_json::json!({ "no_rope_layers": [1] }),
-                "no_rope_layers is not known for llama",
+                "no_rope_layers must be null for llama, got [1]",
             ),
             (
                 serde_json::json!({ "model_type": "gpt2" }),
-                "model_type must be one of llama, mistral, qwen2, qwen3, smollm3, got \"gpt2\"",
+                "model_type must be one of granite, llama, mistral, qwen2, qwen3, smollm3, got \"gpt2\"",
             ),
             (
                 serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 0.0 } }),
@@ -428,7 +497,10 @@ mod tests {
     fn a_missing_field_and_a_broken_line_are_named() {
         let folder = tempfile::tempdir().unwrap();
         for (text, expected) in [
-            ("{}", "model_type is missing; supported are llama, mistral"),
+            (
+                "{}",
+                "model_type is missing; supported are granite, llama, mistral",
+            ),
             ("[]", "invalid type: sequence, expected struct ModelConfig"),
             ("{\n\"vocab_size\": 1e999}", "number out of range at line 2"),
             ("{", "EOF while parsing an object at line 1"),

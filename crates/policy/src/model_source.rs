@@ -111,6 +111,7 @@ impl FreshModel {
             attention_bias: false,
             mlp_bias: false,
             no_rope_layers: None,
+            multipliers: Default::default(),
             tie_word_embeddings: true,
             max_position_embeddings: self.max_positions,
             initializer_range: self.initializer_range,

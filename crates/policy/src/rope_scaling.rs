@@ -192,7 +192,9 @@ pub(crate) fn unify(config: &mut Map<String, Value>) -> Result<(), String> {
     }
     let scaling = config.get_mut("rope_scaling");
     if let Some(scaling) = scaling.and_then(Value::as_object_mut)
-        && scaling.get("rope_type").is_some_and(|kind| kind == "default")
+        && scaling
+            .get("rope_type")
+            .is_some_and(|kind| kind == "default")
     {
         // Settings of a stretching that is not asked for do nothing.
         scaling.retain(|key, _| key == "rope_type");

@@ -16,7 +16,8 @@ use rerec_policy::{
 };
 use serde::Deserialize;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
+    "granite",
     "llama-tied",
     "llama3-sharded",
     "qwen2",

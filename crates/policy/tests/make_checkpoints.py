@@ -68,6 +68,14 @@ def models_to_make():
     yield "smollm3", transformers.SmolLM3Config(
         **layers, no_rope_layer_interval=2, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, pad_token_id=1
     ), "1GB"
+    yield "granite", transformers.GraniteConfig(
+        **SHAPE,
+        embedding_multiplier=3.0,
+        residual_multiplier=0.22,
+        attention_multiplier=0.3,
+        logits_scaling=2.0,
+        tie_word_embeddings=True,
+    ), "1GB"
     yarn = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
     yield "qwen2-yarn", transformers.Qwen2Config(**SHAPE, rope_theta=1e4, rope_scaling=yarn, tie_word_embeddings=True), "1GB"
     yarn = yarn | dict(mscale=0.7, mscale_all_dim=1.0, beta_fast=8.0, beta_slow=2.0, truncate=False)

@@ -1,5 +1,5 @@
 //! Tokenizers of SentencePiece's type give the ids and the texts of transformers (`make_sentence_piece.py` made the numbers).
-#![cfg(feature = "torch")]
+#![cfg(feature = "tokenizer")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails where an unwrap does; helpers here are part of tests"

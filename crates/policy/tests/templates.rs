@@ -1,5 +1,5 @@
 //! Chat templates render as transformers renders them (`make_templates.py` made the numbers).
-#![cfg(feature = "torch")]
+#![cfg(feature = "tokenizer")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails where an unwrap does; helpers here are part of tests"
@@ -80,9 +80,142 @@ fn renderings_are_those_of_transformers() {
             };
             if !same {
                 let rendered = rendered.map_err(|e| format!("{e:?}"));
-                writeln!(wrong, "template {index}, conversation {place}: {rendered:?}").unwrap();
+                writeln!(
+                    wrong,
+                    "template {index}, conversation {place}: {rendered:?}"
+                )
+                .unwrap();
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_assistant_wrote_what_stands_in_generation_blocks() {
+    let template = "{% for m in messages %}<|{{ m.role }}|>{% if m.role == 'assistant' %}{% generation %}\
+                    {{ m.content }}<|end|>{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}";
+    let tokenizer = tokenizer(template).unwrap();
+    // Contents may hold what is used as a mark elsewhere.
+    let talk = [Message::user("a\u{fdd0}"), Message::assistant("b")];
+    let (ids, written) = tokenizer.encode_conversation(&talk).unwrap();
+    let text = tokenizer.render_chat(&talk, false).unwrap();
+    assert_eq!(text, "<|user|>a\u{fdd0}<|assistant|>b<|end|>");
+    assert_eq!(ids[..2], [2, 68]);
+    assert_eq!(ids[ids.len() - 3..], [3, 69, 1]);
+    let (before, own) = written.split_at(written.len() - 2);
+    assert!(before.iter().all(|written| !written));
+    assert_eq!(own, [true, true]);
+}
+
+#[test]
+fn the_date_is_the_callers() {
+    let tokenizer = tokenizer("{{ strftime_now('%d %B %Y') }}").unwrap();
+    let talk = [Message::user("a")];
+    let said = tokenizer.encode_prompt("a").unwrap_err();
+    let said = std::error::Error::source(&said).unwrap().to_string();
+    assert!(said.contains("template.date gives none"), "{said}");
+    let dated = with(&tokenizer, "2024-02-29", &Map::new());
+    assert_eq!(dated.render_chat(&talk, true).unwrap(), "29 February 2024");
+    let template = TemplateConfig {
+        date: Some("29.2.2024".to_owned()),
+        ..Default::default()
+    };
+    let refused = tokenizer.with_template(template).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "template.date must be a date as YYYY-MM-DD, got 29.2.2024"
+    );
+}
+
+/// Each would take hours or all memory if it were carried out.
+#[test]
+fn what_a_template_may_spend_is_bounded() {
+    for template in [
+        "{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x.replace('b', ns.x) %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson }}",
+        "{% set ns = namespace(x=[1], y=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}\
+         {% endfor %}{{ ns.x == ns.y }}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}",
+        "{{ 'a' * 10 ** 12 }}",
+        "{{ [0] * 10 ** 12 }}",
+        "{{ '%999999999999d' % 1 }}",
+        "{{ '{:>99999999999}'.format('a') }}",
+        "{{ 'a'.center(10 ** 12) }}",
+        "{{ 'a\nb' | indent(10 ** 12) }}",
+        "{{ [1] | tojson(indent=10 ** 12) }}",
+        "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+        "{% set b = 'a' * 9999999 %}{% for i in range(9999) %}{{ b }}{% endfor %}",
+        "{% set b = 'a' * 9999999 %}{% for i in range(9999) %}{% set c = b | upper %}{% endfor %}",
+    ] {
+        let rendered = tokenizer(template).unwrap().render_chat(&[], true);
+        assert!(rendered.is_err(), "{template}");
+    }
+    let deep = "(".repeat(10_000);
+    assert!(tokenizer(&format!("{{{{ {deep} }}}}")).is_err());
+    // A value as deep as the loop is long is made and dropped again.
+    let nested = "{% set ns = namespace(x=[]) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}ok";
+    let rendered = tokenizer(nested).unwrap().render_chat(&[], true);
+    assert_eq!(rendered.unwrap(), "ok");
+}
+
+const PIECES: [&str; 44] = [
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "#}",
+    "-",
+    "+",
+    " ",
+    "\n",
+    "if",
+    "for",
+    "x",
+    "in",
+    "set",
+    "=",
+    "messages",
+    "endif",
+    "endfor",
+    "|",
+    "tojson",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    ",",
+    ".",
+    "'a'",
+    "\"",
+    "1",
+    "~",
+    "*",
+    "%",
+    "is",
+    "not",
+    "raw",
+    "endraw",
+    "generation",
+    "endgeneration",
+    "macro",
+    "\\",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_template_panics(pieces in proptest::collection::vec(0..PIECES.len(), 0..40)) {
+        let template: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
+        if let Ok(tokenizer) = tokenizer(&template) {
+            let _ = tokenizer.render_chat(&[Message::user("a")], true);
+        }
+    }
 }

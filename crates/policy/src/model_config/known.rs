@@ -2,19 +2,21 @@
 
 use serde_json::{Map, Value};
 
-use crate::Architecture;
+use crate::{Architecture, architecture::Family};
 
 /// What a key means.
 enum Meaning {
     /// It is read.
     Used,
+    /// It is read by some families; in others transformers passes over it, and it has to say what changes nothing.
+    UsedBy(fn(&Family) -> bool, fn(&Value) -> bool, &'static str),
     /// It changes no number of the model, whatever it says: names and versions, training, defaults for sampling.
     Harmless,
     /// It changes nothing at these values, which are described.
     Only(fn(&Value) -> bool, &'static str),
 }
 
-use Meaning::{Harmless, Only, Used};
+use Meaning::{Harmless, Only, Used, UsedBy};
 
 fn is_false(value: &Value) -> bool {
     *value == Value::Bool(false)
@@ -69,8 +71,30 @@ const KEYS: &[(&str, Meaning)] = &[
     ("initializer_range", Used),
     ("attention_bias", Used),
     ("mlp_bias", Used),
-    ("no_rope_layers", Used),
-    ("no_rope_layer_interval", Used),
+    (
+        "no_rope_layers",
+        UsedBy(|family| family.no_rope_layers, never, "null"),
+    ),
+    (
+        "no_rope_layer_interval",
+        UsedBy(|family| family.no_rope_layers, never, "null"),
+    ),
+    (
+        "embedding_multiplier",
+        UsedBy(|family| family.multipliers, is_one, "1"),
+    ),
+    (
+        "residual_multiplier",
+        UsedBy(|family| family.multipliers, is_one, "1"),
+    ),
+    (
+        "logits_scaling",
+        UsedBy(|family| family.multipliers, is_one, "1"),
+    ),
+    (
+        "attention_multiplier",
+        UsedBy(|family| family.multipliers, never, "null"),
+    ),
     ("sliding_window", Used),
     ("use_sliding_window", Used),
     ("max_window_layers", Used),
@@ -88,11 +112,7 @@ const KEYS: &[(&str, Meaning)] = &[
     ("use_rope", Only(is_true, "true")),
     ("qk_layernorm", Only(is_false, "false")),
     ("use_qk_norm", Only(is_false, "false")),
-    ("embedding_multiplier", Only(is_one, "1")),
-    ("residual_multiplier", Only(is_one, "1")),
-    ("logits_scaling", Only(is_one, "1")),
     ("logit_scale", Only(is_one, "1")),
-    ("attention_multiplier", Only(never, "null")),
     ("clip_qkv", Only(never, "null")),
     ("attn_logit_softcapping", Only(never, "null")),
     ("final_logit_softcapping", Only(never, "null")),
@@ -100,7 +120,10 @@ const KEYS: &[(&str, Meaning)] = &[
     ("is_encoder_decoder", Only(is_false, "false")),
     ("add_cross_attention", Only(is_false, "false")),
     ("pruned_heads", Only(is_empty, "empty")),
-    ("auto_map", Only(is_empty, "empty: code of the model's own is not run")),
+    (
+        "auto_map",
+        Only(is_empty, "empty: code of the model's own is not run"),
+    ),
     ("num_nextn_predict_layers", Only(is_zero, "0")),
     ("output_router_logits", Only(is_false, "false")),
     // The Llama that SmolLM2 says it is.
@@ -192,34 +215,27 @@ const KEYS: &[(&str, Meaning)] = &[
     ("begin_suppress_tokens", Harmless),
 ];
 
-/// Keys that only some families read; elsewhere transformers passes over them, and what they ask for is not computed.
-fn is_read_by(architecture: Architecture, key: &str) -> bool {
-    let family = architecture.family();
-    match key {
-        "no_rope_layers" | "no_rope_layer_interval" => family.no_rope_layers,
-        _ => true,
-    }
-}
-
 /// Refuses what is not known to be harmless.
 ///
 /// # Errors
 /// Names the key, its value and what to do.
 pub(super) fn check(config: &Map<String, Value>, architecture: Architecture) -> Result<(), String> {
+    let family = architecture.family();
     for (key, value) in config.iter().filter(|(_, value)| !value.is_null()) {
         let known = KEYS.iter().find(|(name, _)| name == key);
         match known.map(|(_, meaning)| meaning) {
-            Some(Used) if is_read_by(architecture, key) => {}
-            Some(Harmless) => {}
-            Some(Only(allowed, _)) if allowed(value) => {}
-            Some(Only(_, allowed)) => {
-                return Err(format!("{key} must be {allowed}, got {value}"));
+            Some(Used | Harmless) => {}
+            Some(UsedBy(reads, ..)) if reads(family) => {}
+            Some(Only(allowed, _) | UsedBy(_, allowed, _)) if allowed(value) => {}
+            Some(Only(_, allowed) | UsedBy(_, _, allowed)) => {
+                let name = family.name;
+                return Err(format!("{key} must be {allowed} for {name}, got {value}"));
             }
-            _ => {
+            None => {
                 return Err(format!(
                     "{key} is not known for {}, and may ask for something else than is computed here (it is {value}); \
                      take the key out if it changes no number of the model",
-                    architecture.name()
+                    family.name
                 ));
             }
         }

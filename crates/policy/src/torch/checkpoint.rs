@@ -155,7 +155,8 @@ impl StoredTensors {
             return Ok(());
         };
         if !shapes.contains_key(HEAD) && head.read(HEAD)? != embedding.read(EMBEDDING)? {
-            let what = "differs from the embedding, although tie_word_embeddings says that they are one";
+            let what =
+                "differs from the embedding, although tie_word_embeddings says that they are one";
             return Err(head.tensor_fault(HEAD, what));
         }
         Ok(())
@@ -240,7 +241,11 @@ fn check_names<'a>(
 }
 
 fn no_weights(folder: &Path) -> Error {
-    let other = ["pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.safetensors"];
+    let other = [
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+        "consolidated.safetensors",
+    ];
     let found = other.into_iter().find(|name| folder.join(name).exists());
     let what = match found {
         Some(name) => format!("is missing; {name} is not read: save the model as safetensors"),

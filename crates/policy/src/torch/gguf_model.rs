@@ -48,6 +48,7 @@ pub(super) fn config(file: &GgufFile) -> Result<ModelConfig> {
         attention_bias: has("blk.0.attn_output.bias"),
         mlp_bias: has("blk.0.ffn_down.bias"),
         no_rope_layers: None,
+        multipliers: Default::default(),
         tie_word_embeddings: !file.tensors().contains_key("output.weight"),
         max_position_embeddings: meta.number(&own("context_length"))?,
         // The file does not say it, and no weight of a loaded model is drawn.
@@ -123,7 +124,6 @@ fn check_shape_of(meta: &Meta<'_>, config: &ModelConfig) -> Result<()> {
         _ => Ok(()),
     }
 }
-
 
 /// The file's weights, dequantised.
 pub(super) fn weights(
@@ -285,7 +285,8 @@ mod tests {
         let refused = read(json!({ "llama.rope.scaling.type": "longrope" })).unwrap_err();
         let refused = refused.to_string();
         assert!(
-            refused.contains("llama.rope.scaling.type must be none, linear or yarn, got \"longrope\""),
+            refused
+                .contains("llama.rope.scaling.type must be none, linear or yarn, got \"longrope\""),
             "{refused}"
         );
     }

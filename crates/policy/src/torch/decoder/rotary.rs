@@ -53,9 +53,7 @@ impl Rotary {
             if self.scale != 1.0 {
                 both = both.f_mul_scalar(self.scale)?;
             }
-            Ok(both
-                .f_to_kind(self.kind)?
-                .f_unsqueeze(1)?)
+            Ok(both.f_to_kind(self.kind)?.f_unsqueeze(1)?)
         };
         Ok(Turns {
             // Dimension i turns with i + head / 2, so both halves have the same angles.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::storage::TRAINING_FILES;
 use crate::{
+    adapter_config::ADAPTER_CONFIG,
     error::{Error, Result, io_fault},
     torch::peft,
 };
@@ -147,6 +148,10 @@ fn is_of_model(name: &str) -> bool {
     let kind = Path::new(name).extension().and_then(|e| e.to_str());
     let is_read = matches!(kind, Some("safetensors" | "json" | "jinja"));
     // Adapters that lie beside a model are no part of it.
-    let is_adapter = [peft::CONFIG, peft::TENSORS].contains(&name);
-    is_read && !is_adapter && !name.contains('/') && name != CHECKSUMS && !TRAINING_FILES.contains(&name)
+    let is_adapter = [ADAPTER_CONFIG, peft::TENSORS].contains(&name);
+    is_read
+        && !is_adapter
+        && !name.contains('/')
+        && name != CHECKSUMS
+        && !TRAINING_FILES.contains(&name)
 }

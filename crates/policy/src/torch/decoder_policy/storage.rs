@@ -16,14 +16,14 @@ use super::{
     trained_tensors,
 };
 use crate::{
-    Precision,
+    Precision, Tokenizer,
+    adapter_config::ADAPTER_CONFIG,
     error::{Error, Result, io_fault},
     torch::{
         adapters::Adapters,
         checkpoint::{self, StoredTensors},
         peft,
         placement::{Placement, kind},
-        tokenizer::Tokenizer,
         weights::Weights,
     },
 };
@@ -78,7 +78,7 @@ impl DecoderPolicy {
     /// [`Error::InvalidFile`] for a folder with adapters and a policy without.
     pub(super) fn take_adapter_of(&mut self, folder: &Path) -> Result<()> {
         let inner = folder.join(ADAPTER);
-        let found = match (inner.exists(), folder.join(peft::CONFIG).exists()) {
+        let found = match (inner.exists(), folder.join(ADAPTER_CONFIG).exists()) {
             (true, _) => inner,
             (false, true) => folder.to_owned(),
             (false, false) => return Ok(()),
@@ -94,7 +94,7 @@ impl DecoderPolicy {
     /// # Errors
     /// [`Error::File`]; [`Error::InvalidFile`] for a folder with adapters, which readers would apply to the merged weights.
     pub fn save_merged(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(peft::CONFIG);
+        let path = folder.join(ADAPTER_CONFIG);
         if path.exists() {
             let what = "lies in the folder, and would be applied once more to the merged weights: take another folder";
             return Err(Error::InvalidFile {

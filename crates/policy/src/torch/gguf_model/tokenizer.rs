@@ -7,7 +7,7 @@ use super::meta::Meta;
 use crate::{
     GgufFile, GgufValue,
     error::{Error, Result},
-    torch::tokenizer::{Tokenizer, tokenizer_class},
+    tokenizer::{Tokenizer, tokenizer_class},
 };
 
 /// The file's tokenizer with its chat template.
@@ -59,7 +59,10 @@ fn tokenizer_json(meta: &Meta<'_>, tokens: &[&str]) -> Result<Value> {
     for (id, (token, kind)) in tokens.iter().zip(kinds(meta, tokens)?).enumerate() {
         // Rows that no token belongs to stay without one: their names are made up.
         if kind != UNUSED && vocabulary.insert((*token).to_owned(), id.into()).is_some() {
-            return Err(meta.fault("tokenizer.ggml.tokens", &format!("different, got {token:?} twice")));
+            return Err(meta.fault(
+                "tokenizer.ggml.tokens",
+                &format!("different, got {token:?} twice"),
+            ));
         }
     }
     let merges: Vec<&str> = meta.texts("tokenizer.ggml.merges")?;

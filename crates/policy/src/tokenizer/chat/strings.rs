@@ -23,11 +23,7 @@ fn is_line_end(c: char) -> bool {
 }
 
 /// `text.name(…)`; none where texts have no such method.
-pub(super) fn call(
-    text: &str,
-    name: &str,
-    arguments: &Arguments,
-) -> Result<Option<Value>, Error> {
+pub(super) fn call(text: &str, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
     charge(text.len())?;
     let chars = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     let value = match name {
@@ -201,10 +197,13 @@ fn split_at_spaces(text: &str, most: usize, from_end: bool) -> Vec<String> {
         let cut = match (parts.len() < most, from_end) {
             (false, _) => None,
             (true, false) => rest.find(is_space).map(|at| (&rest[..at], &rest[at..])),
-            (true, true) => rest.char_indices().rfind(|(_, c)| is_space(*c)).map(|(at, c)| {
-                let behind = at + c.len_utf8();
-                (&rest[behind..], &rest[..behind])
-            }),
+            (true, true) => rest
+                .char_indices()
+                .rfind(|(_, c)| is_space(*c))
+                .map(|(at, c)| {
+                    let behind = at + c.len_utf8();
+                    (&rest[behind..], &rest[..behind])
+                }),
         };
         let (part, left) = cut.unwrap_or((rest, ""));
         parts.push(part.to_owned());
@@ -282,11 +281,7 @@ pub(super) fn replaced(
     Ok(text.replacen(old, new, count))
 }
 
-fn affix(
-    text: &str,
-    arguments: &Arguments,
-    has: fn(&str, &str) -> bool,
-) -> Result<Value, Error> {
+fn affix(text: &str, arguments: &Arguments, has: fn(&str, &str) -> bool) -> Result<Value, Error> {
     let affixes = arguments.value(0)?;
     if let Some(affix) = affixes.as_str() {
         return Ok(Value::from(has(text, affix)));

@@ -5,7 +5,9 @@ mod side_files;
 
 use std::{collections::HashSet, ops::Range, panic::catch_unwind, path::Path};
 
-use rerec_files::{FileSet, read_json};
+#[cfg(feature = "torch")]
+use rerec_files::FileSet;
+use rerec_files::read_json;
 use rerec_text::{Message, TokenBytes};
 use serde_json::{Map, Value};
 use tokenizers::{
@@ -106,7 +108,8 @@ impl Tokenizer {
 
     /// A tokenizer with the content of its `tokenizer_config.json` and further ids that end a response, all from the file at
     /// `path`.
-    pub(super) fn from_parts(
+    #[cfg(feature = "torch")]
+    pub(crate) fn from_parts(
         inner: HfTokenizer,
         config: Map<String, Value>,
         further_stops: &[u32],
@@ -116,7 +119,8 @@ impl Tokenizer {
     }
 
     /// Writes `tokenizer.json` and the files beside it.
-    pub(super) fn save(&self, files: &mut FileSet<'_>) -> Result<()> {
+    #[cfg(feature = "torch")]
+    pub(crate) fn save(&self, files: &mut FileSet<'_>) -> Result<()> {
         let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
         files.text("tokenizer.json", &text)?;
         self.files.save(files, &self.stops)
@@ -140,7 +144,9 @@ impl Tokenizer {
             return Err(fault(what.to_owned()));
         }
         let eos = |end: &String| {
-            let id = inner.token_to_id(end).filter(|id| (*id as usize) < bytes.len());
+            let id = inner
+                .token_to_id(end)
+                .filter(|id| (*id as usize) < bytes.len());
             id.ok_or_else(|| fault(format!("token {end:?} is missing")))
         };
         let mut stops: Vec<u32> = end.iter().map(eos).collect::<Result<_>>()?;
@@ -220,11 +226,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::NoChatTemplate`], or [`Error::ChatTemplate`] with what the template says or cannot do.
-    pub fn render_chat(
-        &self,
-        messages: &[Message],
-        add_generation_prompt: bool,
-    ) -> Result<String> {
+    pub fn render_chat(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let chat = self.chat.as_ref().ok_or(Error::NoChatTemplate)?;
         let rendered = chat.render(messages, add_generation_prompt, &self.template)?;
         Ok(rendered.text)
@@ -235,10 +237,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As for [`Tokenizer::render_chat`]; [`Error::Tokenizer`].
-    pub fn encode_conversation(
-        &self,
-        messages: &[Message],
-    ) -> Result<(Vec<u32>, Vec<bool>)> {
+    pub fn encode_conversation(&self, messages: &[Message]) -> Result<(Vec<u32>, Vec<bool>)> {
         let chat = self.chat.as_ref().ok_or(Error::NoChatTemplate)?;
         let rendered = chat.render(messages, false, &self.template)?;
         let encoding = self
@@ -292,7 +291,7 @@ impl Tokenizer {
 }
 
 /// What `tokenizer_config.json` says for transformers.
-pub(super) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::Value> {
+pub(crate) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::Value> {
     serde_json::Map::from_iter([
         ("pad_token".to_owned(), pad.into()),
         (
@@ -367,7 +366,8 @@ mod tests {
             "eos_token": END, "chat_template": "{{ bos_token }}{{ messages[0].content }}"
         });
         let inner = serde_json::from_value(json).unwrap();
-        let limited = Tokenizer::from_parts(inner, map(side_car), &[1, 2], Path::new("t.json")).unwrap();
+        let limited =
+            Tokenizer::from_parts(inner, map(side_car), &[1, 2], Path::new("t.json")).unwrap();
         assert_eq!(
             limited.encode_prompt("Velmora Nights (1987)").unwrap(),
             whole

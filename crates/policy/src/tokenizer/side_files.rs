@@ -1,9 +1,11 @@
 //! The files beside `tokenizer.json`: special tokens, the chat template, ends of a response. All are kept whole, so that they are
 //! written back with what is not understood here.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use rerec_files::{FileSet, read_json, read_text};
+#[cfg(feature = "torch")]
+use rerec_files::FileSet;
+use rerec_files::{read_json, read_text};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokenizers::{AddedToken, PreTokenizerWrapper, Tokenizer as HfTokenizer};
@@ -28,6 +30,8 @@ const ROLES: [&str; 7] = [
 ];
 /// Further ones without a name of their own.
 const ADDITIONAL: &str = "additional_special_tokens";
+/// By names of the model's own, or a list.
+const EXTRA: &str = "extra_special_tokens";
 
 /// The files' content.
 #[derive(Debug, Clone, Default)]
@@ -125,6 +129,7 @@ impl SideFiles {
     }
 
     /// Writes them, the ends of a response as `stops`.
+    #[cfg(feature = "torch")]
     pub(super) fn save(&self, files: &mut FileSet<'_>, stops: &[u32]) -> Result<()> {
         files.json(CONFIG, &self.config)?;
         for (name, content) in [
@@ -188,17 +193,23 @@ impl SideFiles {
     ///
     /// # Errors
     /// Names the key of what is not a token.
-    pub(super) fn special_texts(&self) -> Result<Vec<(&'static str, Value)>, String> {
+    pub(super) fn special_texts(&self) -> Result<Vec<(String, Value)>, String> {
         let mut texts = Vec::new();
         for role in ROLES {
             if let Some(token) = self.special(role)? {
-                texts.push((role, token.text().into()));
+                texts.push((role.to_owned(), token.text().into()));
             }
         }
-        let additional = self.additional()?;
+        // Names of the model's own, such as `image_token`.
+        if let Some(Value::Object(named)) = self.said(EXTRA) {
+            for (name, value) in named {
+                texts.push((name.clone(), token(EXTRA, value)?.text().into()));
+            }
+        }
+        let additional = self.listed_specials(ADDITIONAL)?;
         if !additional.is_empty() {
             let list = additional.iter().map(|token| Value::from(token.text()));
-            texts.push((ADDITIONAL, list.collect()));
+            texts.push((ADDITIONAL.to_owned(), list.collect()));
         }
         Ok(texts)
     }
@@ -215,8 +226,7 @@ impl SideFiles {
     /// Older folders say in a file of its own what `tokenizer_config.json` says in newer ones; where the newer list is, the older
     /// file does not count.
     fn said(&self, key: &str) -> Option<&Value> {
-        let is_legacy = !self.config.contains_key("added_tokens_decoder");
-        let legacy = self.special_tokens.as_ref().filter(|_| is_legacy);
+        let legacy = self.special_tokens.as_ref().filter(|_| self.is_legacy());
         let said = legacy
             .and_then(|map| map.get(key))
             .or_else(|| self.config.get(key));
@@ -228,26 +238,31 @@ impl SideFiles {
         self.said(role).map(|value| token(role, value)).transpose()
     }
 
-    fn additional(&self) -> Result<Vec<SpecialToken>, String> {
-        let mut tokens = Vec::new();
-        for key in [ADDITIONAL, "extra_special_tokens"] {
-            match self.said(key) {
-                None => {}
-                Some(Value::Array(list)) => {
-                    for value in list {
-                        tokens.push(token(key, value)?);
-                    }
-                }
-                // By names of the model's own.
-                Some(Value::Object(map)) if key != ADDITIONAL => {
-                    for value in map.values() {
-                        tokens.push(token(key, value)?);
-                    }
-                }
-                Some(other) => return Err(format!("{key} must be a list, got {other}")),
+    fn listed_specials(&self, key: &str) -> Result<Vec<SpecialToken>, String> {
+        match self.said(key) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(list)) => list.iter().map(|value| token(key, value)).collect(),
+            Some(Value::Object(named)) if key == EXTRA => {
+                named.values().map(|value| token(key, value)).collect()
             }
+            Some(other) => Err(format!("{key} must be a list, got {other}")),
         }
-        Ok(tokens)
+    }
+
+    /// All special tokens.
+    fn specials(&self) -> Result<Vec<SpecialToken>, String> {
+        let mut all = Vec::new();
+        for role in ROLES {
+            all.extend(self.special(role)?);
+        }
+        all.extend(self.listed_specials(ADDITIONAL)?);
+        all.extend(self.listed_specials(EXTRA)?);
+        Ok(all)
+    }
+
+    /// Whether the folder is of before `added_tokens_decoder`.
+    fn is_legacy(&self) -> bool {
+        !self.config.contains_key("added_tokens_decoder")
     }
 
     /// Adds tokens and flags that these files know and `tokenizer.json` does not, in the order of transformers 4.57.6.
@@ -258,26 +273,19 @@ impl SideFiles {
         if self.config.get("split_special_tokens") == Some(&Value::Bool(true)) {
             return Err("split_special_tokens must be false, got true".to_owned());
         }
-        let listed = self.listed()?;
-        let mut special = Vec::new();
-        for role in ROLES {
-            special.extend(self.special(role)?);
-        }
-        special.extend(self.additional()?);
+        let (listed, special) = (self.listed(inner)?, self.specials()?);
         let mut tokens: Vec<AddedToken> = listed.iter().map(|(_, token)| token.clone()).collect();
         for token in &mut tokens {
             token.special |= special.iter().any(|one| one.text() == token.content);
         }
-        let is_known = |token: &SpecialToken, tokens: &[AddedToken]| {
-            let mut known = inner.get_added_tokens_decoder().into_values();
+        let own = inner.get_added_tokens_decoder();
+        let is_known = |token: &SpecialToken| {
             let is_text = matches!(token, SpecialToken::Text(_));
             let listed = tokens.iter().any(|one| one.content == token.text());
-            listed || is_text && known.any(|one| one.content == token.text())
+            // One that is described overrules `tokenizer.json`.
+            listed || is_text && own.values().any(|one| one.content == token.text())
         };
-        let unknown: Vec<SpecialToken> = special
-            .into_iter()
-            .filter(|one| !is_known(one, &tokens))
-            .collect();
+        let unknown: Vec<SpecialToken> = special.into_iter().filter(|t| !is_known(t)).collect();
         tokens.extend(unknown.into_iter().map(SpecialToken::token));
         inner.add_tokens(&tokens);
         for (id, token) in &listed {
@@ -293,9 +301,9 @@ impl SideFiles {
         Ok(())
     }
 
-    /// Ids and tokens of `added_tokens_decoder`, or of the older `added_tokens.json`.
-    fn listed(&self) -> Result<Vec<(u32, AddedToken)>, String> {
-        let mut listed = Vec::new();
+    /// Ids and tokens of `added_tokens_decoder`, or of the older `added_tokens.json` and `tokenizer.json` itself.
+    fn listed(&self, inner: &HfTokenizer) -> Result<Vec<(u32, AddedToken)>, String> {
+        let mut listed = BTreeMap::new();
         if let Some(decoder) = self.config.get("added_tokens_decoder") {
             let decoder = decoder
                 .as_object()
@@ -306,23 +314,18 @@ impl SideFiles {
                 })?;
                 let described: Description = serde_json::from_value(value.clone())
                     .map_err(|e| format!("added_tokens_decoder, id {id}: {e}"))?;
-                listed.push((id, described.token(false)));
+                listed.insert(id, described.token(false));
             }
-        } else if let Some(added) = &self.added_tokens {
-            let mut special = Vec::new();
-            for role in ROLES {
-                special.extend(self.special(role)?);
-            }
-            special.extend(self.additional()?);
-            for (content, id) in added {
-                let is_special = special.iter().any(|one| one.text() == content);
-                let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
-                let id = id.ok_or_else(|| format!("{ADDED_TOKENS}: {content:?} has no id"))?;
-                listed.push((id, AddedToken::from(content.clone(), is_special)));
-            }
+            return Ok(listed.into_iter().collect());
         }
-        listed.sort_by_key(|(id, _)| *id);
-        Ok(listed)
+        for (content, id) in self.added_tokens.iter().flatten() {
+            let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
+            let id = id.ok_or_else(|| format!("{ADDED_TOKENS}: {content:?} has no id"))?;
+            let is_special = self.specials()?.iter().any(|one| one.text() == content);
+            listed.insert(id, AddedToken::from(content.clone(), is_special));
+        }
+        listed.extend(inner.get_added_tokens_decoder());
+        Ok(listed.into_iter().collect())
     }
 
     /// The setting of `tokenizer_config.json` overrules that of a tokenizer whose only cut is the byte-level one.
@@ -338,9 +341,8 @@ impl SideFiles {
 }
 
 fn token(key: &str, value: &Value) -> Result<SpecialToken, String> {
-    serde_json::from_value(value.clone()).map_err(|_| {
-        format!("{key} must be a text or an object with its content, got {value}")
-    })
+    serde_json::from_value(value.clone())
+        .map_err(|_| format!("{key} must be a text or an object with its content, got {value}"))
 }
 
 /// A fault of the folder's tokenizer.

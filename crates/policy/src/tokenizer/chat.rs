@@ -32,7 +32,7 @@ const MARKS: Range<u32> = 0xfdd0..0xfdf0;
 pub(super) struct ChatTemplate {
     environment: Environment<'static>,
     /// Special tokens by their names.
-    special: Vec<(&'static str, Value)>,
+    special: Vec<(String, Value)>,
 }
 
 /// A conversation as text.
@@ -46,10 +46,7 @@ pub(super) struct Rendered {
 impl ChatTemplate {
     /// # Errors
     /// [`Error::ChatTemplate`] with the line of what cannot be read.
-    pub(super) fn new(
-        template: &str,
-        special: Vec<(&'static str, serde_json::Value)>,
-    ) -> Result<Self> {
+    pub(super) fn new(template: &str, special: Vec<(String, serde_json::Value)>) -> Result<Self> {
         let mut environment = Environment::new();
         // Both as transformers sets them; templates are written for that white space.
         environment.set_trim_blocks(true);
@@ -80,12 +77,14 @@ impl ChatTemplate {
         add_generation_prompt: bool,
         settings: &TemplateConfig,
     ) -> Result<Rendered> {
-        let mut context = BTreeMap::from([
+        let mut context: BTreeMap<&str, Value> = BTreeMap::from([
             // As transformers has it, both are there and none.
             ("tools", Value::from(())),
             ("documents", Value::from(())),
         ]);
-        context.extend(self.special.iter().cloned());
+        for (name, value) in &self.special {
+            context.insert(name, value.clone());
+        }
         for (name, value) in &settings.variables {
             context.insert(name, Value::from_serialize(value));
         }
@@ -165,10 +164,14 @@ impl Rendered {
 /// A template that asks for the date has to be given one: by the clock the same prompt would differ from day to day.
 fn explained(error: minijinja::Error) -> Error {
     let asks = error.kind() == ErrorKind::UnknownFunction
-        && error.detail().is_some_and(|what| what.contains("strftime_now"));
+        && error
+            .detail()
+            .is_some_and(|what| what.contains("strftime_now"));
     match asks {
-        true => fault("the template asks for today's date (strftime_now), and template.date gives none")
-            .into(),
+        true => {
+            fault("the template asks for today's date (strftime_now), and template.date gives none")
+                .into()
+        }
         false => error.into(),
     }
 }

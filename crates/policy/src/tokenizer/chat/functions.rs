@@ -41,10 +41,8 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn new(values: &[Value]) -> Result<Self, Error> {
-        let (positional, named): (&[Value], Kwargs) =
-            minijinja::value::from_args(values).map(|(rest, named): (Rest<Value>, Kwargs)| {
-                (&values[..rest.len()], named)
-            })?;
+        let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(values)
+            .map(|(rest, named): (Rest<Value>, Kwargs)| (&values[..rest.len()], named))?;
         let mut by_name = BTreeMap::new();
         for name in named.args() {
             by_name.insert(name.to_owned(), named.get::<Value>(name)?);
@@ -67,7 +65,12 @@ impl Arguments {
     pub(super) fn text(&self, index: usize) -> Result<&str, Error> {
         let value = self.value(index)?;
         let text = value.as_str();
-        text.ok_or_else(|| fault(format!("argument {} must be a text, got {value}", index + 1)))
+        text.ok_or_else(|| {
+            fault(format!(
+                "argument {} must be a text, got {value}",
+                index + 1
+            ))
+        })
     }
 
     pub(super) fn optional_text(&self, index: usize) -> Result<Option<&str>, Error> {
@@ -121,10 +124,7 @@ pub(super) fn list<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value 
 pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if let Some(text) = value.as_str() {
         charge(text.len())?;
-        return Ok(text
-            .chars()
-            .map(|c| Value::from(c.to_string()))
-            .collect());
+        return Ok(text.chars().map(|c| Value::from(c.to_string())).collect());
     }
     let items: Vec<Value> = value.try_iter()?.collect();
     charge(items.len())?;
@@ -138,6 +138,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__mul", mul);
     environment.add_function("__mod", modulo);
     environment.add_function("__eq", |a: Value, b: Value| python::equal(&a, &b, 0));
+    environment.add_function("__in", contains);
     environment.add_function("__iter", iterated);
     environment.add_function("__seen", seen);
     environment.add_function("__list", made_list);
@@ -150,6 +151,8 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("string", |value: Value| python::text(&value));
     environment.add_filter("join", join);
     environment.add_filter("trim", trim);
+    environment.add_filter("length", length);
+    environment.add_filter("count", length);
     environment.add_filter("int", int);
     environment.add_filter("float", float);
     environment.add_filter("items", pairs);
@@ -179,7 +182,9 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
         )
     });
     environment.add_test("iterable", |value: Value| {
-        value.is_undefined() || value.as_str().is_some() || value.try_iter().is_ok() && !value.is_none()
+        value.is_undefined()
+            || value.as_str().is_some()
+            || value.try_iter().is_ok() && !value.is_none()
     });
     environment.add_test("number", |value: Value| {
         matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
@@ -223,7 +228,9 @@ fn arithmetic(
 
 fn unsupported(operator: &str, a: &Value, b: &Value) -> Error {
     let (a, b) = (a.kind(), b.kind());
-    fault(format!("unsupported operand types for {operator}: {a} and {b}"))
+    fault(format!(
+        "unsupported operand types for {operator}: {a} and {b}"
+    ))
 }
 
 fn add(first: Value, others: Rest<Value>) -> Result<Value, Error> {
@@ -316,7 +323,9 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
     let bound = |bound: &Value| -> Result<Option<i64>, Error> {
         let number = || bound.as_i64().filter(|_| bound.is_integer());
         let fault = || fault(format!("a slice needs whole numbers, got {bound}"));
-        (!bound.is_none()).then(|| number().ok_or_else(fault)).transpose()
+        (!bound.is_none())
+            .then(|| number().ok_or_else(fault))
+            .transpose()
     };
     let (count, step) = (items.len() as i64, bound(&step)?.unwrap_or(1));
     if step == 0 {
@@ -350,13 +359,45 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
     })
 }
 
-/// Charges for what a filter is about to look at.
+/// Charges for what a filter is about to look at: filters that sort compare values down to their ground.
 fn seen(value: Value) -> Result<Value, Error> {
-    charge(match value.as_str() {
-        Some(text) => text.len(),
-        None => value.len().unwrap_or_default(),
-    })?;
+    python::walk(&value, 0)?;
     Ok(value)
+}
+
+/// `value in container`.
+fn contains(value: Value, container: Value) -> Result<bool, Error> {
+    if let Some(text) = container.as_str() {
+        charge(text.len())?;
+        let part = value.as_str();
+        let part = part.ok_or_else(|| fault(format!("a text cannot hold {}", value.kind())))?;
+        return Ok(text.contains(part));
+    }
+    match container.kind() {
+        ValueKind::Undefined => Ok(false),
+        ValueKind::Map => Ok(!container.get_item(&value)?.is_undefined()),
+        ValueKind::Seq | ValueKind::Iterable => {
+            for item in items(&container)? {
+                if python::equal(&item, &value, 0)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        kind => Err(fault(format!("{kind} holds nothing"))),
+    }
+}
+
+/// What is undefined has no length, but 0.
+fn length(value: Value) -> Result<usize, Error> {
+    let text = value.as_str().map(|text| text.chars().count());
+    let length = text.or_else(|| value.len());
+    match length {
+        None if value.is_undefined() => Ok(0),
+        None if value.kind() == ValueKind::Iterable => Ok(items(&value)?.len()),
+        None => Err(fault(format!("{} has no length", value.kind()))),
+        Some(length) => Ok(length),
+    }
 }
 
 fn made_list(items: Rest<Value>) -> Result<Value, Error> {
@@ -404,11 +445,7 @@ fn call(
     }
 }
 
-fn dict_method(
-    object: &Value,
-    name: &str,
-    arguments: &Arguments,
-) -> Result<Option<Value>, Error> {
+fn dict_method(object: &Value, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
     let keys = || items(object);
     let entry = |key: &Value| object.get_item(key);
     Ok(Some(match name {
@@ -427,7 +464,9 @@ fn dict_method(
         }
         "copy" => object.clone(),
         "update" | "pop" | "popitem" | "clear" | "setdefault" => {
-            return Err(fault(format!("access to the method {name} of a dict is unsafe")));
+            return Err(fault(format!(
+                "access to the method {name} of a dict is unsafe"
+            )));
         }
         _ => return Ok(None),
     }))
@@ -477,11 +516,7 @@ fn dictsort(map: Value, arguments: Rest<Value>) -> Result<Value, Error> {
     Ok(list(keyed.into_iter().map(|(_, pair)| pair)))
 }
 
-fn list_method(
-    object: &Value,
-    name: &str,
-    arguments: &Arguments,
-) -> Result<Option<Value>, Error> {
+fn list_method(object: &Value, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
     Ok(Some(match name {
         "index" | "count" => {
             let wanted = arguments.value(0)?;
@@ -499,7 +534,9 @@ fn list_method(
         }
         "copy" => object.clone(),
         "append" | "extend" | "insert" | "remove" | "pop" | "clear" | "sort" | "reverse" => {
-            return Err(fault(format!("access to the method {name} of a list is unsafe")));
+            return Err(fault(format!(
+                "access to the method {name} of a list is unsafe"
+            )));
         }
         _ => return Ok(None),
     }))
@@ -522,11 +559,14 @@ impl Object for Method {
 fn bound(object: Value, name: String) -> Result<Value, Error> {
     match object.kind() {
         // A namespace is a map too, but one of attributes.
-        ValueKind::Map if !object.to_string().starts_with("<namespace") => {
-            Ok(Value::from_object(Method(name)))
-        }
+        ValueKind::Map if !is_namespace(&object) => Ok(Value::from_object(Method(name))),
         _ => object.get_attr(&name),
     }
+}
+
+fn is_namespace(value: &Value) -> bool {
+    let object = value.as_object();
+    object.is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }
 
 fn tojson(value: Value, arguments: Rest<Value>) -> Result<String, Error> {

@@ -255,7 +255,9 @@ impl Dump {
                 '\x7f'.. if self.ensure_ascii => {
                     let mut units = [0; 2];
                     let units = c.encode_utf16(&mut units);
-                    units.iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
+                    units
+                        .iter()
+                        .try_for_each(|unit| write!(out, "\\u{unit:04x}"))
                 }
                 c => out.write_char(c),
             };
@@ -302,7 +304,8 @@ pub(super) fn equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
             let mut same = true;
             for key in a.try_iter()? {
                 let other = b.get_item(&key)?;
-                same = same && !other.is_undefined() && equal(&a.get_item(&key)?, &other, depth + 1)?;
+                same =
+                    same && !other.is_undefined() && equal(&a.get_item(&key)?, &other, depth + 1)?;
             }
             Ok(same)
         }
@@ -311,5 +314,20 @@ pub(super) fn equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
         }
         (ValueKind::Plain, ValueKind::Plain) => Ok(a == b),
         _ => Ok(false),
+    }
+}
+
+/// Charges for every value within a value, as often as it occurs there.
+pub(super) fn walk(value: &Value, depth: usize) -> Result<(), Error> {
+    check_depth(depth)?;
+    charge(value.as_str().map_or(0, str::len))?;
+    match value.kind() {
+        ValueKind::Seq => value
+            .try_iter()?
+            .try_for_each(|item| walk(&item, depth + 1)),
+        ValueKind::Map => value
+            .try_iter()?
+            .try_for_each(|key| walk(&value.get_item(&key)?, depth + 1)),
+        _ => Ok(()),
     }
 }

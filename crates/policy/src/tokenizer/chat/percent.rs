@@ -55,7 +55,9 @@ pub(super) fn percent(template: &str, value: &Value) -> Result<String, Error> {
     while let Some((before, behind)) = rest.split_once('%') {
         out.push_str(before);
         let (name, behind) = match behind.strip_prefix('(') {
-            Some(named) => named.split_once(')').ok_or_else(|| fault("incomplete format key"))?,
+            Some(named) => named
+                .split_once(')')
+                .ok_or_else(|| fault("incomplete format key"))?,
             None => ("", behind),
         };
         let (spec, kind, behind) = conversion(behind)?;
@@ -74,7 +76,9 @@ pub(super) fn percent(template: &str, value: &Value) -> Result<String, Error> {
         charge(out.len())?;
     }
     if !values.is_empty() && !is_map {
-        return Err(fault("not all arguments converted during string formatting"));
+        return Err(fault(
+            "not all arguments converted during string formatting",
+        ));
     }
     out.push_str(rest);
     Ok(out)
@@ -85,7 +89,9 @@ fn conversion(text: &str) -> Result<(Spec, char, &str), Error> {
     let mut rest = text.trim_start_matches(['-', '+', ' ', '#', '0']);
     spec.flags = text[..text.len() - rest.len()].to_owned();
     let mut digits = || -> Result<Option<usize>, Error> {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (digits, behind) = rest.split_at(end);
         rest = behind;
         let number = |_| fault(format!("{digits} is too wide"));
@@ -102,7 +108,10 @@ fn conversion(text: &str) -> Result<(Spec, char, &str), Error> {
         spec.precision = Some(precision.into());
         rest = &behind[end..];
     }
-    let kind = rest.chars().next().ok_or_else(|| fault("incomplete format"))?;
+    let kind = rest
+        .chars()
+        .next()
+        .ok_or_else(|| fault("incomplete format"))?;
     Ok((spec, kind, &rest[kind.len_utf8()..]))
 }
 

@@ -336,6 +336,8 @@ impl Parser<'_> {
             all.push(match op {
                 "==" => format!("__eq({left}, {right})"),
                 "!=" => format!("(not __eq({left}, {right}))"),
+                "in" => format!("__in({left}, {right})"),
+                "not in" => format!("(not __in({left}, {right}))"),
                 op => format!("({left} {op} {right})"),
             });
             left = right;
@@ -619,10 +621,8 @@ impl Parser<'_> {
     /// Whether what follows a test's name is its argument.
     fn takes_argument(&self) -> bool {
         match self.peek() {
-            Some(Token::Name(name)) => {
-                !["else", "or", "and", "is", "if", "in", "not", "recursive"]
-                    .contains(&name.as_str())
-            }
+            Some(Token::Name(name)) => !["else", "or", "and", "is", "if", "in", "not", "recursive"]
+                .contains(&name.as_str()),
             Some(Token::Number(_) | Token::Text(_)) => true,
             Some(Token::Op(op)) => ["[", "{"].contains(op),
             None => false,

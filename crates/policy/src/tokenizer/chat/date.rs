@@ -111,7 +111,12 @@ impl Date {
                 'A' => day.to_owned(),
                 'a' => day[..3].to_owned(),
                 'w' => self.weekday().to_string(),
-                'u' => (if self.weekday() == 0 { 7 } else { self.weekday() }).to_string(),
+                'u' => (if self.weekday() == 0 {
+                    7
+                } else {
+                    self.weekday()
+                })
+                .to_string(),
                 'F' => self.format("%Y-%m-%d")?,
                 'D' | 'x' => self.format("%m/%d/%y")?,
                 'H' | 'M' | 'S' => number(0, 2),
@@ -135,10 +140,19 @@ mod tests {
     #[test]
     fn days_have_names_and_places_in_the_year() {
         let written = |date: &str, format: &str| Date::parse(date).unwrap().format(format).unwrap();
-        assert_eq!(written("2024-02-29", "%d %b %Y, %A"), "29 Feb 2024, Thursday");
+        assert_eq!(
+            written("2024-02-29", "%d %b %Y, %A"),
+            "29 Feb 2024, Thursday"
+        );
         assert_eq!(written("2000-01-01", "%a %-d.%-m.%y %j"), "Sat 1.1.00 001");
         assert_eq!(written("2023-12-31", "%B %e %j %u%%"), "December 31 365 7%");
-        for wrong in ["2023-02-29", "2023-13-01", "23-01-01", "2023-1-1", "+023-01-01"] {
+        for wrong in [
+            "2023-02-29",
+            "2023-13-01",
+            "23-01-01",
+            "2023-1-1",
+            "+023-01-01",
+        ] {
             assert_eq!(Date::parse(wrong), None, "{wrong}");
         }
         let refused = Date::parse("2024-01-01").unwrap().format("%Q");

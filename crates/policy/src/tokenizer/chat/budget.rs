@@ -24,9 +24,8 @@ pub(super) fn charge(amount: usize) -> Result<(), Error> {
     let amount = amount as u64 + 1;
     let left = LEFT.get().checked_sub(amount).filter(|_| amount <= LONGEST);
     let Some(left) = left else {
-        let what = format!(
-            "the template asks for more than {LONGEST} bytes at once or {BYTES} in all"
-        );
+        let what =
+            format!("the template asks for more than {LONGEST} bytes at once or {BYTES} in all");
         return Err(Error::new(ErrorKind::OutOfFuel, what));
     };
     LEFT.set(left);

@@ -12,8 +12,8 @@ pub(super) enum Token {
 
 /// Longest first.
 const OPERATORS: [&str; 28] = [
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">",
-    "<", "=", ".", ":", "|", ",", ";", "!", "&",
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+    ">", "<", "=", ".", ":", "|", ",", ";", "!", "&",
 ];
 
 /// The tokens of a tag's inside and how it ends.
@@ -131,7 +131,9 @@ fn unescaped(text: &str) -> Result<String, String> {
                 number.extend(chars.next());
             }
             let is_whole = radix == 8 || number.len() == digits;
-            let code = u32::from_str_radix(&number, radix).ok().filter(|_| is_whole);
+            let code = u32::from_str_radix(&number, radix)
+                .ok()
+                .filter(|_| is_whole);
             let fault = || format!("\\{kind}{number} is not a character");
             code.and_then(char::from_u32).ok_or_else(fault)
         };
