@@ -96,10 +96,7 @@ impl ModelArgs {
         path: PathBuf,
     ) -> Result<(ModelSource, DecoderPolicyConfig, Option<TrainConfig>), Failure> {
         let adapters = self.adapters.clone();
-        let lora = adapters
-            .as_deref()
-            .map(LoraConfig::from_adapter)
-            .transpose()?;
+        let lora = adapters.as_deref().map(LoraConfig::from_peft).transpose()?;
         let source = if path
             .extension()
             .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))

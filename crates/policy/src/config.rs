@@ -16,6 +16,17 @@ pub struct TokenizerConfig {
     pub vocab_size: usize,
 }
 
+/// What a chat template is given beside the conversation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TemplateConfig {
+    /// The date that `strftime_now` tells, `YYYY-MM-DD`. Default none: templates that can do without take a date of their own, and
+    /// others are an error, so that prompts do not change from day to day.
+    pub date: Option<String>,
+    /// Variables by name, such as `enable_thinking`, `tools` or `documents`. Default none.
+    pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
 /// The device that the decoder policy computes on. In files `cpu` or `cuda:0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -111,9 +122,9 @@ fn multiplies_bf16() -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoraConfig {
-    /// Rows of A. Default 16; at least 1.
+    /// Rows of A. Default 16; range `[1, 8192]`.
     pub rank: usize,
-    /// The adapters' product is scaled by alpha / rank. Default 32; above 0.
+    /// The adapters' product is scaled by alpha / rank. Default 32; range `(0, 1e6]`.
     pub alpha: f64,
     /// Share of a product's inputs that its adapter does not see in training. Default 0; range `[0, 1)`.
     pub dropout: f64,
@@ -122,6 +133,13 @@ pub struct LoraConfig {
     /// Seed of the initial A and of dropout; B starts at 0. Default 0.
     pub seed: u64,
 }
+
+/// Wider than the widest projections of models that fit one machine, and checked before memory is set aside for it.
+#[cfg(feature = "torch")]
+const MAX_RANK: usize = 8192;
+/// Far above what is used, and far below what overflows f32.
+#[cfg(feature = "torch")]
+const MAX_ALPHA: f64 = 1e6;
 
 /// A matrix product of a decoder layer that can be adapted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -204,6 +222,8 @@ pub struct DecoderPolicyConfig {
     pub generation_rows: usize,
     /// AdamW.
     pub optimizer: OptimizerConfig,
+    /// What the chat template is given beside the conversation. Default nothing.
+    pub template: TemplateConfig,
 }
 
 impl Default for DecoderPolicyConfig {
@@ -216,6 +236,7 @@ impl Default for DecoderPolicyConfig {
             micro_batch_tokens: 8192,
             generation_rows: 256,
             optimizer: OptimizerConfig::default(),
+            template: TemplateConfig::default(),
         }
     }
 }
@@ -268,6 +289,7 @@ impl DecoderPolicyConfig {
             check(value >= 1, name, value, "at least 1")?;
         }
         self.lora.as_ref().map_or(Ok(()), LoraConfig::validate)?;
+        self.template.validate()?;
         self.optimizer.validate()
     }
 }
@@ -275,12 +297,17 @@ impl DecoderPolicyConfig {
 #[cfg(feature = "torch")]
 impl LoraConfig {
     pub(crate) fn validate(&self) -> Result<()> {
-        check(self.rank >= 1, "lora.rank", self.rank, "at least 1")?;
         check(
-            self.alpha > 0.0 && self.alpha.is_finite(),
+            (1..=MAX_RANK).contains(&self.rank),
+            "lora.rank",
+            self.rank,
+            "in [1, 8192]",
+        )?;
+        check(
+            self.alpha > 0.0 && self.alpha <= MAX_ALPHA,
             "lora.alpha",
             self.alpha,
-            "above 0",
+            "in (0, 1e6]",
         )?;
         check(
             (0.0..1.0).contains(&self.dropout),

@@ -127,7 +127,7 @@ pub enum Error {
         value: f64,
     },
     /// The tokenizer failed.
-    #[cfg(feature = "torch")]
+    #[cfg(feature = "tokenizer")]
     #[error("tokenizer: {0}")]
     Tokenizer(#[source] tokenizers::Error),
     /// The tokenizer's files hold no chat template.
@@ -136,7 +136,7 @@ pub enum Error {
     )]
     NoChatTemplate,
     /// The chat template failed.
-    #[cfg(feature = "torch")]
+    #[cfg(feature = "tokenizer")]
     #[error("chat template: {0}")]
     ChatTemplate(#[from] minijinja::Error),
     /// The hub did not give a file.

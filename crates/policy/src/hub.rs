@@ -18,7 +18,15 @@ use crate::error::{Error, Result, check};
 
 /// Every model has them.
 const NEEDED: [&str; 3] = ["config.json", "tokenizer.json", "tokenizer_config.json"];
-const OPTIONAL: [&str; 2] = ["chat_template.jinja", "generation_config.json"];
+const OPTIONAL: [&str; 6] = [
+    "chat_template.jinja",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    // Adapters beside a model are part of what was published.
+    "adapter_config.json",
+    "adapter_model.safetensors",
+];
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Sampler`] draws groups of responses; a [`Learner`] learns from demonstrations and takes clipped policy-gradient steps on
 //! token advantages. A training loop sees these two traits and never a tensor. With the feature `torch` (default)
-//! [`DecoderPolicy`] is both: Llama-, Qwen2- and Qwen3-shaped decoders on libtorch, read from Hugging Face folders or GGUF files.
+//! [`DecoderPolicy`] is both: Llama-shaped decoders of several families on libtorch, read from Hugging Face folders or GGUF files.
 //! [`ScriptedPolicy`] is both without a model, to test a training loop by hand.
 //!
 //! The unit of work is the [`RolloutGroup`], all responses to one query. The sampled token ids are the truth: a [`Response`]
@@ -22,6 +22,10 @@
 #![deny(unsafe_code)]
 
 mod adapter_config;
+<<<<<<< HEAD
+=======
+mod architecture;
+>>>>>>> wt-policy
 mod config;
 mod error;
 mod gguf;
@@ -34,17 +38,21 @@ mod model_source;
 mod objective;
 mod random;
 mod rollout;
+mod rope_scaling;
 mod safetensors_file;
 mod sampler;
 mod sampling;
 mod schedule;
 mod scripted;
+#[cfg(feature = "tokenizer")]
+mod tokenizer;
 #[cfg(feature = "torch")]
 mod torch;
 
+pub use architecture::Architecture;
 pub use config::{
     DecoderPolicyConfig, Device, LoraConfig, OptimizerConfig, Precision, Projection,
-    TokenizerConfig,
+    TemplateConfig, TokenizerConfig,
 };
 pub use error::{Error, Result};
 pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
@@ -52,19 +60,22 @@ pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
 pub use memory::{MemoryEstimate, StepSize};
-pub use model_config::{Architecture, ModelConfig, RopeScaling};
+pub use model_config::{ModelConfig, Multipliers};
 pub use model_source::{FreshModel, ModelSource};
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use random::random_stream;
 pub use rerec_text::{Message, QueryId};
 pub use rollout::{Finish, Response, RolloutGroup, TrainingGroup, TrainingResponse};
+pub use rope_scaling::{RopeScaling, Yarn};
 pub use safetensors_file::{SafetensorsFile, SafetensorsTensor};
 pub use sampler::{Progress, Prompt, SampleRequest, Sampler};
 pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scripted::{Cue, Lesson, ScriptedPolicy, TaughtGroup, TaughtResponse, TokenSplit};
+#[cfg(feature = "tokenizer")]
+pub use tokenizer::Tokenizer;
 #[cfg(feature = "torch")]
-pub use torch::{DecoderPolicy, Tokenizer, set_threads, tune_allocator};
+pub use torch::{DecoderPolicy, set_threads, tune_allocator};
 
 /// Not part of the API: the tests and the benchmark of the CUDA kernels compare single operations, which no policy exposes.
 #[cfg(feature = "torch")]

@@ -6,37 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    Precision,
+    Architecture, Precision, RopeScaling,
     error::{Error, Result, check},
 };
 
-/// A family of decoders. In files `llama`, `qwen2` or `qwen3`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Architecture {
-    /// Llama, and SmolLM2 too.
-    #[default]
-    Llama,
-    /// Qwen2 and Qwen2.5: biases on query, key and value.
-    Qwen2,
-    /// Qwen3: each head's query and key are normalised.
-    Qwen3,
-}
+mod known;
+mod reading;
 
-impl Architecture {
-    /// The family of that name.
-    #[cfg(feature = "torch")]
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "llama" => Some(Self::Llama),
-            "qwen2" => Some(Self::Qwen2),
-            "qwen3" => Some(Self::Qwen3),
-            _ => None,
-        }
-    }
-}
-
-/// The shape of a Llama-, Qwen2- or Qwen3-like decoder; field names are those of `config.json`.
+/// The shape of a Llama-like decoder; field names are those of `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// The family.
@@ -64,6 +41,16 @@ pub struct ModelConfig {
     /// How the rotary frequencies are stretched for long contexts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rope_scaling: Option<RopeScaling>,
+    /// Whether query, key, value and output projections carry a bias, in families that may: Llama, Qwen3, SmolLM3. Elsewhere it
+    /// says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attention_bias: bool,
+    /// Whether the feed-forward layer's projections carry a bias, in families that may: Llama, SmolLM3.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mlp_bias: bool,
+    /// SmolLM3: for each layer 1 where it knows positions, else 0. Default all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_rope_layers: Option<Vec<u8>>,
     /// Whether the output head is the embedding.
     #[serde(default)]
     pub tie_word_embeddings: bool,
@@ -72,34 +59,68 @@ pub struct ModelConfig {
     /// Standard deviation of freshly drawn weights.
     #[serde(default = "default_initializer_range")]
     pub initializer_range: f64,
+    /// Granite's multipliers.
+    #[serde(flatten)]
+    pub multipliers: Multipliers,
     /// Whatever else `config.json` says; kept, so that it is written back.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// How rotary frequencies are stretched.
+/// What Granite multiplies by; nothing is changed at the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "rope_type", rename_all = "snake_case")]
-pub enum RopeScaling {
-    /// Not at all.
-    Default {},
-    /// All are divided by the factor.
-    Linear {
-        /// Above 0.
-        factor: f64,
-    },
-    /// Llama 3.1: wavelengths longer than `original_max_position_embeddings / low_freq_factor` are divided by the factor, those
-    /// shorter than `original_max_position_embeddings / high_freq_factor` stay, those between are interpolated.
-    Llama3 {
-        /// Above 0.
-        factor: f64,
-        /// Below `high_freq_factor`.
-        low_freq_factor: f64,
-        /// Above `low_freq_factor`.
-        high_freq_factor: f64,
-        /// Context that the model was first trained on, in tokens.
-        original_max_position_embeddings: f64,
-    },
+#[serde(default)]
+pub struct Multipliers {
+    /// Of the embeddings. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub embedding_multiplier: f64,
+    /// Of what each layer's parts add to the residual stream. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub residual_multiplier: f64,
+    /// Of the products of queries and keys. Default `1 / sqrt(head width)`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention_multiplier: Option<f64>,
+    /// What logits are divided by. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub logits_scaling: f64,
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+impl Default for Multipliers {
+    fn default() -> Self {
+        Self {
+            embedding_multiplier: 1.0,
+            residual_multiplier: 1.0,
+            attention_multiplier: None,
+            logits_scaling: 1.0,
+        }
+    }
+}
+
+impl Multipliers {
+    fn validate(&self, are_read: bool) -> Result<()> {
+        let is_sane = |value: f64| value > 0.0 && value.is_finite();
+        for (name, value) in [
+            ("embedding_multiplier", self.embedding_multiplier),
+            ("residual_multiplier", self.residual_multiplier),
+            (
+                "attention_multiplier",
+                self.attention_multiplier.unwrap_or(1.0),
+            ),
+            ("logits_scaling", self.logits_scaling),
+        ] {
+            check(is_sane(value), name, value, "above 0 and finite")?;
+        }
+        check(
+            are_read || *self == Self::default(),
+            "multipliers",
+            format!("{self:?}"),
+            "the defaults, but in Granite",
+        )
+    }
 }
 
 /// Sizes stay below it, so that the product of two is a number of weights that can be counted.
@@ -116,21 +137,12 @@ fn default_rope_theta() -> f64 {
     10_000.0
 }
 
-/// Keys of `config.json` that ask for something else than is computed here, with the one value they may have.
-fn fixed() -> [(&'static str, Value); 4] {
-    [
-        ("hidden_act", Value::from("silu")),
-        ("attention_bias", Value::from(false)),
-        ("mlp_bias", Value::from(false)),
-        ("use_sliding_window", Value::from(false)),
-    ]
-}
-
 impl ModelConfig {
-    /// Reads `config.json` of a model folder.
+    /// Reads `config.json` of a model folder. Keys that it leaves out are what transformers takes them for.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::InvalidFile`] or, for a shape that cannot be, [`Error::InvalidSetting`].
+    /// [`Error::Io`]; [`Error::InvalidFile`] for what is not computed here and for every key that is not known;
+    /// [`Error::InvalidSetting`] for a shape that cannot be.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let text = rerec_files::read_text(&path)?;
@@ -138,16 +150,8 @@ impl ModelConfig {
             path: path.clone(),
             what,
         };
-        let mut json: Value = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
-        unify_rope(&mut json);
-        let config: Self =
-            serde_path_to_error::deserialize(json).map_err(|e| fault(e.to_string()))?;
-        // Absent keys pass: the values allowed are the defaults of transformers for these families.
-        for (name, allowed) in fixed() {
-            if let Some(value) = config.rest.get(name).filter(|v| **v != allowed) {
-                return Err(fault(format!("{name} must be {allowed}, got {value}")));
-            }
-        }
+        let json = serde_json::from_str(&text).map_err(|e| fault(e.to_string()))?;
+        let config = reading::read(json).map_err(fault)?;
         config.validate()?;
         Ok(config)
     }
@@ -156,11 +160,9 @@ impl ModelConfig {
     #[cfg(feature = "torch")]
     pub(crate) fn for_transformers(&self, precision: Precision) -> Self {
         let mut config = self.clone();
-        let name = match self.model_type {
-            Architecture::Llama => "LlamaForCausalLM",
-            Architecture::Qwen2 => "Qwen2ForCausalLM",
-            Architecture::Qwen3 => "Qwen3ForCausalLM",
-        };
+        // Qwen3's default is another.
+        config.head_dim = Some(self.head_width());
+        let name = self.model_type.family().class;
         let mut add = |key: &str, value: Value| {
             config.rest.entry(key).or_insert(value);
         };
@@ -249,6 +251,15 @@ impl ModelConfig {
         self.rope_scaling
             .as_ref()
             .map_or(Ok(()), RopeScaling::validate)?;
+        self.multipliers
+            .validate(self.model_type.family().multipliers)?;
+        let (layers, listed) = (self.num_hidden_layers, self.no_rope_layers.as_ref());
+        check(
+            listed.is_none_or(|list| list.len() == layers && list.iter().all(|said| *said <= 1)),
+            "no_rope_layers",
+            format!("{listed:?}"),
+            "0 or 1 for each layer",
+        )?;
         check(
             self.initializer_range > 0.0 && self.initializer_range.is_finite(),
             "initializer_range",
@@ -299,67 +310,35 @@ impl ModelConfig {
     /// Whether query, key and value projections carry a bias.
     #[cfg(feature = "torch")]
     pub(crate) fn has_qkv_bias(&self) -> bool {
-        self.model_type == Architecture::Qwen2
+        self.model_type.family().qkv_bias || self.has_output_bias()
+    }
+
+    /// Whether attention's output projection carries a bias.
+    #[cfg(feature = "torch")]
+    pub(crate) fn has_output_bias(&self) -> bool {
+        self.model_type.family().attention_bias && self.attention_bias
+    }
+
+    /// Whether the feed-forward layer's projections carry a bias.
+    #[cfg(feature = "torch")]
+    pub(crate) fn has_mlp_bias(&self) -> bool {
+        self.model_type.family().mlp_bias && self.mlp_bias
     }
 
     /// Whether each head's query and key are normalised.
     #[cfg(feature = "torch")]
     pub(crate) fn has_query_key_norm(&self) -> bool {
-        self.model_type == Architecture::Qwen3
+        self.model_type.family().query_key_norm
     }
-}
 
-impl RopeScaling {
-    fn validate(&self) -> Result<()> {
-        let above_0 = |name, value: f64| {
-            check(
-                value > 0.0 && value.is_finite(),
-                name,
-                value,
-                "above 0 and finite",
-            )
-        };
-        match *self {
-            Self::Default {} => Ok(()),
-            Self::Linear { factor } => above_0("rope_scaling.factor", factor),
-            Self::Llama3 {
-                factor,
-                low_freq_factor: low,
-                high_freq_factor: high,
-                original_max_position_embeddings: original,
-            } => {
-                above_0("rope_scaling.factor", factor)?;
-                above_0("rope_scaling.low_freq_factor", low)?;
-                above_0("rope_scaling.original_max_position_embeddings", original)?;
-                check(
-                    high > low && high.is_finite(),
-                    "rope_scaling.high_freq_factor",
-                    high,
-                    "above low_freq_factor",
-                )
-            }
-        }
-    }
-}
-
-/// Newer configurations keep base and scaling in `rope_parameters`, older ones call `rope_type` `type`.
-fn unify_rope(json: &mut Value) {
-    let Some(config) = json.as_object_mut() else {
-        return;
-    };
-    if let Some(Value::Object(mut parameters)) = config.remove("rope_parameters") {
-        if let Some(theta) = parameters.remove("rope_theta") {
-            config.insert("rope_theta".to_owned(), theta);
-        }
-        config.insert("rope_scaling".to_owned(), Value::Object(parameters));
-    }
-    if let Some(scaling) = config
-        .get_mut("rope_scaling")
-        .and_then(Value::as_object_mut)
-        && let Some(kind) = scaling.remove("type")
-    {
-        // Where a file has both, the newer key wins, as in transformers.
-        scaling.entry("rope_type").or_insert(kind);
+    /// Whether that layer turns queries and keys by their positions.
+    #[cfg(feature = "torch")]
+    pub(crate) fn knows_positions(&self, layer: usize) -> bool {
+        let said = self
+            .no_rope_layers
+            .as_ref()
+            .and_then(|layers| layers.get(layer));
+        !self.model_type.family().no_rope_layers || said != Some(&0)
     }
 }
 
@@ -410,20 +389,73 @@ mod tests {
     fn what_is_not_computed_here_is_refused() {
         for (changes, expected) in [
             (
-                serde_json::json!({ "mlp_bias": true }),
-                "mlp_bias must be false, got true",
+                serde_json::json!({ "logit_scale": 0.5 }),
+                "logit_scale must be 1 for llama, got 0.5",
             ),
             (
                 serde_json::json!({ "hidden_act": "gelu" }),
-                "hidden_act must be \"silu\", got \"gelu\"",
+                "hidden_act must be \"silu\" for llama, got \"gelu\"",
             ),
             (
-                serde_json::json!({ "rope_scaling": { "rope_type": "yarn" } }),
-                "yarn",
+                serde_json::json!({ "rope_scaling": { "rope_type": "longrope" } }),
+                "longrope",
+            ),
+            (
+                serde_json::json!({ "rope_scaling": { "rope_type": "linear", "factor": 2.0, "mscale": 1.0 } }),
+                "unknown field `mscale`",
+            ),
+            (
+                serde_json::json!({ "mup_scale": 2.0 }),
+                "mup_scale is not known for llama, and may ask for something else than is computed here (it is 2.0)",
+            ),
+            (
+                serde_json::json!({ "model_type": "mistral", "sliding_window": 32 }),
+                "sliding_window must be null or at least max_position_embeddings 64, got 32",
+            ),
+            (
+                // As transformers fills it in, the window is 4096.
+                serde_json::json!({ "model_type": "mistral", "max_position_embeddings": 8192 }),
+                "sliding_window must be null or at least max_position_embeddings 8192, got 4096",
+            ),
+            (
+                serde_json::json!({ "model_type": "qwen2", "use_sliding_window": true, "sliding_window": 8, "max_window_layers": 0 }),
+                "sliding_window must be null or at least",
+            ),
+            (
+                serde_json::json!({ "attention_multiplier": 0.5 }),
+                "attention_multiplier must be null for llama, got 0.5",
+            ),
+            (
+                serde_json::json!({ "model_type": "granite", "logits_scaling": 0.0 }),
+                "logits_scaling must be above 0 and finite, got 0",
+            ),
+            (
+                serde_json::json!({ "num_local_experts": 8 }),
+                "num_local_experts is 8: mixtures of experts are not read",
+            ),
+            (
+                serde_json::json!({ "quantization_config": { "quant_method": "awq" }, "hidden_size": -8 }),
+                "quantization_config asks for weights quantised by \"awq\"",
+            ),
+            (
+                serde_json::json!({ "architectures": ["LlamaForSequenceClassification"] }),
+                "architectures must be [\"LlamaForCausalLM\"], got",
+            ),
+            (
+                serde_json::json!({ "rope_theta": 1e4, "rope_parameters": { "rope_theta": 5e5, "rope_type": "default" } }),
+                "rope_theta contradict each other: 500000.0 and 10000.0",
+            ),
+            (
+                serde_json::json!({ "partial_rotary_factor": 0.5 }),
+                "partial_rotary_factor must be 1 for llama, got 0.5",
+            ),
+            (
+                serde_json::json!({ "no_rope_layers": [1] }),
+                "no_rope_layers must be null for llama, got [1]",
             ),
             (
                 serde_json::json!({ "model_type": "gpt2" }),
-                "model_type: unknown variant `gpt2`, expected one of `llama`, `qwen2`, `qwen3`",
+                "model_type must be one of granite, llama, mistral, qwen2, qwen3, smollm3, got \"gpt2\"",
             ),
             (
                 serde_json::json!({ "rope_scaling": { "type": "linear", "factor": 0.0 } }),
@@ -438,8 +470,8 @@ mod tests {
                 "hidden_size: invalid type: floating point `8.5`",
             ),
             (
-                serde_json::json!({ "vocab_size": null }),
-                "vocab_size: invalid type: null",
+                serde_json::json!({ "vocab_size": "many" }),
+                "vocab_size: invalid type: string",
             ),
             (
                 serde_json::json!({ "num_key_value_heads": 0 }),
@@ -471,7 +503,10 @@ mod tests {
     fn a_missing_field_and_a_broken_line_are_named() {
         let folder = tempfile::tempdir().unwrap();
         for (text, expected) in [
-            (r#"{"model_type": "llama"}"#, "missing field `vocab_size`"),
+            (
+                "{}",
+                "model_type is missing; supported are granite, llama, mistral",
+            ),
             ("[]", "invalid type: sequence, expected struct ModelConfig"),
             ("{\n\"vocab_size\": 1e999}", "number out of range at line 2"),
             ("{", "EOF while parsing an object at line 1"),
@@ -481,6 +516,38 @@ mod tests {
             let refused = refused.to_string();
             assert!(refused.contains(expected), "{refused}");
             assert!(refused.contains("config.json: "), "{refused}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_left_out_are_what_transformers_takes_them_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            fs::write(folder.path().join("config.json"), text).unwrap();
+            ModelConfig::from_folder(folder.path()).unwrap()
+        };
+        let llama = read(r#"{"model_type": "llama", "num_attention_heads": 8, "head_dim": null}"#);
+        assert_eq!((llama.vocab_size, llama.hidden_size), (32_000, 4096));
+        assert_eq!((llama.num_key_value_heads, llama.head_width()), (8, 512));
+        let qwen3 = read(r#"{"model_type": "qwen3"}"#);
+        assert_eq!((qwen3.head_width(), qwen3.num_key_value_heads), (128, 32));
+        let smollm3 = read(r#"{"model_type": "smollm3", "num_hidden_layers": 5}"#);
+        assert_eq!(smollm3.no_rope_layers, Some(vec![1, 1, 1, 0, 1]));
+        assert!(smollm3.tie_word_embeddings);
+        assert_eq!(smollm3.rope_theta, 2e6);
+    }
+
+    #[test]
+    fn settings_that_do_nothing_are_accepted() {
+        for changes in [
+            serde_json::json!({ "model_type": "qwen2", "attention_bias": true, "use_sliding_window": false, "sliding_window": 8 }),
+            serde_json::json!({ "model_type": "qwen2", "use_sliding_window": true, "sliding_window": 8, "max_window_layers": 1 }),
+            serde_json::json!({ "model_type": "mistral", "sliding_window": 64 }),
+            serde_json::json!({ "sliding_window": null, "rope_scaling": null, "quantization_config": null, "mystery": null }),
+            serde_json::json!({ "rope_scaling": { "type": "default", "factor": 4.0 }, "hidden_act": "swish" }),
+            serde_json::json!({ "attention_dropout": 0.1, "torch_dtype": "bfloat16", "pretraining_tp": 2, "rope_interleaved": false }),
+        ] {
+            read(changes).unwrap();
         }
     }
 

@@ -68,6 +68,11 @@ impl SafetensorsFile {
         Ok(open)
     }
 
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Tensors by name.
     pub fn tensors(&self) -> &BTreeMap<String, SafetensorsTensor> {
         &self.tensors

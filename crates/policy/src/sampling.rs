@@ -11,14 +11,14 @@ use crate::error::{Result, check};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
-    /// Softmax temperature; 0 takes the most probable token. Default 1; range `[0, inf)`.
+    /// Softmax temperature; 0 takes the most probable token. Default 1; 0 or in `[1e-4, 1e4]`.
     pub temperature: f64,
     /// Longest response in tokens, the end token included. Default 256; range `[1, inf)`.
     pub max_new_tokens: usize,
     /// End tokens and stop texts do not end a response before it has this many tokens: until then end tokens get no probability.
     /// Default 0; at most `max_new_tokens`.
     pub min_new_tokens: usize,
-    /// Draws from the k most probable tokens only. Default none; at least 1.
+    /// Draws from the k most probable tokens only. Default none; range `[1, 2^31)`.
     pub top_k: Option<usize>,
     /// Draws from the most probable tokens that together reach this probability (nucleus sampling, arXiv 1904.09751).
     /// Default none; range `(0, 1]`.
@@ -27,7 +27,7 @@ pub struct Sampling {
     /// `(0, 1]`.
     pub min_p: Option<f64>,
     /// Divides positive logits of tokens in prompt or response, and multiplies negative ones (arXiv 1909.05858). Default 1, which
-    /// does nothing; above 0.
+    /// does nothing; range `[1e-3, 1e3]`.
     pub repetition_penalty: f64,
     /// Texts that end a response; the one that was met stays in it. Default none.
     pub stop: Vec<String>,
@@ -60,19 +60,19 @@ impl Sampling {
     /// # Errors
     /// [`Error::InvalidSetting`](crate::Error::InvalidSetting) names the setting, its value and its range.
     pub fn validate(&self) -> Result<()> {
-        let is_number = |value: f64| value >= 0.0 && value.is_finite();
+        // Beyond these ranges logits leave f32's, and their softmax is no number.
         let (temperature, penalty) = (self.temperature, self.repetition_penalty);
         check(
-            is_number(temperature),
+            temperature == 0.0 || (1e-4..=1e4).contains(&temperature),
             "temperature",
             temperature,
-            "in [0, inf)",
+            "0 or in [1e-4, 1e4]",
         )?;
         check(
-            is_number(penalty) && penalty > 0.0,
+            (1e-3..=1e3).contains(&penalty),
             "repetition_penalty",
             penalty,
-            "above 0",
+            "in [1e-3, 1e3]",
         )?;
         self.check_lengths()?;
         self.check_cuts()?;
@@ -103,7 +103,7 @@ impl Sampling {
             }
         }
         let k = self.top_k.unwrap_or(1);
-        check(k >= 1, "top_k", k, "at least 1")
+        check((1..1 << 31).contains(&k), "top_k", k, "in [1, 2^31)")
     }
 }
 

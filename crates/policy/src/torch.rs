@@ -18,9 +18,7 @@ mod placement;
 mod process;
 mod sampler;
 mod shim;
-mod tokenizer;
 mod weights;
 
 pub use decoder_policy::DecoderPolicy;
 pub use process::{set_threads, tune_allocator};
-pub use tokenizer::Tokenizer;

@@ -34,6 +34,10 @@ fn model(model_type: Architecture, tied: bool) -> ModelConfig {
         rms_norm_eps: 1e-6,
         rope_theta: 10_000.0,
         rope_scaling: None,
+        attention_bias: false,
+        mlp_bias: false,
+        no_rope_layers: None,
+        multipliers: Default::default(),
         tie_word_embeddings: tied,
         max_position_embeddings: 64,
         initializer_range: 0.2,
@@ -609,11 +613,11 @@ fn impossible_sampling_is_named() {
     };
     assert_eq!(
         refuse(|s| s.temperature = -1.0),
-        "temperature must be in [0, inf), got -1"
+        "temperature must be 0 or in [1e-4, 1e4], got -1"
     );
     assert_eq!(
         refuse(|s| s.top_k = Some(0)),
-        "top_k must be at least 1, got 0"
+        "top_k must be in [1, 2^31), got 0"
     );
     assert_eq!(
         refuse(|s| s.top_p = Some(1.5)),
@@ -628,6 +632,16 @@ fn impossible_sampling_is_named() {
         "min_new_tokens must be at most max_new_tokens, got 5"
     );
     assert!(refuse(|s| s.repetition_penalty = 0.0).contains("repetition_penalty"));
+    // Numbers that a float or an index of libtorch cannot hold.
+    for temperature in [1e-39, 1e300, f64::NAN] {
+        let refused = Sampling {
+            temperature,
+            ..sampling(1.0)
+        };
+        assert!(refused.validate().is_err(), "{temperature}");
+    }
+    assert!(refuse(|s| s.repetition_penalty = 1e300).contains("in [1e-3, 1e3]"));
+    assert!(refuse(|s| s.top_k = Some(1 << 63)).contains("in [1, 2^31)"));
     assert!(refuse(|s| s.stop = vec!["a".into(), String::new()]).contains("stop"));
 }
 

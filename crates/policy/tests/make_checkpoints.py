@@ -1,7 +1,7 @@
 """Makes the tiny random checkpoints of tests/data/checkpoints, with the logits and the greedy text that transformers gives them.
 
     python3 -m pip install torch==2.11.0 transformers==4.57.6
-    python3 crates/policy/tests/make_checkpoints.py
+    python3 crates/policy/tests/make_checkpoints.py [NAME…]
 
 Each folder is what `save_pretrained` writes, and `expected.json`: versions, ids, logits (f32, row by row), a chat prompt's ids, and
 the text of 12 greedy tokens behind it.
@@ -10,6 +10,7 @@ the text of 12 greedy tokens behind it.
 import json
 import pathlib
 import shutil
+import sys
 
 import torch
 import transformers
@@ -62,6 +63,25 @@ def models_to_make():
     ), "60KB"
     yield "qwen2", transformers.Qwen2Config(**SHAPE, tie_word_embeddings=False, rope_theta=1e6), "1GB"
     yield "qwen3", transformers.Qwen3Config(**SHAPE, head_dim=8, tie_word_embeddings=True, rope_theta=1e6), "1GB"
+    yield "mistral", transformers.MistralConfig(**SHAPE, head_dim=8, sliding_window=128, rope_theta=1e6), "1GB"
+    layers = SHAPE | dict(num_hidden_layers=3)
+    yield "smollm3", transformers.SmolLM3Config(
+        **layers, no_rope_layer_interval=2, attention_bias=True, mlp_bias=True, tie_word_embeddings=True, pad_token_id=1
+    ), "1GB"
+    yield "granite", transformers.GraniteConfig(
+        **SHAPE,
+        embedding_multiplier=3.0,
+        residual_multiplier=0.22,
+        attention_multiplier=0.3,
+        logits_scaling=2.0,
+        tie_word_embeddings=True,
+    ), "1GB"
+    yarn = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=32)
+    yield "qwen2-yarn", transformers.Qwen2Config(**SHAPE, rope_theta=1e4, rope_scaling=yarn, tie_word_embeddings=True), "1GB"
+    yarn = yarn | dict(mscale=0.7, mscale_all_dim=1.0, beta_fast=8.0, beta_slow=2.0, truncate=False)
+    yield "llama-yarn-bias", transformers.LlamaConfig(
+        **SHAPE, rope_theta=1e4, rope_scaling=yarn, attention_bias=True, mlp_bias=True, tie_word_embeddings=True
+    ), "1GB"
 
 
 def expected(model, tok, ids):
@@ -82,9 +102,11 @@ def expected(model, tok, ids):
 
 
 def main():
-    shutil.rmtree(HERE, ignore_errors=True)
     tok = tokenizer()
     for name, config, shard in models_to_make():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        shutil.rmtree(HERE / name, ignore_errors=True)
         torch.manual_seed(len(name))
         config.bos_token_id, config.eos_token_id = tok.bos_token_id, tok.eos_token_id
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()

@@ -382,6 +382,9 @@ fn adapters_travel_and_merge() {
     policy_b.load_adapter(folder.path()).unwrap();
     assert_eq!(policy_b.logits(&[1, 2, 3]).unwrap(), expected);
 
+    let refused = policy_a.save_merged(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("would be applied once more"), "{refused}");
+    let folder = tempfile::tempdir().unwrap();
     policy_a.save_merged(folder.path()).unwrap();
     let merged = DecoderPolicy::from_folder(folder.path(), DecoderPolicyConfig::default()).unwrap();
     for (a, b) in merged.logits(&[1, 2, 3]).unwrap().iter().zip(&expected) {
@@ -419,7 +422,7 @@ fn adapters_of_another_kind_are_named() {
     assert!(changed.contains("but checksums.json says"), "{changed}");
     fs::remove_file(folder.path().join("checksums.json")).unwrap();
     let dora = refused(with_lora(0.0, &[Projection::QProj]));
-    assert!(dora.contains("use_dora must be null, got true"), "{dora}");
+    assert!(dora.contains("use_dora must be false, got true"), "{dora}");
 }
 
 #[test]
@@ -438,11 +441,24 @@ fn impossible_adapters_are_named() {
     };
     assert_eq!(
         refuse(|l| l.rank = 0),
-        "lora.rank must be at least 1, got 0"
+        "lora.rank must be in [1, 8192], got 0"
     );
+    for rank in [1 << 40, 1 << 62] {
+        let lora = LoraConfig {
+            rank,
+            ..Default::default()
+        };
+        let config = DecoderPolicyConfig {
+            lora: Some(lora),
+            ..Default::default()
+        };
+        let refused = DecoderPolicy::from_scratch(&model(), tokenizer.clone(), config, 3);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("in [1, 8192]"), "{refused}");
+    }
     assert_eq!(
         refuse(|l| l.alpha = 0.0),
-        "lora.alpha must be above 0, got 0"
+        "lora.alpha must be in (0, 1e6], got 0"
     );
     assert_eq!(
         refuse(|l| l.dropout = 1.0),

@@ -124,21 +124,42 @@ impl StoredTensors {
         Self::in_file(path, file, shapes)
     }
 
-    /// The tensors of `shapes` in a Hugging Face folder, whole or in shards. Tensors that are not asked for are passed over: a
-    /// tied head, or buffers of older versions.
+    /// The tensors of `shapes` in a Hugging Face folder, whole or in shards. Beside them there may be buffers of older versions
+    /// and, of a tied model, a head that is the embedding once more.
     ///
     /// # Errors
-    /// As [`StoredTensors::open`].
+    /// As [`StoredTensors::open`]; [`Error::InvalidFile`] for weights of another format.
     pub(super) fn open_model(folder: &Path, shapes: &Shapes) -> Result<Self> {
         let (path, index) = (
             folder.join("model.safetensors"),
             folder.join("model.safetensors.index.json"),
         );
         // As transformers has it: a whole file goes before shards, which may be of an older model.
-        if index.exists() && !path.exists() {
-            return Self::in_shards(&index, shapes);
+        let stored = match (path.exists(), index.exists()) {
+            (false, true) => Self::in_shards(&index, shapes)?,
+            (false, false) => return Err(no_weights(folder)),
+            (true, _) => {
+                let file = SafetensorsFile::open(&path)?;
+                check_names(&path, file.tensors().keys(), shapes)?;
+                Self::in_file(&path, file, shapes)?
+            }
+        };
+        stored.check_head(shapes)?;
+        Ok(stored)
+    }
+
+    /// A head that is stored although the model's is the embedding has to be the embedding.
+    fn check_head(&self, shapes: &Shapes) -> Result<()> {
+        let file = |name: &str| self.files.iter().find(|f| f.tensors().contains_key(name));
+        let (Some(head), Some(embedding)) = (file(HEAD), file(EMBEDDING)) else {
+            return Ok(());
+        };
+        if !shapes.contains_key(HEAD) && head.read(HEAD)? != embedding.read(EMBEDDING)? {
+            let what =
+                "differs from the embedding, although tie_word_embeddings says that they are one";
+            return Err(head.tensor_fault(HEAD, what));
         }
-        Self::in_file(&path, SafetensorsFile::open(&path)?, shapes)
+        Ok(())
     }
 
     fn in_file(path: &Path, file: SafetensorsFile, shapes: &Shapes) -> Result<Self> {
@@ -154,6 +175,7 @@ impl StoredTensors {
 
     fn in_shards(index: &Path, shapes: &Shapes) -> Result<Self> {
         let shards: ShardIndex = read_json(index)?;
+        check_names(index, shards.weight_map.keys(), shapes)?;
         let (mut files, mut file_of) = (Vec::new(), BTreeMap::new());
         let mut opened: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, shape) in shapes {
@@ -165,6 +187,10 @@ impl StoredTensors {
             }
             stored_kind(&files[place], name, shape)?;
             file_of.insert(name.clone(), place);
+        }
+        for file in &files {
+            // A shard may hold more than the index says.
+            check_names(file.path(), file.tensors().keys(), shapes)?;
         }
         Ok(Self {
             path: index.to_owned(),
@@ -188,6 +214,46 @@ impl StoredTensors {
         let file = &self.files[place];
         let kind = stored_kind(file, name, shape)?;
         Ok(Tensor::f_from_data_size(&file.read(name)?, shape, kind)?)
+    }
+}
+
+const HEAD: &str = "lm_head.weight";
+const EMBEDDING: &str = "model.embed_tokens.weight";
+
+/// Refuses tensors that the model has no use for: with them it would be another one.
+fn check_names<'a>(
+    path: &Path,
+    mut names: impl Iterator<Item = &'a String>,
+    shapes: &Shapes,
+) -> Result<()> {
+    // Buffers of older versions follow from the configuration.
+    let is_known = |name: &str| {
+        shapes.contains_key(name) || name == HEAD || name.ends_with("rotary_emb.inv_freq")
+    };
+    match names.find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::InvalidTensor {
+            path: path.to_owned(),
+            name: name.clone(),
+            what: "is not part of the model that config.json describes".to_owned(),
+        }),
+    }
+}
+
+fn no_weights(folder: &Path) -> Error {
+    let other = [
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+        "consolidated.safetensors",
+    ];
+    let found = other.into_iter().find(|name| folder.join(name).exists());
+    let what = match found {
+        Some(name) => format!("is missing; {name} is not read: save the model as safetensors"),
+        None => "is missing, and so is model.safetensors.index.json".to_owned(),
+    };
+    Error::InvalidFile {
+        path: folder.join("model.safetensors"),
+        what,
     }
 }
 

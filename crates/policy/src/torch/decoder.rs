@@ -1,4 +1,4 @@
-//! A Llama-, Qwen2- or Qwen3-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
+//! A Llama-shaped decoder: RMSNorm, rotary positions, grouped-query attention, SwiGLU.
 
 mod attention;
 mod cache;
@@ -62,6 +62,8 @@ struct Layer {
     gate_up: Linear,
     down: Linear,
     eps: f64,
+    /// What each part's result is multiplied by before it is added.
+    residual: f64,
 }
 
 /// What the layers of one training pass share.
@@ -240,11 +242,14 @@ impl Decoder {
     }
 
     fn embed(&self, ids: &Tensor) -> Result<Tensor> {
-        Ok(Tensor::f_embedding(&self.embedding, ids, -1, false, false)?)
+        let x = Tensor::f_embedding(&self.embedding, ids, -1, false, false)?;
+        times(x, self.config.multipliers.embedding_multiplier)
     }
 
     fn final_norm(&self, x: &Tensor) -> Result<Tensor> {
-        ops::rms_norm(x, &self.norm, self.config.rms_norm_eps)
+        let x = ops::rms_norm(x, &self.norm, self.config.rms_norm_eps)?;
+        // The head is a product: whether its input or its result is divided is the same.
+        times(x, 1.0 / self.config.multipliers.logits_scaling)
     }
 }
 
@@ -253,11 +258,12 @@ impl Layer {
         let layer = format!("model.layers.{index}");
         Ok(Self {
             attention_norm: source.stack(&format!("{layer}.input_layernorm.weight"))?,
-            attention: Attention::new(config, source, &format!("{layer}.self_attn"))?,
+            attention: Attention::new(config, source, index)?,
             feed_forward_norm: source.stack(&format!("{layer}.post_attention_layernorm.weight"))?,
-            gate_up: source.linear(&format!("{layer}.mlp.gate_up_proj"), false)?,
-            down: source.linear(&format!("{layer}.mlp.down_proj"), false)?,
+            gate_up: source.linear(&format!("{layer}.mlp.gate_up_proj"), config.has_mlp_bias())?,
+            down: source.linear(&format!("{layer}.mlp.down_proj"), config.has_mlp_bias())?,
             eps: config.rms_norm_eps,
+            residual: config.multipliers.residual_multiplier,
         })
     }
 
@@ -271,13 +277,21 @@ impl Layer {
             &self.attention,
             &ops::rms_norm(x, &self.attention_norm, self.eps)?,
         )?;
-        let x = x.f_add(&y)?;
+        let x = x.f_add(&times(y, self.residual)?)?;
         let y = ops::rms_norm(&x, &self.feed_forward_norm, self.eps)?;
         // `[tokens, 2 * intermediate]`, the gate first. Parts 0 and 1 of the dropout are those of attention.
         let y = self.gate_up.forward(&y, dropout.map(|d| d.part(2)))?;
         let y = self
             .down
             .forward(&ops::swiglu(&y)?, dropout.map(|d| d.part(3)))?;
-        Ok(x.f_add(&y)?)
+        Ok(x.f_add(&times(y, self.residual)?)?)
+    }
+}
+
+/// No operation where there is nothing to multiply by.
+fn times(x: Tensor, factor: f64) -> Result<Tensor> {
+    match factor {
+        1.0 => Ok(x),
+        factor => Ok(x.f_mul_scalar(factor)?),
     }
 }

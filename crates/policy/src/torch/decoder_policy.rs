@@ -19,17 +19,16 @@ use super::{
     head::Head,
     optimizer::{AdamW, Parameters},
     placement::{self, Placement, kind},
-    tokenizer::Tokenizer,
     weights::Weights,
 };
 use crate::{
     DecoderPolicyConfig, GgufFile, Learner, ModelConfig, ModelSource, Objective, Progress,
     RolloutGroup, SampleRequest, Sampler, Sampling, SupervisedExample, SupervisedStats,
-    TokenScores, TokenizerConfig, TrainingGroup, UpdateStats,
+    TokenScores, Tokenizer, TokenizerConfig, TrainingGroup, UpdateStats,
     error::{Error, Result, check},
 };
 
-/// A Llama-, Qwen2- or Qwen3-shaped decoder on libtorch.
+/// A Llama-shaped decoder on libtorch, of any [`Architecture`](crate::Architecture).
 ///
 /// ```no_run
 /// use rerec_policy::{DecoderPolicy, DecoderPolicyConfig, SampleRequest, Sampler, Sampling};
@@ -175,6 +174,7 @@ impl DecoderPolicy {
             model.vocab_size,
             "at least the tokenizer's",
         )?;
+        let tokenizer = tokenizer.with_template(config.template.clone())?;
         let (kind, device) = (kind(config.precision), placement::open(config.device)?);
         let adapters = config
             .lora

@@ -13,10 +13,9 @@ use super::{
     batch::Layout,
     decoder::{Decoder, KvCache, PromptCache},
     ops,
-    tokenizer::Tokenizer,
 };
 use crate::{
-    Error, Finish, Progress, Response, Result, RolloutGroup, SampleRequest, Sampling,
+    Error, Finish, Progress, Response, Result, RolloutGroup, SampleRequest, Sampling, Tokenizer,
     random::random_stream,
 };
 
@@ -459,6 +458,9 @@ fn check_number(log_prob: f32) -> Result<()> {
 }
 
 /// What makes a request impossible to sample.
+/// Responses to one query at most; each takes memory before the first is drawn.
+const MAX_SAMPLES: usize = 1 << 20;
+
 fn check_request(
     samples: usize,
     prompt: &[u32],
@@ -467,8 +469,10 @@ fn check_request(
 ) -> Result<(), String> {
     let (tokens, new) = (prompt.len(), sampling.max_new_tokens);
     let limit = decoder.config().max_position_embeddings;
-    if samples == 0 {
-        return Err("samples must be at least 1, got 0".to_owned());
+    if !(1..=MAX_SAMPLES).contains(&samples) {
+        return Err(format!(
+            "samples must be in [1, {MAX_SAMPLES}], got {samples}"
+        ));
     }
     if tokens == 0 {
         return Err("the prompt has no tokens".to_owned());

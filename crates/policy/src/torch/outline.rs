@@ -1,8 +1,8 @@
 //! What is known of a model before its weights are read.
 
-use super::{gguf_model, tokenizer::Tokenizer};
+use super::gguf_model;
 use crate::{
-    DecoderPolicy, GgufFile, ModelConfig, ModelSource, TokenizerConfig,
+    DecoderPolicy, GgufFile, ModelConfig, ModelSource, Tokenizer, TokenizerConfig,
     error::{Error, Result},
 };
 

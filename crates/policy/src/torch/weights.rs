@@ -82,11 +82,18 @@ impl Plan {
             self.add(&attention, "qkv_proj.bias", &qkv, None);
         }
         self.add(&attention, "o_proj.weight", &[("o_proj", hidden)], Some(q));
+        if config.has_output_bias() {
+            self.add(&attention, "o_proj.bias", &[("o_proj", hidden)], None);
+        }
         let mlp = format!("{layer}.mlp");
         let gate_up = [("gate_proj", wide), ("up_proj", wide)];
         self.add(&mlp, "gate_up_proj.weight", &gate_up, Some(hidden));
         let down = [("down_proj", hidden)];
         self.add(&mlp, "down_proj.weight", &down, Some(wide));
+        if config.has_mlp_bias() {
+            self.add(&mlp, "gate_up_proj.bias", &gate_up, None);
+            self.add(&mlp, "down_proj.bias", &down, None);
+        }
     }
 
     /// A stack `module.name` of parts `module.part.<weight or bias>`.

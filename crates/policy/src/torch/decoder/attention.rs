@@ -8,6 +8,7 @@ use super::{
     leaves::Source,
     linear::Linear,
     rotary::Turns,
+    times,
 };
 use crate::{
     ModelConfig, Result,
@@ -23,13 +24,18 @@ pub(super) struct Attention {
     o: Linear,
     /// Norms of each head's query and key, with their epsilon.
     norms: Option<(Tensor, Tensor, f64)>,
+    /// Whether queries and keys turn by their positions.
+    rotates: bool,
+    /// What queries are multiplied by, so that their products with keys are scaled otherwise than by 1 / sqrt(head).
+    scale: f64,
     heads: i64,
     kv_heads: i64,
     head: i64,
 }
 
 impl Attention {
-    pub(super) fn new(config: &ModelConfig, source: &mut Source<'_>, module: &str) -> Result<Self> {
+    pub(super) fn new(config: &ModelConfig, source: &mut Source<'_>, layer: usize) -> Result<Self> {
+        let module = format!("model.layers.{layer}.self_attn");
         let norms = match config.has_query_key_norm() {
             true => {
                 let mut norm = |name: &str| source.stack(&format!("{module}.{name}_norm.weight"));
@@ -39,8 +45,13 @@ impl Attention {
         };
         Ok(Self {
             qkv: source.linear(&format!("{module}.qkv_proj"), config.has_qkv_bias())?,
-            o: source.linear(&format!("{module}.o_proj"), false)?,
+            o: source.linear(&format!("{module}.o_proj"), config.has_output_bias())?,
             norms,
+            rotates: config.knows_positions(layer),
+            scale: config
+                .multipliers
+                .attention_multiplier
+                .map_or(1.0, |scale| scale * (config.head_width() as f64).sqrt()),
             heads: config.num_attention_heads as i64,
             kv_heads: config.num_key_value_heads as i64,
             head: config.head_width() as i64,
@@ -113,9 +124,12 @@ impl Attention {
             let k = ops::rms_norm(&turning.f_narrow(1, heads, kv_heads)?, k_norm, *eps)?;
             turning = Tensor::f_cat(&[q, k], 1)?;
         }
-        let turned = rotary.turn(&turning)?;
+        let turned = match self.rotates {
+            true => rotary.turn(&turning)?,
+            false => turning,
+        };
         Ok((
-            turned.f_narrow(1, 0, heads)?,
+            times(turned.f_narrow(1, 0, heads)?, self.scale)?,
             turned.f_narrow(1, heads, kv_heads)?,
             all.f_narrow(1, heads + kv_heads, kv_heads)?,
         ))

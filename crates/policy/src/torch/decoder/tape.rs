@@ -2,7 +2,7 @@
 
 use tch::{Tensor, no_grad, with_grad};
 
-use super::{Decoder, Dropout, Gradients, Leaf, Pass};
+use super::{Decoder, Dropout, Gradients, Leaf, Pass, times};
 use crate::{
     Result,
     torch::{batch::Layout, shim},
@@ -127,6 +127,8 @@ impl Decoder {
             return Ok(());
         };
         if let Some(mut sum) = gradients.sum(leaf)? {
+            let factor = self.config.multipliers.embedding_multiplier;
+            let gradient = times(gradient.shallow_clone(), factor)?;
             // Adds up where an id occurs several times.
             let _ = sum.f_index_add_(0, ids, &gradient.f_to_kind(sum.kind())?)?;
         }

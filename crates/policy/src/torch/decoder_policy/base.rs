@@ -10,7 +10,11 @@ use rerec_files::{CHECKSUMS, Checksum, read_json};
 use serde::{Deserialize, Serialize};
 
 use super::storage::TRAINING_FILES;
-use crate::error::{Error, Result, io_fault};
+use crate::{
+    adapter_config::ADAPTER_CONFIG,
+    error::{Error, Result, io_fault},
+    torch::peft,
+};
 
 /// The pointer in a checkpoint.
 pub(super) const POINTER: &str = "base.json";
@@ -143,5 +147,11 @@ impl Base {
 fn is_of_model(name: &str) -> bool {
     let kind = Path::new(name).extension().and_then(|e| e.to_str());
     let is_read = matches!(kind, Some("safetensors" | "json" | "jinja"));
-    is_read && !name.contains('/') && name != CHECKSUMS && !TRAINING_FILES.contains(&name)
+    // Adapters that lie beside a model are no part of it.
+    let is_adapter = [ADAPTER_CONFIG, peft::TENSORS].contains(&name);
+    is_read
+        && !is_adapter
+        && !name.contains('/')
+        && name != CHECKSUMS
+        && !TRAINING_FILES.contains(&name)
 }

@@ -16,14 +16,14 @@ use super::{
     trained_tensors,
 };
 use crate::{
-    Precision,
+    Precision, Tokenizer,
+    adapter_config::ADAPTER_CONFIG,
     error::{Error, Result, io_fault},
     torch::{
         adapters::Adapters,
         checkpoint::{self, StoredTensors},
         peft,
         placement::{Placement, kind},
-        tokenizer::Tokenizer,
         weights::Weights,
     },
 };
@@ -71,24 +71,37 @@ impl DecoderPolicy {
         self.refresh()
     }
 
-    /// Takes the adapters of a checkpoint, of which a model alone would be without what was trained.
+    /// Takes the adapters of a checkpoint, or those that lie beside a model's own files: without them the model would be without
+    /// what was trained.
     ///
     /// # Errors
-    /// [`Error::InvalidFile`] for a checkpoint with adapters and a policy without.
-    pub(super) fn take_adapter_of(&mut self, checkpoint: &Path) -> Result<()> {
-        let folder = checkpoint.join(ADAPTER);
-        match (&self.adapters, folder.exists()) {
-            (_, false) => Ok(()),
-            (Some(_), true) => self.load_adapter(&folder),
-            (None, true) => Err(adapter_without_lora(folder)),
+    /// [`Error::InvalidFile`] for a folder with adapters and a policy without.
+    pub(super) fn take_adapter_of(&mut self, folder: &Path) -> Result<()> {
+        let inner = folder.join(ADAPTER);
+        let found = match (inner.exists(), folder.join(ADAPTER_CONFIG).exists()) {
+            (true, _) => inner,
+            (false, true) => folder.to_owned(),
+            (false, false) => return Ok(()),
+        };
+        match &self.adapters {
+            Some(_) => self.load_adapter(&found),
+            None => Err(adapter_without_lora(found)),
         }
     }
 
     /// Writes a Hugging Face folder in which the adapters have become part of the weights, into an existing folder.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`]; [`Error::InvalidFile`] for a folder with adapters, which readers would apply to the merged weights.
     pub fn save_merged(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(ADAPTER_CONFIG);
+        if path.exists() {
+            let what = "lies in the folder, and would be applied once more to the merged weights: take another folder";
+            return Err(Error::InvalidFile {
+                path,
+                what: what.to_owned(),
+            });
+        }
         // A copy, since merging must leave the weights of the policy as they are.
         let weights = self.weights.frozen_copy(kind(self.config.precision))?;
         if let Some(adapters) = &self.adapters {
@@ -209,7 +222,7 @@ impl DecoderPolicy {
         };
         // Everything was read and checked: only now does anything change.
         if let Some((tokenizer, weights)) = model {
-            self.tokenizer = tokenizer;
+            self.tokenizer = tokenizer.with_template(self.config.template.clone())?;
             self.weights.copy_from(&weights)?;
         }
         self.base = base;
@@ -291,8 +304,8 @@ impl DecoderPolicy {
 }
 
 fn adapter_without_lora(path: PathBuf) -> Error {
-    let what = "holds adapters, but the policy has none: its configuration needs lora as it was in training, or \
-                save_merged writes a model that needs none";
+    let what = "holds adapters (adapter_config.json), but the policy has none: its configuration needs lora as it was in \
+                training, or save_merged writes a model that needs none";
     Error::InvalidFile {
         path,
         what: what.to_owned(),

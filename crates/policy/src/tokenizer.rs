@@ -1,17 +1,17 @@
 //! Text to ids and back, with the bytes of every id known.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    panic::catch_unwind,
-    path::Path,
-};
+mod chat;
+mod side_files;
 
-use minijinja::Environment;
-use rerec_files::{FileSet, read_json};
-use rerec_text::{LossyText, Message, TokenBytes};
-use serde::{Deserialize, Serialize};
+use std::{collections::HashSet, ops::Range, panic::catch_unwind, path::Path};
+
+#[cfg(feature = "torch")]
+use rerec_files::FileSet;
+use rerec_files::read_json;
+use rerec_text::{Message, TokenBytes};
+use serde_json::{Map, Value};
 use tokenizers::{
-    AddedToken, Tokenizer as HfTokenizer,
+    AddedToken, DecoderWrapper, Tokenizer as HfTokenizer,
     models::{
         TrainerWrapper,
         bpe::{BPE, BpeTrainer},
@@ -19,8 +19,12 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel,
 };
 
+use self::{
+    chat::ChatTemplate,
+    side_files::{SideFiles, fault},
+};
 use crate::{
-    Prompt, TokenizerConfig,
+    Prompt, TemplateConfig, TokenizerConfig,
     error::{Error, Result, check},
 };
 
@@ -32,101 +36,18 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}<|{{ message.role }}|>
 {% if message.role == 'assistant' %}<|end|>{% endif %}{% endfor %}\
 {% if add_generation_prompt %}<|assistant|>{% endif %}";
 
-/// `tokenizer_config.json`, as far as it is used here; the rest is kept, so that it is written back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct SideCar {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    chat_template: Option<ChatTemplate>,
-    eos_token: SpecialToken,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    bos_token: Option<SpecialToken>,
-    #[serde(flatten)]
-    rest: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A special token: its text, or an object that describes it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum SpecialToken {
-    Text(String),
-    Described {
-        content: String,
-        #[serde(flatten)]
-        rest: serde_json::Map<String, serde_json::Value>,
-    },
-}
-
-impl SpecialToken {
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) | Self::Described { content: text, .. } => text,
-        }
-    }
-}
-
-/// One chat template, or several by name.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum ChatTemplate {
-    One(String),
-    Named(Vec<NamedTemplate>),
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct NamedTemplate {
-    name: String,
-    template: String,
-}
-
-impl ChatTemplate {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::One(text) => Some(text),
-            Self::Named(all) => {
-                let default = all.iter().find(|one| one.name == "default");
-                default.map(|one| one.template.as_str())
-            }
-        }
-    }
-}
-
-/// Where a folder says which further ids end a response.
-#[derive(Debug, Default, Deserialize)]
-struct GenerationConfig {
-    #[serde(default)]
-    eos_token_id: StopIds,
-}
-
-/// One id, several, or none.
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-enum StopIds {
-    One(u32),
-    Several(Vec<u32>),
-    #[default]
-    None,
-}
-
-impl From<StopIds> for Vec<u32> {
-    fn from(ids: StopIds) -> Self {
-        match ids {
-            StopIds::None => Vec::new(),
-            StopIds::One(id) => vec![id],
-            StopIds::Several(ids) => ids,
-        }
-    }
-}
-
-/// A byte-level BPE tokenizer with a chat template.
+/// A byte-level or SentencePiece-type tokenizer with a chat template.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: HfTokenizer,
-    side_car: SideCar,
-    /// The chat template, ready to be filled in.
-    chat: Environment<'static>,
+    files: SideFiles,
+    /// None where the files have no chat template.
+    chat: Option<ChatTemplate>,
     /// Ids that end a response; the first one is written behind those to learn from.
     stops: Vec<u32>,
     bytes: TokenBytes,
+    /// What the chat template is given beside the conversation.
+    template: TemplateConfig,
 }
 
 impl Tokenizer {
@@ -160,102 +81,112 @@ impl Tokenizer {
         inner
             .train(&mut trainer, corpus)
             .map_err(Error::Tokenizer)?;
-        let side_car = SideCar {
-            chat_template: Some(ChatTemplate::One(CHAT_TEMPLATE.to_owned())),
-            eos_token: SpecialToken::Text(END.to_owned()),
-            bos_token: None,
-            rest: tokenizer_class(PAD),
-        };
-        Self::assemble(inner, side_car, &[], Path::new("tokenizer.json"))
+        let mut config = tokenizer_class(PAD);
+        config.insert("chat_template".to_owned(), CHAT_TEMPLATE.into());
+        config.insert("eos_token".to_owned(), END.into());
+        let path = Path::new("tokenizer.json");
+        Self::assemble(inner, SideFiles::of_config(config), &[], path)
     }
 
-    /// Reads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder and, where present, `chat_template.jinja` and
-    /// the end tokens of `generation_config.json`.
+    /// Reads `tokenizer.json` of a Hugging Face folder and what lies beside it: `tokenizer_config.json`, `special_tokens_map.json` and
+    /// `added_tokens.json` of older folders, `chat_template.jinja`, and the end tokens of `generation_config.json` or else
+    /// `config.json`.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::InvalidFile`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
     pub fn from_folder(folder: &Path) -> Result<Self> {
-        let mut side_car: SideCar = read_json(&folder.join("tokenizer_config.json"))?;
-        // Newer versions of transformers keep the template in a file of its own, which goes before `tokenizer_config.json`.
-        let path = folder.join("chat_template.jinja");
-        if path.exists() {
-            let text = rerec_files::read_text(&path)?;
-            side_car.chat_template = Some(ChatTemplate::One(text));
-        }
-        let path = folder.join("generation_config.json");
-        let generation = match path.exists() {
-            true => read_json(&path)?,
-            false => GenerationConfig::default(),
-        };
         let path = folder.join("tokenizer.json");
-        let further: Vec<u32> = generation.eos_token_id.into();
-        Self::assemble(read(&path)?, side_car, &further, &path)
+        if !path.exists() && folder.join("tokenizer.model").exists() {
+            let what = "is missing; tokenizer.model is not read: save the tokenizer with transformers' fast class";
+            return Err(fault(&path)(what.to_owned()));
+        }
+        let inner = read(&path)?;
+        let files = SideFiles::read(folder)?;
+        let ends = files.ends().map_err(fault(&path))?;
+        Self::assemble(inner, files, &ends, &path)
     }
 
     /// A tokenizer with the content of its `tokenizer_config.json` and further ids that end a response, all from the file at
     /// `path`.
-    pub(super) fn from_parts(
+    #[cfg(feature = "torch")]
+    pub(crate) fn from_parts(
         inner: HfTokenizer,
-        side_car: serde_json::Value,
+        config: Map<String, Value>,
         further_stops: &[u32],
         path: &Path,
     ) -> Result<Self> {
-        let side_car = serde_json::from_value(side_car).map_err(|e| Error::InvalidFile {
-            path: path.to_owned(),
-            what: e.to_string(),
-        })?;
-        Self::assemble(inner, side_car, further_stops, path)
+        Self::assemble(inner, SideFiles::of_config(config), further_stops, path)
     }
 
-    /// Writes `tokenizer.json`, `tokenizer_config.json` and `generation_config.json`.
-    pub(super) fn save(&self, files: &mut FileSet<'_>) -> Result<()> {
+    /// Writes `tokenizer.json` and the files beside it.
+    #[cfg(feature = "torch")]
+    pub(crate) fn save(&self, files: &mut FileSet<'_>) -> Result<()> {
         let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
         files.text("tokenizer.json", &text)?;
-        files.json("tokenizer_config.json", &self.side_car)?;
-        let stops = serde_json::json!({ "eos_token_id": self.stops });
-        Ok(files.json("generation_config.json", &stops)?)
+        self.files.save(files, &self.stops)
     }
 
     fn assemble(
         mut inner: HfTokenizer,
-        side_car: SideCar,
+        files: SideFiles,
         further_stops: &[u32],
         path: &Path,
     ) -> Result<Self> {
-        let fault = |what: String| Error::InvalidFile {
-            path: path.to_owned(),
-            what,
-        };
-        let end = side_car.eos_token.text();
-        let eos = inner
-            .token_to_id(end)
-            .ok_or_else(|| fault(format!("token {end:?} is missing")))?;
+        let fault = fault(path);
+        let end = files.end().map_err(&fault)?;
+        files.complete(&mut inner).map_err(&fault)?;
         // A file may ask for both, but a prompt has to be read whole, and nothing is padded here.
         inner.with_truncation(None).map_err(Error::Tokenizer)?;
         inner.with_padding(None);
         let bytes = TokenBytes::from_tokenizer(&inner).map_err(|e| fault(e.to_string()))?;
-        if !bytes.is_byte_level() {
-            return Err(fault("only byte-level BPE is read".to_owned()));
+        if let Some(DecoderWrapper::WordPiece(_)) = inner.get_decoder() {
+            let what = "its decoder must be byte-level or SentencePiece-style, got WordPiece, which loses spaces";
+            return Err(fault(what.to_owned()));
         }
-        let mut stops = vec![eos];
+        let eos = |end: &String| {
+            let id = inner
+                .token_to_id(end)
+                .filter(|id| (*id as usize) < bytes.len());
+            id.ok_or_else(|| fault(format!("token {end:?} is missing")))
+        };
+        let mut stops: Vec<u32> = end.iter().map(eos).collect::<Result<_>>()?;
         stops.extend(further_stops);
         // Duplicates go, the order stays: the first one is what a response to learn from ends with.
         let mut seen = HashSet::new();
         stops.retain(|&id| seen.insert(id));
+        if stops.is_empty() {
+            let what = "names no end of a response: neither eos_token in tokenizer_config.json nor eos_token_id in \
+                        generation_config.json or config.json is given";
+            return Err(fault(what.to_owned()));
+        }
         if let Some(id) = stops.iter().find(|&&id| id as usize >= bytes.len()) {
             let count = bytes.len();
             return Err(fault(format!(
                 "{id} is to end a response, but there are {count} tokens"
             )));
         }
-        let chat = chat_environment(side_car.chat_template.as_ref())?;
+        let special = files.special_texts().map_err(&fault)?;
+        let template = files.chat_template().map_err(&fault)?;
+        let chat = template
+            .map(|text| ChatTemplate::new(text, special))
+            .transpose()?;
         Ok(Self {
             inner,
-            side_car,
+            files,
             chat,
             stops,
             bytes,
+            template: TemplateConfig::default(),
         })
+    }
+
+    /// Gives the chat template a date and variables from now on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`] for what is no date.
+    pub fn with_template(self, template: TemplateConfig) -> Result<Self> {
+        template.validate()?;
+        Ok(Self { template, ..self })
     }
 
     /// Number of ids.
@@ -268,13 +199,13 @@ impl Tokenizer {
         &self.stops
     }
 
-    /// The bytes an id stands for; none for special tokens and unknown ids.
+    /// The bytes an id adds to the text before it; none for special tokens and unknown ids.
     pub fn token_bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id).unwrap_or_default()
     }
 
-    /// Ids of a prompt, up to where the answer begins. A chat template that asks for today's date gets none and takes its own:
-    /// prompts are the same every day.
+    /// Ids of a prompt, up to where the answer begins. A chat template that asks for today's date gets that of
+    /// [`Tokenizer::with_template`], or none: prompts are the same every day.
     ///
     /// # Errors
     /// [`Error::NoChatTemplate`], [`Error::ChatTemplate`] or [`Error::Tokenizer`].
@@ -288,20 +219,36 @@ impl Tokenizer {
     }
 
     fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>> {
-        let template = self.chat.get_template(CHAT);
-        let mut context = BTreeMap::from([
-            ("messages", minijinja::Value::from_serialize(messages)),
-            ("add_generation_prompt", true.into()),
-            ("eos_token", self.side_car.eos_token.text().into()),
-        ]);
-        // Without a BOS token the name stays undefined, which a template renders as nothing and may test for.
-        if let Some(bos) = &self.side_car.bos_token {
-            context.insert("bos_token", bos.text().into());
-        }
-        let text = template
-            .map_err(|_| Error::NoChatTemplate)?
-            .render(context)?;
-        self.encode(&text)
+        self.encode(&self.render_chat(messages, true)?)
+    }
+
+    /// The text that the chat template makes of a conversation; with `add_generation_prompt` up to where the next answer begins.
+    ///
+    /// # Errors
+    /// [`Error::NoChatTemplate`], or [`Error::ChatTemplate`] with what the template says or cannot do.
+    pub fn render_chat(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let chat = self.chat.as_ref().ok_or(Error::NoChatTemplate)?;
+        let rendered = chat.render(messages, add_generation_prompt, &self.template)?;
+        Ok(rendered.text)
+    }
+
+    /// Ids of a whole conversation, and which of them the assistant wrote: those that the chat template puts between
+    /// `{% generation %}` and `{% endgeneration %}`. Without these marks there are none.
+    ///
+    /// # Errors
+    /// As for [`Tokenizer::render_chat`]; [`Error::Tokenizer`].
+    pub fn encode_conversation(&self, messages: &[Message]) -> Result<(Vec<u32>, Vec<bool>)> {
+        let chat = self.chat.as_ref().ok_or(Error::NoChatTemplate)?;
+        let rendered = chat.render(messages, false, &self.template)?;
+        let encoding = self
+            .inner
+            .encode(rendered.text.as_str(), false)
+            .map_err(Error::Tokenizer)?;
+        let written = encoding.get_offsets().iter().map(|&(start, end)| {
+            let overlaps = |range: &Range<usize>| start < range.end && end > range.start;
+            rendered.generated.iter().any(overlaps)
+        });
+        Ok((encoding.get_ids().to_vec(), written.collect()))
     }
 
     /// Ids of an assistant's answer, the end token included.
@@ -328,13 +275,23 @@ impl Tokenizer {
     /// Bytes that are not UTF-8 become U+FFFD, counted for the id that holds the first of them, so the
     /// lengths add up to the text's length whatever was sampled.
     pub fn decode_with_lengths(&self, ids: &[u32]) -> (String, Vec<u32>) {
-        let decoded = LossyText::of_tokens(ids.iter().map(|&id| self.token_bytes(id)));
-        (decoded.text, decoded.token_byte_lens)
+        // Rows of the embedding that no token belongs to hold no text.
+        let is_known = |id: &u32| (*id as usize) < self.bytes.len();
+        let known: Vec<u32> = ids.iter().copied().filter(is_known).collect();
+        let Ok(decoded) = self.bytes.decode(&known) else {
+            return (String::new(), vec![0; ids.len()]);
+        };
+        let mut lengths = decoded.token_byte_lens.into_iter();
+        let length = |id| match is_known(id) {
+            true => lengths.next().unwrap_or_default(),
+            false => 0,
+        };
+        (decoded.text, ids.iter().map(length).collect())
     }
 }
 
 /// What `tokenizer_config.json` says for transformers.
-pub(super) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::Value> {
+pub(crate) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::Value> {
     serde_json::Map::from_iter([
         ("pad_token".to_owned(), pad.into()),
         (
@@ -348,9 +305,6 @@ pub(super) fn tokenizer_class(pad: &str) -> serde_json::Map<String, serde_json::
         ),
     ])
 }
-
-/// Name of the template within its environment.
-const CHAT: &str = "chat";
 
 /// Reads `tokenizer.json`.
 fn read(path: &Path) -> Result<HfTokenizer> {
@@ -366,25 +320,6 @@ fn read(path: &Path) -> Result<HfTokenizer> {
         .map_err(|e| fault(e.to_string()))
 }
 
-/// Templates lean on Python's string methods and may refuse a conversation.
-fn chat_environment(template: Option<&ChatTemplate>) -> Result<Environment<'static>> {
-    let mut chat = Environment::new();
-    // Both as transformers sets them; templates are written for that white space.
-    chat.set_trim_blocks(true);
-    chat.set_lstrip_blocks(true);
-    chat.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    chat.add_function("raise_exception", |what: String| -> Result<String, _> {
-        Err::<String, _>(minijinja::Error::new(
-            minijinja::ErrorKind::InvalidOperation,
-            what,
-        ))
-    });
-    if let Some(text) = template.and_then(ChatTemplate::text) {
-        chat.add_template_owned(CHAT, text.to_owned())?;
-    }
-    Ok(chat)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,6 +331,10 @@ mod tests {
             "Velmora Nights",
         ];
         Tokenizer::train(&TokenizerConfig { vocab_size: 300 }, corpus.into_iter()).unwrap()
+    }
+
+    fn map(json: Value) -> Map<String, Value> {
+        serde_json::from_value(json).unwrap()
     }
 
     #[test]
@@ -427,7 +366,8 @@ mod tests {
             "eos_token": END, "chat_template": "{{ bos_token }}{{ messages[0].content }}"
         });
         let inner = serde_json::from_value(json).unwrap();
-        let limited = Tokenizer::from_parts(inner, side_car, &[1, 2], Path::new("t.json")).unwrap();
+        let limited =
+            Tokenizer::from_parts(inner, map(side_car), &[1, 2], Path::new("t.json")).unwrap();
         assert_eq!(
             limited.encode_prompt("Velmora Nights (1987)").unwrap(),
             whole
@@ -442,7 +382,7 @@ mod tests {
         json["model"]["vocab"]["\u{2581}the"] = tokenizer().vocab_size().into();
         let side_car = serde_json::json!({ "eos_token": END });
         let inner = serde_json::from_value(json).unwrap();
-        let refused = Tokenizer::from_parts(inner, side_car, &[], Path::new("t.json"));
+        let refused = Tokenizer::from_parts(inner, map(side_car), &[], Path::new("t.json"));
         let refused = refused.unwrap_err().to_string();
         assert!(
             refused.contains("token \"\u{2581}the\" is not written in bytes"),
