@@ -34,10 +34,10 @@ pub enum Surrogate {
     /// `-h A log pi`, the ratio held constant, for tokens within a trust region, and nothing beyond it (DPPO, arXiv 2602.04879):
     /// where the token's probability has moved from q to p as its advantage wants, by no more than `p - q <= clip_high` for positive
     /// advantages and `q - p <= clip_low` for negative ones (total variation). Rare tokens may move on where a ratio would clip
-    /// them, and frequent ones are held where it would not. h counts as 20 at most.
+    /// them, and frequent ones are held where it would not. The paper's bound is 0.15. h counts as 20 at most.
     DppoTv,
     /// The same with the divergence `q log(q / p) + (1 - q) log((1 - q) / (1 - p))` of the token against all others. The paper's
-    /// bound is some 0.05.
+    /// bound is 0.05.
     DppoKl,
 }
 

@@ -314,14 +314,17 @@ impl Assessor {
                             response: place,
                             source,
                         })?;
-                let (token_rewards, ratios) = match self.penalty {
-                    Some(_) => (vec![outcome; kept.len()], kept),
-                    None => (kept, Vec::new()),
-                };
-                Ok(ResponseCredit {
-                    token_rewards,
-                    ratios,
-                    steps,
+                Ok(match self.penalty {
+                    Some(_) => ResponseCredit {
+                        token_rewards: vec![outcome; kept.len()],
+                        ratios: kept,
+                        steps,
+                    },
+                    None => ResponseCredit {
+                        token_rewards: kept,
+                        ratios: Vec::new(),
+                        steps,
+                    },
                 })
             };
         let responses = group.responses.iter().zip(rewards).zip(outcomes);

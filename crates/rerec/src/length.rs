@@ -53,8 +53,8 @@ impl OverlongPenalty {
 /// `length = -p * clamp(n / m - 1, 0, 1)`, and 0 for all other responses.
 ///
 /// Nothing is asked of queries that the policy cannot answer yet; where it always can, a response of twice the usual length loses the
-/// whole weight. After prime-rl's length penalty (docs/algorithms.md), which is gated by right answers in the same way; the factor p
-/// takes it away from hard queries.
+/// whole weight. After prime-rl's length penalty, which compares a right response with the mean length of the right ones too, and gives
+/// shorter ones a bonus; the factor p takes the pressure off hard queries.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LengthPenalty {

@@ -57,8 +57,8 @@ pub enum StdOver {
     Group,
     /// That of all rewards of the batch (Lite PPO, arXiv 2508.08221; TRL's `scale_rewards="batch"`).
     Batch,
-    /// The group's own where one of its responses is right, that of the batch where none is. Needs
-    /// [`RolloutBatch::with_hits`].
+    /// The group's own where one of its responses is right, that of the batch where none is. In a batch without any right response
+    /// it is as small as theirs: there a floor helps. Needs [`RolloutBatch::with_hits`].
     BatchWithoutHit,
 }
 
