@@ -22,10 +22,7 @@
 #![deny(unsafe_code)]
 
 mod adapter_config;
-<<<<<<< HEAD
-=======
 mod architecture;
->>>>>>> wt-policy
 mod config;
 mod error;
 mod gguf;
