@@ -82,6 +82,26 @@ pub(crate) enum Failure {
     #[cfg(feature = "torch")]
     #[error("--catalogue FILE is needed; only a run knows its own")]
     NoCatalogue,
+    /// A number format for what is no GGUF file.
+    #[cfg(feature = "torch")]
+    #[error("--type belongs to a GGUF file, whose name ends in .gguf")]
+    TypeWithoutGguf,
+    /// A folder cannot be made or looked into.
+    #[cfg(feature = "torch")]
+    #[error("cannot make the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A folder for new files holds others.
+    #[cfg(feature = "torch")]
+    #[error("{} holds files already; name a new folder", path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A split without queries.
     #[error("the data have no {split} queries")]
     NoQueries {

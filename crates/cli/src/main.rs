@@ -9,6 +9,8 @@ mod curriculum;
 mod data;
 mod error;
 mod eval;
+#[cfg(feature = "torch")]
+mod export;
 mod filter;
 #[cfg(feature = "torch")]
 mod interrupt;
@@ -41,6 +43,8 @@ enum Command {
     #[command(subcommand)]
     Data(data::Args),
     Eval(eval::Args),
+    #[cfg(feature = "torch")]
+    Export(export::Args),
     Lightgcn(lightgcn::Args),
     Score(score::Args),
     Segment(segment::Args),
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         Command::Curriculum(args) => curriculum::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Eval(args) => eval::run(&args),
+        #[cfg(feature = "torch")]
+        Command::Export(args) => export::run(&args),
         Command::Lightgcn(args) => lightgcn::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),

@@ -12,6 +12,12 @@ use rerec_text::QueryId;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A model that cannot be written in a format.
+    #[error("this model cannot be written as GGUF: {what}")]
+    NotExportable {
+        /// What stands against it.
+        what: String,
+    },
     /// A setting lies outside its range.
     #[error("{setting} must be {allowed}, got {got}")]
     InvalidSetting {

@@ -3,6 +3,7 @@
 //! Nothing here needs libtorch. Every length a file claims is checked against the file before memory is set aside.
 
 mod blocks;
+mod writer;
 
 use std::{
     collections::BTreeMap,
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use self::blocks::GgmlType;
+pub(crate) use self::writer::{Planned, write as write_gguf};
 use crate::error::{Error, Result, io_fault};
 
 /// A value of a GGUF file's metadata.

@@ -126,6 +126,27 @@ impl Tokenizer {
         self.files.save(files, &self.stops)
     }
 
+    /// What `tokenizer.json` says.
+    #[cfg(feature = "torch")]
+    pub(crate) fn json(&self) -> Result<Value> {
+        let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
+        serde_json::from_str(&text).map_err(|error| Error::Tokenizer(error.into()))
+    }
+
+    /// The id of a special token by its name in `tokenizer_config.json`, such as `bos_token`.
+    #[cfg(feature = "torch")]
+    pub(crate) fn special_id(&self, name: &str) -> Option<u32> {
+        let special = self.files.special_texts().ok()?;
+        let (_, text) = special.into_iter().find(|(known, _)| known == name)?;
+        self.inner.token_to_id(text.as_str()?)
+    }
+
+    /// The chat template's text.
+    #[cfg(feature = "torch")]
+    pub(crate) fn chat_template(&self) -> Option<&str> {
+        self.files.chat_template().ok().flatten()
+    }
+
     fn assemble(
         mut inner: HfTokenizer,
         files: SideFiles,

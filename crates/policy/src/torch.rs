@@ -8,6 +8,7 @@ mod cuda;
 mod decoder;
 mod decoder_policy;
 mod generation;
+mod gguf_export;
 mod gguf_model;
 mod head;
 pub mod ops;

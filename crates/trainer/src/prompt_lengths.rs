@@ -33,7 +33,9 @@ impl PromptLengths {
         room: usize,
         new_tokens: usize,
     ) -> Result<Self> {
-        let length = |conversation: &[Message]| Ok(tokenizer.encode_prompt(conversation)?.len());
+        let length = |conversation: &[Message]| -> Result<usize> {
+            Ok(tokenizer.encode_prompt(conversation)?.len())
+        };
         let splits = dataset.splits.named();
         let queries: Vec<&Query> = splits
             .into_iter()

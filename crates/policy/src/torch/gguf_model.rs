@@ -11,7 +11,8 @@ use serde_json::Map;
 use tch::{Kind, Tensor};
 
 use self::meta::Meta;
-pub(super) use self::tokenizer::tokenizer;
+pub(super) use self::rope::DIVISORS;
+pub(super) use self::tokenizer::{pre_tokenizer_names, tokenizer};
 use super::{placement::Placement, weights::Weights};
 use crate::{Architecture, GgufFile, ModelConfig, error::Result};
 
@@ -163,7 +164,7 @@ fn check_shape(file: &GgufFile, stored: &str, shape: &[i64]) -> Result<()> {
 }
 
 /// `model.layers.3.self_attn.q_proj.weight` is `blk.3.attn_q.weight` there.
-fn stored_name(name: &str) -> String {
+pub(super) fn stored_name(name: &str) -> String {
     let renamed = [
         ("model.embed_tokens.", "token_embd."),
         ("model.norm.", "output_norm."),
@@ -200,11 +201,22 @@ fn interleaved_heads(name: &str, config: &ModelConfig) -> Option<usize> {
 fn halves(tensor: &Tensor, heads: usize) -> Result<Tensor> {
     // llama.cpp turns neighbouring rows as pairs, Hugging Face rows half a head apart: its converter permuted Llama's queries and
     // keys, and this undoes it.
+    let pairs = tensor.size()[0] / heads as i64 / 2;
+    turned(tensor, [heads as i64, pairs, 2])
+}
+
+/// Rows (head, half, pair) as (head, pair, half): what [`halves`] undoes.
+pub(super) fn interleaved(tensor: &Tensor, heads: usize) -> Result<Tensor> {
+    let pairs = tensor.size()[0] / heads as i64 / 2;
+    turned(tensor, [heads as i64, 2, pairs])
+}
+
+/// The rows, numbered by three indices, with the last two exchanged.
+fn turned(tensor: &Tensor, [first, second, third]: [i64; 3]) -> Result<Tensor> {
     let size = tensor.size();
     let rest = size[1..].iter().product::<i64>();
-    let pairs = size[0] / heads as i64 / 2;
     let turned = tensor
-        .f_view([heads as i64, pairs, 2, rest])?
+        .f_view([first, second, third, rest])?
         .f_transpose(1, 2)?
         .f_contiguous()?;
     Ok(turned.f_view(size.as_slice())?.f_to_kind(Kind::Float)?)

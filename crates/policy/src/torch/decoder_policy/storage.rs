@@ -102,14 +102,19 @@ impl DecoderPolicy {
                 what: what.to_owned(),
             });
         }
-        // A copy, since merging must leave the weights of the policy as they are.
+        let weights = self.merged_weights()?;
+        let mut files = FileSet::new(folder);
+        self.put_model(&mut files, &weights)?;
+        Ok(files.finish()?)
+    }
+
+    /// The weights with the adapters in them: a copy, since merging must leave the weights of the policy as they are.
+    pub(in crate::torch) fn merged_weights(&self) -> Result<Weights> {
         let weights = self.weights.frozen_copy(kind(self.config.precision))?;
         if let Some(adapters) = &self.adapters {
             adapters.merge_into(&weights)?;
         }
-        let mut files = FileSet::new(folder);
-        self.put_model(&mut files, &weights)?;
-        Ok(files.finish()?)
+        Ok(weights)
     }
 
     /// Writes the model without its adapters as a Hugging Face folder, into an existing folder. From then on checkpoints hold the

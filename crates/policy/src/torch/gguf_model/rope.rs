@@ -6,7 +6,7 @@ use super::meta::Meta;
 use crate::{RopeScaling, Yarn, error::Result};
 
 /// A divisor for each rotary frequency.
-pub(super) const DIVISORS: &str = "rope_freqs.weight";
+pub(crate) const DIVISORS: &str = "rope_freqs.weight";
 
 /// What the file says under `<architecture>.rope`, for heads of `head` numbers and the base `theta`.
 pub(super) fn scaling(

@@ -129,6 +129,21 @@ const PRE: &str = "llama-bpe, qwen2, smollm and gpt-2";
 
 /// How text is cut before the merges, by the name llama.cpp gives it.
 fn pre_tokenizer(meta: &Meta<'_>, name: &str) -> Result<Value> {
+    let name = match name {
+        "llama3" | "llama-v3" => "llama-bpe",
+        other => other,
+    };
+    let known = pre_tokenizer_names()
+        .into_iter()
+        .find(|(known, _)| *known == name);
+    known.map(|(_, cut)| cut).ok_or_else(|| {
+        let allowed = format!("one of {PRE}, got {name:?}");
+        meta.fault("tokenizer.ggml.pre", &allowed)
+    })
+}
+
+/// The names of llama.cpp that are known here, each with the pre-tokenizer that it stands for.
+pub(crate) fn pre_tokenizer_names() -> [(&'static str, Value); 4] {
     let byte_level = |use_regex: bool| json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex });
     let split = |digits: &str| {
         // Llama 3 and Qwen2 share the pattern but for how many digits stand together.
@@ -138,19 +153,16 @@ fn pre_tokenizer(meta: &Meta<'_>, name: &str) -> Result<Value> {
         let split = json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false });
         json!({ "type": "Sequence", "pretokenizers": [split, byte_level(false)] })
     };
-    Ok(match name {
-        "llama-bpe" | "llama3" | "llama-v3" => split(r"\p{N}{1,3}"),
-        "qwen2" => split(r"\p{N}"),
-        "smollm" => {
-            let digits = json!({ "type": "Digits", "individual_digits": true });
-            json!({ "type": "Sequence", "pretokenizers": [digits, byte_level(true)] })
-        }
-        "gpt-2" => byte_level(true),
-        other => {
-            let allowed = format!("one of {PRE}, got {other:?}");
-            return Err(meta.fault("tokenizer.ggml.pre", &allowed));
-        }
-    })
+    let digits = json!({ "type": "Digits", "individual_digits": true });
+    [
+        ("llama-bpe", split(r"\p{N}{1,3}")),
+        ("qwen2", split(r"\p{N}")),
+        (
+            "smollm",
+            json!({ "type": "Sequence", "pretokenizers": [digits, byte_level(true)] }),
+        ),
+        ("gpt-2", byte_level(true)),
+    ]
 }
 
 #[cfg(test)]
