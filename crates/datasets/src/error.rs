@@ -200,7 +200,7 @@ pub enum Error {
     },
     /// The catalogue has no query of the class to offer.
     #[error(
-        "query {id}: no {class} query found in {attempts} draws from {targets} possible targets: in {failed} of them {obstacle}"
+        "query {id}: no {class} query found in {attempts} draws from {available} {kind}: in {failed} of them {obstacle}"
     )]
     NoQuery {
         /// The query that was to be composed.
@@ -209,8 +209,10 @@ pub enum Error {
         class: QueryClass,
         /// How many were drawn.
         attempts: usize,
-        /// How many items were allowed as targets.
-        targets: usize,
+        /// What was drawn from: possible targets, users or choices.
+        kind: &'static str,
+        /// How many of these there are.
+        available: usize,
         /// What most draws failed for.
         obstacle: Obstacle,
         /// How many draws failed for it.

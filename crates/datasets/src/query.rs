@@ -6,6 +6,7 @@ use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::UserId;
 use crate::query_class::QueryClass;
 
 /// A question put to the recommender: which item does the conversation ask for?
@@ -40,6 +41,12 @@ pub struct Query {
     /// Items the user liked before; never candidates or targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<ItemId>,
+    /// Who asks, where that is known: whose history it is, whose choice the target was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// When the target was chosen, where the splits are by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<i64>,
 }
 
 /// How a query can contradict itself or the catalogue.
@@ -91,6 +98,13 @@ impl Query {
     /// The first fault: a blank id, class or message; no target, or one listed twice; a target that is no candidate; a
     /// candidate listed twice; a candidate or target in the history; an item unknown to the catalogue.
     pub fn check(&self, catalogue: &Catalogue) -> Result<(), QueryFault> {
+        self.check_alone()?;
+        let unknown = self.items().find(|id| catalogue.index_of(id).is_none());
+        refuse(unknown, QueryFault::UnknownItem)
+    }
+
+    /// Whether the query agrees with itself.
+    pub(crate) fn check_alone(&self) -> Result<(), QueryFault> {
         self.check_texts()?;
         if self.targets.is_empty() {
             return Err(QueryFault::NoTargets);
@@ -107,9 +121,7 @@ impl Query {
             refuse(known, QueryFault::CandidateInHistory)?;
         }
         let known = self.history.iter().find(|id| targets.contains(id));
-        refuse(known, QueryFault::TargetInHistory)?;
-        let unknown = self.items().find(|id| catalogue.index_of(id).is_none());
-        refuse(unknown, QueryFault::UnknownItem)
+        refuse(known, QueryFault::TargetInHistory)
     }
 
     fn check_texts(&self) -> Result<(), QueryFault> {

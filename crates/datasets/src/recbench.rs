@@ -15,10 +15,11 @@ use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use self::entry::Entry;
-use crate::builder::check_held_out;
-use crate::dataset::{Dataset, Rating, Splits};
+use crate::builder::{check_shares, fitting};
+use crate::dataset::{Dataset, Rating, Splits, UserId};
 use crate::error::{Error, Result, check};
 use crate::files::{ItemNames, Namesake};
+use crate::load_context::LoadContext;
 use crate::movielens::films_and_ratings;
 use crate::prompt::{PromptConfig, Prompts};
 use crate::query::Query;
@@ -57,6 +58,8 @@ pub struct RecBenchConfig {
     pub test_items: f64,
     /// The most items of the source user's that a prompt shows as liked. Default 0.
     pub history: usize,
+    /// The most tokens of these, as in [`QueryConfig::history_tokens`](crate::QueryConfig::history_tokens). Default: no limit.
+    pub history_tokens: Option<usize>,
     /// The least rating that counts as a choice, in [1, 5]. Default 4.
     pub liked_from: f64,
     /// How the model is asked.
@@ -73,6 +76,7 @@ impl Default for RecBenchConfig {
             validation_items: 0.05,
             test_items: 0.2,
             history: 0,
+            history_tokens: None,
             liked_from: 4.0,
             prompt: PromptConfig::default(),
         }
@@ -82,7 +86,15 @@ impl Default for RecBenchConfig {
 impl RecBenchConfig {
     fn validate(&self) -> Result<()> {
         let share = |x: f64| (0.0..1.0).contains(&x);
-        check_held_out([self.validation_items, self.test_items], "in [0, 1)", share)?;
+        let shares = [
+            ("validation_items", self.validation_items),
+            ("test_items", self.test_items),
+            (
+                "validation_items + test_items",
+                self.validation_items + self.test_items,
+            ),
+        ];
+        check_shares(shares, "in [0, 1)", share)?;
         check(
             self.candidates >= 2,
             "candidates",
@@ -113,13 +125,21 @@ impl Dataset {
     /// # Errors
     /// A setting out of range; a file that is missing or malformed, by its place; no query left.
     pub fn recbench(seed: u64, config: &RecBenchConfig) -> Result<Self> {
+        Self::recbench_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn recbench_with(
+        seed: u64,
+        config: &RecBenchConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         config.validate()?;
         config.prompt.compile()?;
         let (catalogue, ratings) = match config.domain {
-            Domain::Movie => films_and_ratings(&config.folder, 0)?,
-            Domain::Book => books(&config.folder)?,
+            Domain::Movie => films_and_ratings(&config.folder, 0, context)?,
+            Domain::Book => books(&config.folder, context)?,
         };
-        let mut maker = Maker::new(seed, config, &catalogue, &ratings)?;
+        let mut maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
         let mut splits = Splits::default();
         let mut left_out = 0usize;
         let mut ids = HashMap::<QueryId, usize>::new();
@@ -176,8 +196,9 @@ struct Maker<'a> {
     catalogue: &'a Catalogue,
     namesake: Namesake<'a>,
     parts: HashMap<&'a ItemId, Part>,
-    liked: HashMap<&'a str, Vec<&'a ItemId>>,
+    liked: HashMap<&'a str, Vec<&'a Rating>>,
     prompt: Prompts<'a>,
+    context: LoadContext<'a>,
 }
 
 impl<'a> Maker<'a> {
@@ -186,6 +207,7 @@ impl<'a> Maker<'a> {
         config: &'a RecBenchConfig,
         catalogue: &'a Catalogue,
         ratings: &'a [Rating],
+        context: LoadContext<'a>,
     ) -> Result<Self> {
         let mut ids: Vec<&ItemId> = catalogue.items().iter().map(|item| &item.id).collect();
         // Split by items, not by queries: a target seen in training must not be asked for in a
@@ -199,15 +221,12 @@ impl<'a> Maker<'a> {
             _ => Part::Train,
         };
         let parts = (0..).zip(&ids).map(|(place, &id)| (id, part(place)));
-        let mut liked = HashMap::<&str, Vec<&ItemId>>::new();
+        let mut liked = HashMap::<&str, Vec<&Rating>>::new();
         for rating in ratings
             .iter()
             .filter(|rating| rating.rating >= config.liked_from)
         {
-            liked
-                .entry(rating.user.as_str())
-                .or_default()
-                .push(&rating.item);
+            liked.entry(rating.user.as_str()).or_default().push(rating);
         }
         Ok(Self {
             seed,
@@ -217,6 +236,7 @@ impl<'a> Maker<'a> {
             parts: parts.collect(),
             liked,
             prompt: config.prompt.compile()?,
+            context,
         })
     }
 
@@ -234,7 +254,8 @@ impl<'a> Maker<'a> {
             return Ok(None);
         };
         // The draws follow one another from one stream: the negatives do not know which split the query falls into.
-        let history = self.history(entry, &gold, &mut rng);
+        let shown = self.history(entry, &gold, &mut rng)?;
+        let history: Vec<ItemId> = shown.iter().map(|rating| rating.item.clone()).collect();
         let gold: HashSet<&ItemId> = gold.iter().collect();
         let items = self.catalogue.items();
         let wanted = self.config.candidates - 1;
@@ -253,14 +274,19 @@ impl<'a> Maker<'a> {
         // The target was pushed last; its place must not give it away.
         candidates.shuffle(&mut rng);
         let part = self.parts.get(&target).copied().unwrap_or(Part::Train);
-        let conversation = self.conversation(entry, &history, &candidates)?;
+        let conversation = self.conversation(entry, &shown, &candidates)?;
         let query = Query {
             id: entry.id.clone(),
             class: class.clone(),
             conversation,
             targets: vec![target],
             candidates: Some(candidates),
+            user: match history.is_empty() {
+                true => None,
+                false => entry.user.as_deref().map(UserId::from),
+            },
             history,
+            time: None,
         };
         Ok(Some((query, part)))
     }
@@ -273,34 +299,53 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// Items that the source user liked, none of them asked for.
-    fn history(&self, entry: &Entry, gold: &[ItemId], rng: &mut ChaCha8Rng) -> Vec<ItemId> {
+    /// What the source user liked, none of it asked for.
+    fn history(
+        &self,
+        entry: &Entry,
+        gold: &[ItemId],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<&'a Rating>> {
         let liked = entry.user.as_deref().and_then(|user| self.liked.get(user));
         let others = liked.into_iter().flatten().copied();
-        let others = others.filter(|id| !gold.contains(id));
-        let shown = others.sample(rng, self.config.history);
-        shown.into_iter().cloned().collect()
+        let others = others.filter(|rating| !gold.contains(&rating.item));
+        let mut shown = others.sample(rng, self.config.history);
+        if let Some(budget) = self.config.history_tokens {
+            let lines = self.prompt.liked(&self.rated(&shown)?)?;
+            let tokens = lines.iter().map(|line| (self.context.count_tokens)(line));
+            let kept = fitting(tokens, budget);
+            shown.drain(..shown.len() - kept);
+        }
+        Ok(shown)
     }
 
     fn conversation(
         &self,
         entry: &Entry,
-        history: &[ItemId],
+        history: &[&Rating],
         candidates: &[ItemId],
     ) -> Result<Vec<Message>> {
-        let items = |ids: &[ItemId]| -> Result<Vec<&Item>> {
-            let indices = self.catalogue.indices_of(ids)?.into_iter();
-            Ok(indices.map(|index| self.catalogue.get(index)).collect())
-        };
+        let options = self.catalogue.indices_of(candidates)?.into_iter();
+        let options: Vec<&Item> = options.map(|index| self.catalogue.get(index)).collect();
         self.prompt
-            .conversation(&entry.query, &items(history)?, &items(candidates)?)
+            .conversation(&entry.query, &self.rated(history)?, &options)
+    }
+
+    /// The items with their ratings.
+    fn rated(&self, ratings: &[&Rating]) -> Result<Vec<(&'a Item, Option<f64>)>> {
+        let ids: Vec<ItemId> = ratings.iter().map(|rating| rating.item.clone()).collect();
+        let items = self.catalogue.indices_of(&ids)?.into_iter();
+        let rated = items
+            .zip(ratings)
+            .map(|(index, rating)| (self.catalogue.get(index), Some(rating.rating)));
+        Ok(rated.collect())
     }
 }
 
 /// Every title of `ratings.dat` is a book, its id the title.
-fn books(folder: &Path) -> Result<(Catalogue, Vec<Rating>)> {
+fn books(folder: &Path, context: LoadContext<'_>) -> Result<(Catalogue, Vec<Rating>)> {
     let path = folder.join("ratings.dat");
-    let table = Table::plain(&path, "\t", &["user", "title", "rating"]);
+    let table = Table::plain(&path, "\t", &["user", "title", "rating"]).watched(context);
     let columns = ["user", "title", "rating"].map(Column::required);
     let (mut items, mut known, mut ratings) = (Vec::new(), HashSet::new(), Vec::new());
     table.rows(&columns, |row| {
@@ -314,6 +359,7 @@ fn books(folder: &Path) -> Result<(Catalogue, Vec<Rating>)> {
             user: row.text(0)?.trim().into(),
             item: title.into(),
             rating: row.number(2, "be a number from 0 to 5", on_scale)?,
+            time: None,
         });
         Ok(())
     })?;
