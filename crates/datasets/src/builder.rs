@@ -10,7 +10,7 @@ mod suitor;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rerec_rewards::{Item, ItemId, ItemIndex};
+use rerec_rewards::{Catalogue, Item, ItemId, ItemIndex};
 use rerec_text::QueryId;
 
 pub(crate) use config::check_shares;
@@ -166,24 +166,43 @@ impl<'a> QueryBuilder<'a> {
             .book
             .sentence(&conditions, &draft.evidence, anchor, rng)?;
         let ids = |of: &[ItemIndex]| of.iter().map(|&item| self.id(item)).collect::<Vec<_>>();
-        let liked = self.shown_history(&draft.history, draft.asker);
-        let options: Vec<&Item> = candidates.iter().map(|&item| self.item(item)).collect();
         let user = draft.asker.map(|asker| self.audience.user(asker.user));
         let query = Query {
             id: id.clone(),
             class: draft.evidence.class(),
-            conversation: self.prompts.conversation(&sentence, &liked, &options)?,
+            conversation: Vec::new(),
             targets: ids(&[draft.target]),
             candidates: Some(ids(candidates)),
             history: ids(&draft.history),
             user: user.cloned(),
             time: draft.asker.and_then(|asker| asker.time),
         };
-        Ok(ComposedQuery {
+        let mut composed = ComposedQuery {
             query,
             conditions,
             evidence: draft.evidence,
-        })
+            sentence: String::new(),
+        };
+        self.say(&mut composed, sentence)?;
+        Ok(composed)
+    }
+
+    /// Gives a query the words of its user, and the prompt that they make.
+    pub(crate) fn say(&self, composed: &mut ComposedQuery, sentence: String) -> Result<()> {
+        let query = &mut composed.query;
+        let user = query.user.as_ref();
+        let user = user.and_then(|user| self.audience.position(user));
+        let liked = self.shown_history(&self.catalogue().indices_of(&query.history)?, user);
+        let options = query.candidates.as_deref().unwrap_or_default();
+        let options = self.catalogue().indices_of(options)?.into_iter();
+        let options: Vec<&Item> = options.map(|item| self.item(item)).collect();
+        query.conversation = self.prompts.conversation(&sentence, &liked, &options)?;
+        composed.sentence = sentence;
+        Ok(())
+    }
+
+    pub(crate) fn catalogue(&self) -> &'a Catalogue {
+        self.facts.catalogue()
     }
 
     fn item(&self, item: ItemIndex) -> &'a Item {

@@ -11,6 +11,7 @@ use crate::demonstrator::{Demonstrator, DemonstratorConfig};
 use crate::error::{Error, Result};
 use crate::intent::ComposedQuery;
 use crate::load_context::{LoadContext, Progress};
+use crate::paraphrase::ParaphraseConfig;
 use crate::prompt::PromptConfig;
 use crate::query::Query;
 use crate::query_class::QueryClass;
@@ -55,11 +56,22 @@ impl Dataset {
         demonstrator: &DemonstratorConfig,
         context: LoadContext<'_>,
     ) -> Result<Self> {
+        // Before hours may have passed in composing.
+        source
+            .wording
+            .paraphrase
+            .as_ref()
+            .map_or(Ok(()), ParaphraseConfig::validate)?;
         let builder = QueryBuilder::new(seed, queries, &source, context)?;
         let mut remarks = Vec::new();
         let mut split = |name, count, pool: &Pool| {
             let split = SplitPlan { name, count, pool };
-            split.compose(&builder, queries, context, &mut remarks)
+            let mut composed = split.compose(&builder, queries, context, &mut remarks)?;
+            if let Some(paraphrase) = &source.wording.paraphrase {
+                let said = paraphrase.reword(&builder, &mut composed, context)?;
+                remarks.push(format!("{name}: {said}"));
+            }
+            Ok::<_, Error>(composed)
         };
         let [for_train, for_validation, for_test] = builder.pools();
         let train = split("train", queries.train, for_train)?;

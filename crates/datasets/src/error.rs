@@ -56,6 +56,23 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Sentences in other words are asked for, and there is no client for it.
+    #[error("wording.paraphrase: to ask an endpoint, build with `--features paraphrase`")]
+    WithoutParaphrase,
+    /// The key of an endpoint is not in the environment.
+    #[error("wording.paraphrase.key_variable: the environment has no variable {variable}")]
+    NoKey {
+        /// The variable.
+        variable: String,
+    },
+    /// An endpoint does not answer as it should.
+    #[error("{address} gives no phrase: {cause}")]
+    Endpoint {
+        /// Its address.
+        address: String,
+        /// Why.
+        cause: String,
+    },
     /// A folder holds no edition of MovieLens.
     #[error("{} holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known; `cargo xtask movielens` in a checkout of ReRec fetches ml-100k", folder.display())]
     NoEdition {

@@ -286,6 +286,9 @@ fn sharing_prompts(from: &[Query], into: &[Query]) -> usize {
 
 /// Those of nobody known count too: they may be anybody's.
 fn sharing_users(from: &[Query], into: &[Query]) -> usize {
+    if from.is_empty() {
+        return 0;
+    }
     let users: HashSet<_> = from
         .iter()
         .filter_map(|query| query.user.as_ref())
@@ -296,6 +299,9 @@ fn sharing_users(from: &[Query], into: &[Query]) -> usize {
 
 /// Those of no known time count too: they may be of any.
 fn not_later(from: &[Query], into: &[Query]) -> usize {
+    if from.is_empty() {
+        return 0;
+    }
     let last = from.iter().filter_map(|query| query.time).max();
     let is_later = |query: &Query| {
         query

@@ -24,6 +24,7 @@ mod marks;
 mod movielens;
 mod obstacle;
 mod own_catalogue;
+mod paraphrase;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 mod people;
@@ -56,6 +57,7 @@ pub use load_context::{LoadContext, Progress, estimated_tokens};
 pub use movielens::MovieLensConfig;
 pub use obstacle::Obstacle;
 pub use own_catalogue::{CatalogueConfig, GroupsFile};
+pub use paraphrase::ParaphraseConfig;
 pub use people::{FilmPair, JoinedBy, JoinedPeople, PeopleReport, join_people};
 pub use prompt::{Layout, PromptConfig};
 pub use query::{Query, QueryFault};

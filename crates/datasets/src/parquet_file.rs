@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_json::ReaderBuilder;
 use arrow_json::reader::{Decoder, infer_json_schema_from_iterator};
-use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -200,37 +200,48 @@ pub(crate) fn verl_columns<'e>(
 
 /// The fields with those that they lack, by name; records are merged within.
 fn merged(mut fields: Vec<Field>, more: &Fields) -> Vec<Field> {
-    let mut more: Vec<&FieldRef> = more.iter().filter(|field| is_storable(field)).collect();
-    // They come from a map without an order.
-    more.sort_by_key(|field| field.name());
-    for field in more {
+    for field in storable(more) {
         let known = fields.iter_mut().find(|known| known.name() == field.name());
-        match (
-            known.as_ref().map(|known| known.data_type()),
-            field.data_type(),
-        ) {
-            (None, _) => fields.push(field.as_ref().clone()),
-            (Some(DataType::Struct(inner)), DataType::Struct(more)) => {
-                let inner = inner.iter().map(|field| field.as_ref().clone()).collect();
-                let inner = DataType::Struct(merged(inner, more).into());
-                if let Some(known) = known {
-                    known.set_data_type(inner);
-                }
-            }
-            _ => {}
+        let Some(known) = known else {
+            fields.push(field);
+            continue;
+        };
+        if let (DataType::Struct(inner), DataType::Struct(more)) =
+            (known.data_type(), field.data_type())
+        {
+            let inner = inner.iter().map(|field| field.as_ref().clone()).collect();
+            known.set_data_type(DataType::Struct(merged(inner, more).into()));
         }
     }
     fields
 }
 
-/// Whether Parquet has such a column: none of nothing but nulls, and no record without fields.
-fn is_storable(field: &Field) -> bool {
-    match field.data_type() {
-        DataType::Null => false,
+/// The fields that Parquet has columns for, by name: none of nothing but nulls, and no record without fields.
+fn storable(fields: &Fields) -> Vec<Field> {
+    let fields = fields.iter().map(|field| field.as_ref().clone());
+    let mut storable: Vec<Field> = fields
+        .filter_map(|field| {
+            let kind = storable_type(field.data_type())?;
+            Some(field.with_data_type(kind))
+        })
+        .collect();
+    // They come from a map without an order.
+    storable.sort_by(|a, b| a.name().cmp(b.name()));
+    storable
+}
+
+fn storable_type(kind: &DataType) -> Option<DataType> {
+    match kind {
+        DataType::Null => None,
         DataType::Struct(fields) => {
-            !fields.is_empty() && fields.iter().all(|field| is_storable(field))
+            let fields = storable(fields);
+            (!fields.is_empty()).then(|| DataType::Struct(fields.into()))
         }
-        DataType::List(element) => is_storable(element),
-        _ => true,
+        DataType::List(element) => {
+            let kind = storable_type(element.data_type())?;
+            let element = element.as_ref().clone().with_data_type(kind);
+            Some(DataType::List(Arc::new(element)))
+        }
+        kind => Some(kind.clone()),
     }
 }

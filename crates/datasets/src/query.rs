@@ -109,12 +109,12 @@ impl Query {
         if self.targets.is_empty() {
             return Err(QueryFault::NoTargets);
         }
-        let targets = distinct(&self.targets).map_err(QueryFault::DuplicateTarget)?;
+        let targets = IdSet::new(&self.targets).map_err(QueryFault::DuplicateTarget)?;
         if let Some(candidates) = &self.candidates {
             if candidates.is_empty() {
                 return Err(QueryFault::NoCandidates);
             }
-            let candidates = distinct(candidates).map_err(QueryFault::DuplicateCandidate)?;
+            let candidates = IdSet::new(candidates).map_err(QueryFault::DuplicateCandidate)?;
             let stray = self.targets.iter().find(|id| !candidates.contains(id));
             refuse(stray, QueryFault::TargetNotCandidate)?;
             let known = self.history.iter().find(|id| candidates.contains(id));
@@ -146,12 +146,35 @@ impl Query {
     }
 }
 
-/// The ids as a set, or the first that comes twice.
-fn distinct(ids: &[ItemId]) -> Result<HashSet<&ItemId>, ItemId> {
-    let mut set = HashSet::with_capacity(ids.len());
-    match ids.iter().find(|&id| !set.insert(id)) {
-        Some(twice) => Err(twice.clone()),
-        None => Ok(set),
+/// Ids, each once. Few are looked through: hashing them would cost more.
+enum IdSet<'i> {
+    Few(&'i [ItemId]),
+    Many(HashSet<&'i ItemId>),
+}
+
+/// The most ids that are looked through.
+const FEW: usize = 32;
+
+impl<'i> IdSet<'i> {
+    /// The ids as a set, or the first that comes twice.
+    fn new(ids: &'i [ItemId]) -> Result<Self, ItemId> {
+        let mut many = HashSet::new();
+        let comes_twice = |&place: &usize| match ids.len() <= FEW {
+            true => ids[..place].contains(&ids[place]),
+            false => !many.insert(&ids[place]),
+        };
+        match (0..ids.len()).find(comes_twice) {
+            Some(place) => Err(ids[place].clone()),
+            None if many.is_empty() => Ok(Self::Few(ids)),
+            None => Ok(Self::Many(many)),
+        }
+    }
+
+    fn contains(&self, id: &ItemId) -> bool {
+        match self {
+            Self::Few(ids) => ids.contains(id),
+            Self::Many(ids) => ids.contains(id),
+        }
     }
 }
 

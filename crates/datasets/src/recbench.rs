@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
-use rerec_rewards::{Catalogue, Item, ItemId};
+use rerec_rewards::{AttributeGraph, Catalogue, Item, ItemId, JoinBy};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ use crate::error::{Error, Result, check};
 use crate::files::{ItemNames, Namesake};
 use crate::load_context::LoadContext;
 use crate::movielens::films_and_ratings;
+use crate::people::add_new;
 use crate::prompt::{PromptConfig, Prompts};
 use crate::query::Query;
 use crate::query_class::QueryClass;
@@ -62,6 +63,9 @@ pub struct RecBenchConfig {
     pub history_tokens: Option<usize>,
     /// The least rating that counts as a choice, in [1, 5]. Default 4.
     pub liked_from: f64,
+    /// A graph of items and attributes beside the queries, .gexf, .tsv or .jsonl, joined by title: its facts become attributes of the
+    /// items. Default: none; films then have genres, books nothing.
+    pub graph: Option<PathBuf>,
     /// How the model is asked.
     pub prompt: PromptConfig,
 }
@@ -78,6 +82,7 @@ impl Default for RecBenchConfig {
             history: 0,
             history_tokens: None,
             liked_from: 4.0,
+            graph: None,
             prompt: PromptConfig::default(),
         }
     }
@@ -139,6 +144,10 @@ impl Dataset {
             Domain::Movie => films_and_ratings(&config.folder, 0, context)?,
             Domain::Book => books(&config.folder, context)?,
         };
+        let (catalogue, remarks) = match &config.graph {
+            Some(path) => described(&catalogue, path)?,
+            None => (catalogue, Vec::new()),
+        };
         let mut maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
         let mut splits = Splits::default();
         let mut left_out = 0usize;
@@ -169,6 +178,7 @@ impl Dataset {
             ratings,
             liked_from: config.liked_from,
             splits,
+            remarks,
             ..Self::default()
         };
         if left_out > 0 {
@@ -340,6 +350,32 @@ impl<'a> Maker<'a> {
             .map(|(index, rating)| (self.catalogue.get(index), Some(rating.rating)));
         Ok(rated.collect())
     }
+}
+
+/// The items with the facts of a graph, and what is to be said of the join.
+fn described(catalogue: &Catalogue, path: &Path) -> Result<(Catalogue, Vec<String>)> {
+    let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+    let mut items = Vec::with_capacity(catalogue.len());
+    for (index, item) in catalogue.iter() {
+        let mut item = item.clone();
+        add_new(&mut item.attributes, joined.graph.attributes(index));
+        items.push(item);
+    }
+    let report = joined.report;
+    let (path, names) = (path.display(), report.unknown + report.ambiguous);
+    let mut remarks = vec![format!(
+        "{path}: {} of {} facts are about {} of the {} items; {names} names stand for no item or for several",
+        report.joined,
+        report.triples,
+        report.items,
+        catalogue.len()
+    )];
+    if report.id_space.looks_wrong() {
+        remarks.push(format!(
+            "{path}: items that share attributes are no more alike than at random; do its names belong to this catalogue?"
+        ));
+    }
+    Ok((Catalogue::new(items)?, remarks))
 }
 
 /// Every title of `ratings.dat` is a book, its id the title.

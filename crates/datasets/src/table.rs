@@ -48,11 +48,16 @@ pub(crate) struct Column<'a> {
     need: Need,
 }
 
+/// A name that no column has; the empty one is that of the index that pandas writes.
+const NOBODYS: &str = "\0";
+
 /// What becomes of a table without a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
     /// It is refused.
     Required,
+    /// It is refused where it has a header.
+    InHeader,
     /// The cells are empty.
     Optional,
     /// It is no column, but all that nobody asked for.
@@ -77,19 +82,22 @@ impl<'a> Column<'a> {
     /// All other columns, as a record; of JSONL and Parquet alone. Values of types that no cell has are left out of it.
     pub(crate) fn rest() -> Self {
         Self {
-            name: "\0",
+            name: NOBODYS,
             need: Need::Rest,
         }
     }
 
-    fn is_required(&self) -> bool {
-        self.need == Need::Required
+    /// A column that a setting names or not; where it does, each row has it.
+    pub(crate) fn if_named(name: Option<&'a str>) -> Self {
+        name.map_or(Self::optional(NOBODYS), Self::required)
     }
 
-    /// A column that is there where it has a name.
-    pub(crate) fn named(name: Option<&'a str>) -> Self {
-        // No column has this name; an empty one is that of the index that pandas writes.
-        name.map_or(Self::optional("\0"), Self::required)
+    /// The same, and rows may lack it.
+    pub(crate) fn if_named_for_some(name: Option<&'a str>) -> Self {
+        name.map_or(Self::optional(NOBODYS), |name| Self {
+            name,
+            need: Need::InHeader,
+        })
     }
 }
 
@@ -264,13 +272,14 @@ fn places(path: &Path, columns: &[Column<'_>], found: &[&str]) -> Result<Vec<Opt
         }
         // Before the missing column: the header of an empty file has no names to list in that
         // message.
-        if first.is_none() && column.is_required() && found.iter().all(|name| name.is_empty()) {
+        let is_required = matches!(column.need, Need::Required | Need::InHeader);
+        if first.is_none() && is_required && found.iter().all(|name| name.is_empty()) {
             return Err(Error::Empty {
                 path: path.to_owned(),
                 what: "header",
             });
         }
-        if first.is_none() && column.is_required() {
+        if first.is_none() && is_required {
             return Err(Error::NoColumn {
                 path: path.to_owned(),
                 column: column.name.to_owned(),

@@ -6,7 +6,6 @@ use rerec_rewards::{Item, ItemIndex};
 
 use super::QueryBuilder;
 use super::draft::Draft;
-use super::pool::Asker;
 use crate::audience::Like;
 use crate::obstacle::Obstacle;
 
@@ -43,7 +42,8 @@ impl<'a> QueryBuilder<'a> {
         let Some(budget) = self.config.history_tokens else {
             return Ok(draft.history.len());
         };
-        let shown = self.shown_history(&draft.history, draft.asker);
+        let user = draft.asker.map(|asker| asker.user);
+        let shown = self.shown_history(&draft.history, user);
         // A template that cannot be filled is told when the prompt is made, of the same items.
         let lines = self.prompts.liked(&shown).unwrap_or_default();
         let kept = fitting(
@@ -56,13 +56,13 @@ impl<'a> QueryBuilder<'a> {
         }
     }
 
-    /// The items with the ratings of whoever asks.
+    /// The items with the ratings of a user.
     pub(super) fn shown_history(
         &self,
         history: &[ItemIndex],
-        asker: Option<Asker>,
+        user: Option<usize>,
     ) -> Vec<(&'a Item, Option<f64>)> {
-        let likes = asker.map_or(&[][..], |asker| self.audience.likes(asker.user));
+        let likes = user.map_or(&[][..], |user| self.audience.likes(user));
         let rating = |item| {
             likes
                 .iter()

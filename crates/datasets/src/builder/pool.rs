@@ -243,3 +243,49 @@ impl QueryBuilder<'_> {
         self.audience.likes(asker.user).iter().filter(is_earlier)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rerec_rewards::{Catalogue, Item};
+
+    use super::*;
+
+    /// The times of the choices of each split, where item n was chosen at the nth of `times`.
+    fn split_times(times: &[i64]) -> Vec<Vec<i64>> {
+        let items = (0..times.len()).map(|n| Item::new(n.to_string(), n.to_string()));
+        let catalogue = Catalogue::new(items.collect()).unwrap();
+        let rating = |(n, &time): (usize, &i64)| Rating {
+            user: format!("u{}", n % 3).into(),
+            item: n.to_string().into(),
+            rating: 5.0,
+            time: Some(time),
+        };
+        let ratings: Vec<Rating> = times.iter().enumerate().map(rating).collect();
+        let config = QueryConfig {
+            split_by: SplitBy::Time,
+            validation_share: 0.1,
+            test_share: 0.2,
+            ..QueryConfig::default()
+        };
+        let audience = Audience::new(&catalogue, &ratings, 4.0).unwrap();
+        let partition = Partition::new(0, &config, std::iter::empty(), &audience).unwrap();
+        let of_pool = |pool: &Pool| match &pool.0 {
+            Stock::Choices(choices) => choices.iter().map(|choice| choice.time).collect(),
+            _ => Vec::new(),
+        };
+        partition.pools.iter().map(of_pool).collect()
+    }
+
+    #[test]
+    fn the_latest_choices_are_held_out() {
+        let splits = split_times(&[3, 1, 2, 10, 5, 4, 7, 6, 9, 8]);
+        assert_eq!(splits, [vec![1, 2, 3, 4, 5, 6, 7], vec![8], vec![9, 10]]);
+    }
+
+    #[test]
+    fn one_moment_is_in_one_split() {
+        // The cut before the last two goes through the moment 8.
+        let splits = split_times(&[1, 2, 3, 4, 5, 6, 7, 8, 8, 10]);
+        assert_eq!(splits, [vec![1, 2, 3, 4, 5, 6, 7], vec![], vec![8, 10]]);
+    }
+}

@@ -124,8 +124,8 @@ impl QueryFiles {
             Column::required(&self.targets),
             Column::optional(&self.candidates),
             Column::optional(&self.history),
-            Column::named(self.user.as_deref()),
-            Column::named(self.time.as_deref()),
+            Column::if_named_for_some(self.user.as_deref()),
+            Column::if_named_for_some(self.time.as_deref()),
         ];
         let mut queries = Vec::new();
         Table::open(path)?.watched(context).rows(&columns, |row| {

@@ -81,8 +81,8 @@ impl RatingsFile {
         let columns = [
             Column::required(&self.user),
             Column::required(&self.item),
-            Column::named(self.rating.as_deref()),
-            Column::named(self.time.as_deref()),
+            Column::if_named(self.rating.as_deref()),
+            Column::if_named_for_some(self.time.as_deref()),
         ];
         let scale = format!("be a number from {least} to {most}");
         let (mut ratings, mut unknown) = (Vec::new(), 0u64);

@@ -28,7 +28,7 @@ pub(super) fn rows(table: &Table<'_>, columns: &[Column<'_>], each: &mut Each<'_
         for (number, column) in columns.iter().enumerate() {
             // JSONL has no header to check once: each line has keys of its own. `null` counts as
             // missing.
-            if column.is_required() && cells[number] == Cell::Missing {
+            if column.need == Need::Required && cells[number] == Cell::Missing {
                 return Err(row.fault(number, "be given"));
             }
         }
