@@ -138,8 +138,10 @@ impl SourceArgs {
         };
         let tokens = TokenCounter::new(folder)?;
         let count = |text: &str| tokens.count(rerec_policy::Prompt::Text(text));
-        let mut context = LoadContext::default();
-        context.count_tokens = &count;
+        let context = LoadContext {
+            count_tokens: &count,
+            ..LoadContext::default()
+        };
         let dataset = load(source, seed, context)?;
         tokens.finish().map(|()| dataset)
     }
@@ -184,10 +186,12 @@ impl InspectArgs {
 }
 
 /// Loads data with a bar that shows how far it is.
-fn load(source: &DataSource, seed: u64, mut context: LoadContext<'_>) -> Result<Dataset, Failure> {
+fn load(source: &DataSource, seed: u64, context: LoadContext<'_>) -> Result<Dataset, Failure> {
     let bar = LoadingBar::new();
-    let show = |progress: rerec_datasets::Progress<'_>| bar.show(progress);
-    context.progress = &show;
+    let context = LoadContext {
+        progress: &|progress| bar.show(progress),
+        ..context
+    };
     let dataset = source.load_with(seed, context);
     bar.finish();
     Ok(dataset?)

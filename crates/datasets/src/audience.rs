@@ -8,12 +8,11 @@ use crate::dataset::{Rating, UserGroup, UserId};
 use crate::error::{Error, Result};
 use crate::facts::{FactPair, FactTable};
 
-/// What a user likes.
+/// An item that a user likes, and their rating.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Like {
+pub(crate) struct Like<'a> {
     pub(crate) item: ItemIndex,
-    pub(crate) rating: f64,
-    pub(crate) time: Option<i64>,
+    pub(crate) rating: &'a Rating,
 }
 
 /// Who liked what.
@@ -22,7 +21,7 @@ pub(crate) struct Audience<'a> {
     users: Vec<&'a UserId>,
     positions: HashMap<&'a UserId, usize>,
     /// Per user, in the order of the ratings.
-    likes: Vec<Vec<Like>>,
+    likes: Vec<Vec<Like<'a>>>,
     /// Per item, the positions of users.
     fans: Vec<Vec<usize>>,
 }
@@ -57,11 +56,7 @@ impl<'a> Audience<'a> {
             // would take more memory than the ratings.
             let is_known = || audience.likes[user].iter().any(|like| like.item == item);
             if rating.rating >= liked_from && !is_known() {
-                audience.likes[user].push(Like {
-                    item,
-                    rating: rating.rating,
-                    time: rating.time,
-                });
+                audience.likes[user].push(Like { item, rating });
                 audience.fans[item.position()].push(user);
             }
         }
@@ -82,7 +77,7 @@ impl<'a> Audience<'a> {
     }
 
     /// What a user likes.
-    pub(crate) fn likes(&self, user: usize) -> &[Like] {
+    pub(crate) fn likes(&self, user: usize) -> &[Like<'a>] {
         &self.likes[user]
     }
 
@@ -105,7 +100,7 @@ pub(crate) fn group_tastes(
     facts: &FactTable<'_>,
     audience: &Audience<'_>,
     groups: &[UserGroup],
-    is_seen: &dyn Fn(usize, &Like) -> bool,
+    is_seen: &dyn Fn(usize, &Rating) -> bool,
 ) -> Result<Vec<GroupTaste>> {
     let everybody = pair_shares(facts, audience, audience.users(), is_seen);
     let taste = |group: &UserGroup| {
@@ -135,13 +130,13 @@ fn pair_shares(
     facts: &FactTable<'_>,
     audience: &Audience<'_>,
     users: impl Iterator<Item = usize>,
-    is_seen: &dyn Fn(usize, &Like) -> bool,
+    is_seen: &dyn Fn(usize, &Rating) -> bool,
 ) -> BTreeMap<FactPair, f64> {
     // Ordered: ties between pairs are then broken in the same way on every run.
     let mut shares = BTreeMap::new();
     let mut total = 0.0;
     let likes = users.flat_map(|user| audience.likes(user).iter().map(move |like| (user, like)));
-    for (_, like) in likes.filter(|(user, like)| is_seen(*user, like)) {
+    for (_, like) in likes.filter(|(user, like)| is_seen(*user, like.rating)) {
         total += 1.0;
         for pair in pairs(facts.of(like.item)) {
             if facts.fact(pair[0]).relation != facts.fact(pair[1]).relation {

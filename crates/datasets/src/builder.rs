@@ -18,8 +18,9 @@ pub use config::{Negatives, QueryConfig};
 pub(crate) use history::fitting;
 pub use pool::Pool;
 
-use crate::audience::{Audience, GroupTaste, Like, group_tastes};
+use crate::audience::{Audience, GroupTaste, group_tastes};
 use crate::compose::Source;
+use crate::dataset::Rating;
 use crate::error::{Error, Result};
 use crate::facts::FactTable;
 use crate::intent::ComposedQuery;
@@ -80,7 +81,7 @@ impl<'a> QueryBuilder<'a> {
         let audience = Audience::new(catalogue, &source.ratings, config.liked_from)?;
         let partition = Partition::new(seed, config, facts.items(), &audience)?;
         // What groups like is told in prompts, those of training among them.
-        let is_seen = |user, like: &Like| partition.has_seen(user, like.time);
+        let is_seen = |user, rating: &Rating| partition.has_seen(user, rating.time);
         let tastes = group_tastes(&facts, &audience, &source.groups, &is_seen)?;
         let suitor = match config.negatives {
             Negatives::Lightgcn => Some(Suitor::new(seed, config.liked_from, source)?),

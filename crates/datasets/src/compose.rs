@@ -11,7 +11,6 @@ use crate::demonstrator::{Demonstrator, DemonstratorConfig};
 use crate::error::{Error, Result};
 use crate::intent::ComposedQuery;
 use crate::load_context::{LoadContext, Progress};
-use crate::paraphrase::ParaphraseConfig;
 use crate::prompt::PromptConfig;
 use crate::query::Query;
 use crate::query_class::QueryClass;
@@ -56,12 +55,6 @@ impl Dataset {
         demonstrator: &DemonstratorConfig,
         context: LoadContext<'_>,
     ) -> Result<Self> {
-        // Before hours may have passed in composing.
-        source
-            .wording
-            .paraphrase
-            .as_ref()
-            .map_or(Ok(()), ParaphraseConfig::validate)?;
         let builder = QueryBuilder::new(seed, queries, &source, context)?;
         let mut remarks = Vec::new();
         let mut split = |name, count, pool: &Pool| {
@@ -77,18 +70,11 @@ impl Dataset {
         let train = split("train", queries.train, for_train)?;
         let validation = split("validation", queries.validation, for_validation)?;
         let test = split("test", queries.test, for_test)?;
-        let ratings = source
+        let seen: Vec<bool> = source
             .ratings
             .iter()
-            .filter(|rating| builder.is_seen(rating));
-        let ratings: Vec<Rating> = ratings.cloned().collect();
-        let set_aside = source.ratings.len() - ratings.len();
-        if set_aside > 0 {
-            remarks.push(format!(
-                "{set_aside} of {} ratings are those of held-out users or times, and are set aside",
-                source.ratings.len()
-            ));
-        }
+            .map(|rating| builder.is_seen(rating))
+            .collect();
 
         let annotator = Demonstrator::new(seed, demonstrator, &source.catalogue, &source.wording)?;
         // Copies outside, queries inside: the first pass over all queries is the same whatever
@@ -105,8 +91,8 @@ impl Dataset {
             test: bare(test),
         };
         Ok(Self {
+            ratings: kept(source.ratings, seen, &mut remarks),
             catalogue: source.catalogue,
-            ratings,
             liked_from: queries.liked_from,
             splits,
             split_by: queries.split_by,
@@ -116,6 +102,21 @@ impl Dataset {
             remarks,
         })
     }
+}
+
+/// The ratings that training may know.
+fn kept(mut ratings: Vec<Rating>, seen: Vec<bool>, remarks: &mut Vec<String>) -> Vec<Rating> {
+    let all = ratings.len();
+    // In their place: a copy of ten million would take as much memory again.
+    let mut seen = seen.into_iter();
+    ratings.retain(|_| seen.next().unwrap_or(true));
+    let set_aside = all - ratings.len();
+    if set_aside > 0 {
+        remarks.push(format!(
+            "{set_aside} of {all} ratings are those of held-out users or times, and are set aside"
+        ));
+    }
+    ratings
 }
 
 /// A split to be filled.

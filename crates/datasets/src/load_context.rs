@@ -36,7 +36,6 @@ pub enum Progress<'a> {
 
 /// What [`DataSource::load_with`](crate::DataSource::load_with) uses besides the configuration.
 #[derive(Clone, Copy)]
-#[non_exhaustive]
 pub struct LoadContext<'a> {
     /// Tokens of a text, for [`history_tokens`](crate::QueryConfig::history_tokens). Default [`estimated_tokens`].
     pub count_tokens: &'a dyn Fn(&str) -> usize,

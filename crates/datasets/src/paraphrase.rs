@@ -130,10 +130,13 @@ impl ParaphraseConfig {
                 reworded += 1;
             }
         }
-        Ok(format!(
-            "{reworded} of {} sentences are in other words; for the others no reply held what it must",
-            queries.len()
-        ))
+        let all = queries.len();
+        Ok(match reworded == all {
+            true => format!("all {all} sentences are in other words"),
+            false => format!(
+                "{reworded} of {all} sentences are in other words; no reply to the others held what it must"
+            ),
+        })
     }
 
     #[cfg(not(feature = "paraphrase"))]

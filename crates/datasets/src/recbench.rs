@@ -148,9 +148,9 @@ impl Dataset {
             Some(path) => described(&catalogue, path)?,
             None => (catalogue, Vec::new()),
         };
-        let mut maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
+        let maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
         let mut splits = Splits::default();
-        let mut left_out = 0usize;
+        let (mut unknown, mut without_others) = (0usize, 0usize);
         let mut ids = HashMap::<QueryId, usize>::new();
         for class in &config.classes {
             for mut entry in entry::read(&config.folder, class, config.domain)? {
@@ -161,18 +161,21 @@ impl Dataset {
                     entry.id = format!("{}/{earlier}", entry.id).into();
                 }
                 match maker.choice(&entry, class)? {
-                    Some((query, Part::Train)) => splits.train.push(query),
-                    Some((query, Part::Validation)) => splits.validation.push(query),
-                    Some((query, Part::Test)) => splits.test.push(query),
-                    None => left_out += 1,
+                    Ok((query, Part::Train)) => splits.train.push(query),
+                    Ok((query, Part::Validation)) => splits.validation.push(query),
+                    Ok((query, Part::Test)) => splits.test.push(query),
+                    Err(LeftOut::Unknown) => unknown += 1,
+                    Err(LeftOut::TooFewOthers) => without_others += 1,
                 }
             }
         }
-        Error::refuse_empty(
-            &splits.train,
-            &config.folder,
-            "train queries whose items are in the catalogue",
-        )?;
+        let wanted = match unknown >= without_others {
+            true => "train queries whose items are in the catalogue",
+            false => {
+                "train queries beside whose items the catalogue has enough others to choose from"
+            }
+        };
+        Error::refuse_empty(&splits.train, &config.folder, wanted)?;
         let mut dataset = Self {
             catalogue,
             ratings,
@@ -181,10 +184,15 @@ impl Dataset {
             remarks,
             ..Self::default()
         };
-        if left_out > 0 {
-            dataset.remarks.push(format!(
-                "{left_out} queries are left out: the catalogue has none of their items, or too few others to choose from"
-            ));
+        for (queries, cause) in [
+            (unknown, "none of their items"),
+            (without_others, "too few others to choose from"),
+        ] {
+            if queries > 0 {
+                dataset.remarks.push(format!(
+                    "{queries} queries are left out: the catalogue has {cause}"
+                ));
+            }
         }
         dataset.remark_absences();
         Ok(dataset)
@@ -197,6 +205,15 @@ enum Part {
     Train,
     Validation,
     Test,
+}
+
+/// Why no choice can be made of a query.
+#[derive(Debug, Clone, Copy)]
+enum LeftOut {
+    /// The catalogue has none of its items.
+    Unknown,
+    /// There are fewer other items than candidates.
+    TooFewOthers,
 }
 
 /// Makes choices of queries.
@@ -250,8 +267,8 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// A query as a choice; `None` where the catalogue does not have what it asks for.
-    fn choice(&mut self, entry: &Entry, class: &QueryClass) -> Result<Option<(Query, Part)>> {
+    /// A query as a choice, or why there is none.
+    fn choice(&self, entry: &Entry, class: &QueryClass) -> Result<Result<(Query, Part), LeftOut>> {
         // A stream of its own: candidates stay the same when `classes` has more or fewer entries.
         let mut rng = stream(self.seed, "choice", entry.id.as_str());
         let gold: Vec<ItemId> = entry
@@ -261,25 +278,14 @@ impl<'a> Maker<'a> {
             .collect();
         // `max(1)` as an empty range would panic; `get` then finds nothing.
         let Some(target) = gold.get(rng.random_range(0..gold.len().max(1))).cloned() else {
-            return Ok(None);
+            return Ok(Err(LeftOut::Unknown));
         };
         // The draws follow one another from one stream: the negatives do not know which split the query falls into.
         let shown = self.history(entry, &gold, &mut rng)?;
         let history: Vec<ItemId> = shown.iter().map(|rating| rating.item.clone()).collect();
-        let gold: HashSet<&ItemId> = gold.iter().collect();
-        let items = self.catalogue.items();
-        let wanted = self.config.candidates - 1;
-        // So many more that enough are left without those that may not be drawn; the cost does not grow with the catalogue.
-        let drawn = (wanted + gold.len() + history.len()).min(items.len());
-        let drawn = index::sample(&mut rng, items.len(), drawn).into_iter();
-        let ids = drawn.map(|place| &items[place].id);
-        // All gold items are barred, not the target alone: another of them would be a second right
-        // answer.
-        let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
-        let mut candidates: Vec<ItemId> = free.take(wanted).cloned().collect();
-        if candidates.len() < wanted {
-            return Ok(None);
-        }
+        let Some(mut candidates) = self.negatives(&gold, &history, &mut rng) else {
+            return Ok(Err(LeftOut::TooFewOthers));
+        };
         candidates.push(target.clone());
         // The target was pushed last; its place must not give it away.
         candidates.shuffle(&mut rng);
@@ -298,7 +304,28 @@ impl<'a> Maker<'a> {
             history,
             time: None,
         };
-        Ok(Some((query, part)))
+        Ok(Ok((query, part)))
+    }
+
+    /// Items that nobody asks for and that the prompt does not show, where there are enough.
+    fn negatives(
+        &self,
+        gold: &[ItemId],
+        history: &[ItemId],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Vec<ItemId>> {
+        let gold: HashSet<&ItemId> = gold.iter().collect();
+        let items = self.catalogue.items();
+        let wanted = self.config.candidates - 1;
+        // So many more that enough are left without those that may not be drawn; the cost does not grow with the catalogue.
+        let drawn = (wanted + gold.len() + history.len()).min(items.len());
+        let drawn = index::sample(rng, items.len(), drawn).into_iter();
+        let ids = drawn.map(|place| &items[place].id);
+        // All gold items are barred, not the target alone: another of them would be a second right
+        // answer.
+        let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
+        let negatives: Vec<ItemId> = free.take(wanted).cloned().collect();
+        (negatives.len() == wanted).then_some(negatives)
     }
 
     /// An item of the query by its title, else by its id: ids of another edition would name other items.

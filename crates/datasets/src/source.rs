@@ -60,8 +60,7 @@ impl DataSource {
     ///
     /// let told = Cell::new(0);
     /// let progress = |progress: Progress<'_>| if let Progress::Composing { .. } = progress { told.set(told.get() + 1) };
-    /// let mut context = LoadContext::default();
-    /// context.progress = &progress;
+    /// let context = LoadContext { progress: &progress, ..LoadContext::default() };
     /// DataSource::Quickstart(WorldConfig::default()).load_with(7, context)?;
     /// assert_eq!(told.get(), 2600); // one of each query
     /// # Ok::<(), rerec_datasets::Error>(())

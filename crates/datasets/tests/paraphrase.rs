@@ -137,7 +137,7 @@ fn a_second_build_asks_nothing() {
         first
             .remarks
             .iter()
-            .any(|remark| remark.starts_with("train: 12 of 12 sentences")),
+            .any(|remark| remark.starts_with("train: all 12 sentences")),
         "{:?}",
         first.remarks
     );

@@ -251,8 +251,10 @@ fn histories_are_cut_to_the_tokens_that_are_counted() {
     };
     assert!(lengths(world(None), LoadContext::default()).contains(&5));
     let two_each = |_: &str| 2;
-    let mut context = LoadContext::default();
-    context.count_tokens = &two_each;
+    let context = LoadContext {
+        count_tokens: &two_each,
+        ..LoadContext::default()
+    };
     let cut = lengths(world(Some(7)), context);
     assert_eq!(cut.last(), Some(&3), "{cut:?}");
     // A title of some twenty bytes is estimated at seven tokens.

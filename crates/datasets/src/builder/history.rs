@@ -67,7 +67,7 @@ impl<'a> QueryBuilder<'a> {
             likes
                 .iter()
                 .find(|like| like.item == item)
-                .map(|like| like.rating)
+                .map(|like| like.rating.rating)
         };
         let shown = history.iter().map(|&item| (self.item(item), rating(item)));
         shown.collect()
@@ -75,9 +75,9 @@ impl<'a> QueryBuilder<'a> {
 }
 
 /// The last ones by time, in its order.
-fn latest<'l>(likes: impl Iterator<Item = &'l Like>, count: usize) -> Vec<&'l Like> {
-    let mut likes: Vec<&Like> = likes.collect();
-    likes.sort_by_key(|like| like.time);
+fn latest<'l, 'a>(likes: impl Iterator<Item = &'l Like<'a>>, count: usize) -> Vec<&'l Like<'a>> {
+    let mut likes: Vec<&Like<'_>> = likes.collect();
+    likes.sort_by_key(|like| like.rating.time);
     likes.split_off(likes.len().saturating_sub(count))
 }
 

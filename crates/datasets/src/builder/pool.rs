@@ -142,18 +142,11 @@ fn by_user(seed: u64, config: &QueryConfig, audience: &Audience<'_>) -> Result<P
 fn by_time(config: &QueryConfig, audience: &Audience<'_>) -> Result<Partition> {
     let mut choices = Vec::new();
     for user in audience.users() {
-        for like in audience.likes(user) {
-            refuse_split(
-                like.time.is_none(),
-                SplitBy::Time,
-                "not all ratings have a time",
-            )?;
-            let time = like.time.unwrap_or_default();
-            choices.push(Choice {
-                user,
-                item: like.item,
-                time,
-            });
+        for &Like { item, rating } in audience.likes(user) {
+            let cause = "not all ratings have a time";
+            refuse_split(rating.time.is_none(), SplitBy::Time, cause)?;
+            let time = rating.time.unwrap_or_default();
+            choices.push(Choice { user, item, time });
         }
     }
     refuse_split(choices.is_empty(), SplitBy::Time, "there are no ratings")?;
@@ -191,8 +184,12 @@ impl QueryBuilder<'_> {
     /// The ratings that training may know: all where targets are split; else none of held-out users, none from the
     /// first held-out choice on.
     pub(crate) fn is_seen(&self, rating: &Rating) -> bool {
-        let user = self.audience.position(&rating.user);
-        user.is_some_and(|user| self.partition.has_seen(user, rating.time))
+        let position = || self.audience.position(&rating.user);
+        match self.partition.seen {
+            // Nobody is looked up among millions for nothing.
+            Seen::All => true,
+            _ => position().is_some_and(|user| self.partition.has_seen(user, rating.time)),
+        }
     }
 
     /// A target, and who asks for it where the splits are by user or time.
@@ -235,8 +232,8 @@ impl QueryBuilder<'_> {
     }
 
     /// What a user liked before they asked.
-    pub(super) fn liked_before(&self, asker: Asker) -> impl Iterator<Item = &Like> {
-        let is_earlier = move |like: &&Like| match (asker.time, like.time) {
+    pub(super) fn liked_before(&self, asker: Asker) -> impl Iterator<Item = &Like<'_>> {
+        let is_earlier = move |like: &&Like<'_>| match (asker.time, like.rating.time) {
             (Some(asked), Some(liked)) => liked < asked,
             _ => true,
         };
