@@ -317,6 +317,8 @@ fn guessing_game() -> Dataset {
         targets: vec![TITLES[i].into()],
         candidates: Some(TITLES.map(Into::into).into()),
         history: Vec::new(),
+        user: None,
+        time: None,
     };
     let queries: Vec<Query> = (0..4).map(query).collect();
     let demonstrations = (0..16)

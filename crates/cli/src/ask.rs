@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 impl Args {
     fn dataset(&self, run: Option<&TrainConfig>) -> Result<Dataset, Failure> {
         match (&self.catalogue, run) {
-            (Some(path), _) if has_ending(path, "toml") => crate::data::load(path, None),
+            (Some(path), _) if has_ending(path, "toml") => crate::data::of_config(path, None),
             (Some(path), _) => {
                 let file = CatalogueFile {
                     file: path.clone(),

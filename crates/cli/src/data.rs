@@ -1,13 +1,18 @@
 //! `rerec data`: look at data before a long run, and bring them into another form.
 
+mod progress;
+
 #[cfg(feature = "torch")]
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use rerec_datasets::{DataSource, Dataset, Format, Inspection, join_people, write_jsonl};
+use rerec_datasets::{
+    DataSource, Dataset, Format, Inspection, LoadContext, join_people, write_jsonl,
+};
 use rerec_text::Message;
 use serde::Deserialize;
 
+use self::progress::LoadingBar;
 use crate::error::Failure;
 use crate::filter::{print_line, print_text};
 
@@ -29,6 +34,10 @@ struct SourceArgs {
     /// Seed of everything random [default: the configuration's, or 0]
     #[arg(long)]
     seed: Option<u64>,
+    /// Count prompts and histories in the tokens of this Hugging Face folder instead of characters and estimated tokens
+    #[cfg(feature = "torch")]
+    #[arg(long, value_name = "FOLDER")]
+    tokenizer: Option<PathBuf>,
 }
 
 /// Show what a run would train on: counts by class, attributes, popularity, prompt lengths, leaks, samples
@@ -38,10 +47,6 @@ struct SourceArgs {
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// Count prompts in the tokens of this Hugging Face folder instead of characters
-    #[cfg(feature = "torch")]
-    #[arg(long, value_name = "FOLDER")]
-    tokenizer: Option<PathBuf>,
     /// Print the whole as JSON
     #[arg(long)]
     json: bool,
@@ -118,7 +123,28 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 impl SourceArgs {
     fn load(&self) -> Result<Dataset, Failure> {
-        load(&self.config, self.seed)
+        let config = DataConfig::read(&self.config)?;
+        self.load_from(&config.data, self.seed.unwrap_or(config.seed))
+    }
+
+    #[cfg(feature = "torch")]
+    fn load_from(&self, source: &DataSource, seed: u64) -> Result<Dataset, Failure> {
+        let Some(folder) = &self.tokenizer else {
+            return load(source, seed, LoadContext::default());
+        };
+        let tokens = TokenCounter::new(folder)?;
+        let count = |text: &str| tokens.count(rerec_policy::Prompt::Text(text));
+        let context = LoadContext {
+            count_tokens: &count,
+            ..LoadContext::default()
+        };
+        let dataset = load(source, seed, context)?;
+        tokens.finish().map(|()| dataset)
+    }
+
+    #[cfg(not(feature = "torch"))]
+    fn load_from(&self, source: &DataSource, seed: u64) -> Result<Dataset, Failure> {
+        load(source, seed, LoadContext::default())
     }
 
     /// What records carry as the name of their source.
@@ -128,14 +154,24 @@ impl SourceArgs {
     }
 }
 
+impl DataConfig {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let text = rerec_files::read_text(path)?;
+        toml::from_str(&text).map_err(|source| Failure::DataConfig {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+}
+
 /// The data of a configuration. `seed` goes before its own.
-pub(crate) fn load(path: &Path, seed: Option<u64>) -> Result<Dataset, Failure> {
-    let text = rerec_files::read_text(path)?;
-    let config: DataConfig = toml::from_str(&text).map_err(|source| Failure::DataConfig {
-        path: path.to_owned(),
-        source: Box::new(source),
-    })?;
-    Ok(config.data.load(seed.unwrap_or(config.seed))?)
+pub(crate) fn of_config(path: &Path, seed: Option<u64>) -> Result<Dataset, Failure> {
+    let config = DataConfig::read(path)?;
+    load(
+        &config.data,
+        seed.unwrap_or(config.seed),
+        LoadContext::default(),
+    )
 }
 
 impl InspectArgs {
@@ -150,27 +186,60 @@ impl InspectArgs {
 
     #[cfg(feature = "torch")]
     fn inspect(&self, dataset: &Dataset) -> Result<Inspection, Failure> {
-        let Some(folder) = &self.tokenizer else {
+        let Some(folder) = &self.source.tokenizer else {
             return Ok(Inspection::new(dataset, CHARACTERS, characters));
         };
-        let tokenizer = rerec_policy::Tokenizer::from_folder(folder)?;
-        let fault = OnceCell::new();
-        let tokens = |prompt: &[Message]| {
-            let ids = tokenizer.encode_prompt(prompt);
-            // The first fault is told in place of all lengths.
-            ids.map_err(|error| fault.set(error))
-                .map_or(0, |ids| ids.len())
-        };
-        let inspection = Inspection::new(dataset, "tokens", tokens);
-        match fault.into_inner() {
-            Some(error) => Err(Failure::Policy(error)),
-            None => Ok(inspection),
-        }
+        let tokens = TokenCounter::new(folder)?;
+        let count = |prompt: &[Message]| tokens.count(rerec_policy::Prompt::Chat(prompt));
+        let inspection = Inspection::new(dataset, "tokens", count);
+        tokens.finish().map(|()| inspection)
     }
 
     #[cfg(not(feature = "torch"))]
     fn inspect(&self, dataset: &Dataset) -> Result<Inspection, Failure> {
         Ok(Inspection::new(dataset, CHARACTERS, characters))
+    }
+}
+
+/// Loads data with a bar that shows how far it is.
+fn load(source: &DataSource, seed: u64, context: LoadContext<'_>) -> Result<Dataset, Failure> {
+    let bar = LoadingBar::new();
+    let context = LoadContext {
+        progress: &|progress| bar.show(progress),
+        ..context
+    };
+    let dataset = source.load_with(seed, context);
+    bar.finish();
+    Ok(dataset?)
+}
+
+/// Counts tokens; the first fault is told in place of all counts.
+#[cfg(feature = "torch")]
+struct TokenCounter {
+    tokenizer: rerec_policy::Tokenizer,
+    fault: OnceCell<rerec_policy::Error>,
+}
+
+#[cfg(feature = "torch")]
+impl TokenCounter {
+    fn new(folder: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            tokenizer: rerec_policy::Tokenizer::from_folder(folder)?,
+            fault: OnceCell::new(),
+        })
+    }
+
+    fn count(&self, prompt: rerec_policy::Prompt<'_>) -> usize {
+        let ids = self.tokenizer.encode_prompt(prompt);
+        ids.map_err(|error| self.fault.set(error))
+            .map_or(0, |ids| ids.len())
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self.fault.into_inner() {
+            Some(error) => Err(Failure::Policy(error)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -153,7 +153,7 @@ impl Args {
 
     fn dataset(&self, run: Option<&TrainConfig>) -> Result<Dataset, Failure> {
         match (&self.data, run) {
-            (Some(path), _) => crate::data::load(path, self.seed),
+            (Some(path), _) => crate::data::of_config(path, self.seed),
             (None, Some(run)) => Ok(run.data.load(self.seed.unwrap_or(run.seed))?),
             (None, None) => Err(Failure::NoData),
         }

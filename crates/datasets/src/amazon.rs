@@ -11,6 +11,7 @@ use crate::compose::Source;
 use crate::dataset::{Dataset, Rating};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Error, Result, check};
+use crate::load_context::LoadContext;
 use crate::prompt::PromptConfig;
 use crate::query_class::QueryClass;
 use crate::table::{Cell, Column, Table};
@@ -22,7 +23,7 @@ use crate::wording::Wording;
 pub struct AmazonConfig {
     /// The metadata of a category, unpacked: `meta_Books.jsonl` with `parent_asin`, `title` and more.
     pub metadata: PathBuf,
-    /// CSV files with `user_id`, `parent_asin` and `rating`, such as `benchmark/5core/last_out/Books.train.csv`.
+    /// CSV files with `user_id`, `parent_asin`, `rating` and, where splits are by time, `timestamp`, such as `benchmark/5core/last_out/Books.train.csv`.
     pub ratings: Vec<PathBuf>,
     /// What products are called and how their attributes are spoken of. Default: `product`, all attributes in plain words.
     pub wording: Wording,
@@ -72,6 +73,14 @@ impl Dataset {
     /// # Errors
     /// A setting out of range; a file that is missing or malformed, by line and column; too little for the queries.
     pub fn amazon(seed: u64, config: &AmazonConfig) -> Result<Self> {
+        Self::amazon_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn amazon_with(
+        seed: u64,
+        config: &AmazonConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         check(
             !config.ratings.is_empty(),
             "ratings",
@@ -80,13 +89,13 @@ impl Dataset {
         )?;
         // Ratings before items: they tell which of the far more numerous products are worth
         // keeping.
-        let mut ratings = config.read_ratings()?;
+        let mut ratings = config.read_ratings(context)?;
         let mut counts = HashMap::<&str, usize>::new();
         for rating in &ratings {
             *counts.entry(rating.item.as_str()).or_default() += 1;
         }
         let wanted = |id: &str| counts.get(id).copied().unwrap_or(0) >= config.min_ratings;
-        let catalogue = config.read_items(wanted)?;
+        let catalogue = config.read_items(wanted, context)?;
         let before = ratings.len();
         ratings.retain(|rating| catalogue.index_of(&rating.item).is_some());
         let left_out = before - ratings.len();
@@ -97,7 +106,8 @@ impl Dataset {
             ratings,
             groups: Vec::new(),
         };
-        let mut dataset = Self::compose(seed, source, &config.queries, &config.demonstrator)?;
+        let mut dataset =
+            Self::compose_with(seed, source, &config.queries, &config.demonstrator, context)?;
         if left_out > 0 {
             dataset.remarks.push(format!(
                 "{left_out} of {before} ratings are left out: their items have no title, or fewer than {} ratings",
@@ -109,16 +119,18 @@ impl Dataset {
 }
 
 impl AmazonConfig {
-    fn read_ratings(&self) -> Result<Vec<Rating>> {
-        let columns = ["user_id", "parent_asin", "rating"].map(Column::required);
+    fn read_ratings(&self, context: LoadContext<'_>) -> Result<Vec<Rating>> {
+        let [user, item, rating] = ["user_id", "parent_asin", "rating"].map(Column::required);
+        let columns = [user, item, rating, Column::optional("timestamp")];
         let mut ratings = Vec::new();
         for path in &self.ratings {
-            Table::open(path)?.rows(&columns, |row| {
+            Table::open(path)?.watched(context).rows(&columns, |row| {
                 let on_scale = |rating: f64| (1.0..=5.0).contains(&rating);
                 ratings.push(Rating {
                     user: row.text(0)?.as_ref().into(),
                     item: row.text(1)?.as_ref().into(),
                     rating: row.number(2, "be a number from 1 to 5", on_scale)?,
+                    time: row.time(3)?,
                 });
                 Ok(())
             })?;
@@ -127,7 +139,11 @@ impl AmazonConfig {
     }
 
     /// The wanted items that have a title. Other lines of the file are skipped and not kept.
-    fn read_items(&self, wanted: impl Fn(&str) -> bool) -> Result<Catalogue> {
+    fn read_items(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        context: LoadContext<'_>,
+    ) -> Result<Catalogue> {
         const FIRST: usize = 2;
         let mut columns = vec![Column::required("parent_asin"), Column::optional("title")];
         let (paths, relations): (Vec<&String>, Vec<&String>) = self.attributes.iter().unzip();
@@ -136,25 +152,27 @@ impl AmazonConfig {
             .map(|path| path.split('.').next().unwrap_or(path));
         columns.extend(roots.map(Column::optional));
         let (mut items, mut known) = (Vec::new(), HashSet::new());
-        Table::open(&self.metadata)?.rows(&columns, |row| {
-            let id = row.text(0)?;
-            if !wanted(&id) {
-                return Ok(());
-            }
-            let Some(title) = row.optional_text(1)? else {
-                return Ok(());
-            };
-            if !known.insert(ItemId::from(id.as_ref())) {
-                return Err(row.fault(0, "be unique"));
-            }
-            let mut item = Item::new(id.as_ref(), title.trim());
-            for (place, (path, relation)) in (FIRST..).zip(paths.iter().zip(&relations)) {
-                item.attributes
-                    .extend(attributes(row.cell(place), path, relation));
-            }
-            items.push(item);
-            Ok(())
-        })?;
+        Table::open(&self.metadata)?
+            .watched(context)
+            .rows(&columns, |row| {
+                let id = row.text(0)?;
+                if !wanted(&id) {
+                    return Ok(());
+                }
+                let Some(title) = row.optional_text(1)? else {
+                    return Ok(());
+                };
+                if !known.insert(ItemId::from(id.as_ref())) {
+                    return Err(row.fault(0, "be unique"));
+                }
+                let mut item = Item::new(id.as_ref(), title.trim());
+                for (place, (path, relation)) in (FIRST..).zip(paths.iter().zip(&relations)) {
+                    item.attributes
+                        .extend(attributes(row.cell(place), path, relation));
+                }
+                items.push(item);
+                Ok(())
+            })?;
         Error::refuse_empty(
             &items,
             &self.metadata,

@@ -8,12 +8,20 @@ use crate::dataset::{Rating, UserGroup, UserId};
 use crate::error::{Error, Result};
 use crate::facts::{FactPair, FactTable};
 
+/// An item that a user likes, and their rating.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Like<'a> {
+    pub(crate) item: ItemIndex,
+    pub(crate) rating: &'a Rating,
+}
+
 /// Who liked what.
 #[derive(Debug)]
 pub(crate) struct Audience<'a> {
+    users: Vec<&'a UserId>,
     positions: HashMap<&'a UserId, usize>,
-    /// Per user.
-    likes: Vec<Vec<ItemIndex>>,
+    /// Per user, in the order of the ratings.
+    likes: Vec<Vec<Like<'a>>>,
     /// Per item, the positions of users.
     fans: Vec<Vec<usize>>,
 }
@@ -26,6 +34,7 @@ impl<'a> Audience<'a> {
         liked_from: f64,
     ) -> Result<Self> {
         let mut audience = Self {
+            users: Vec::new(),
             positions: HashMap::new(),
             likes: Vec::new(),
             fans: vec![Vec::new(); catalogue.len()],
@@ -40,20 +49,35 @@ impl<'a> Audience<'a> {
             let next = audience.likes.len();
             let user = *audience.positions.entry(&rating.user).or_insert(next);
             if user == next {
+                audience.users.push(&rating.user);
                 audience.likes.push(Vec::new());
             }
             // A repeated rating counts once. The scan is over one user's likes; a set of all pairs
             // would take more memory than the ratings.
-            if rating.rating >= liked_from && !audience.likes[user].contains(&item) {
-                audience.likes[user].push(item);
+            let is_known = || audience.likes[user].iter().any(|like| like.item == item);
+            if rating.rating >= liked_from && !is_known() {
+                audience.likes[user].push(Like { item, rating });
                 audience.fans[item.position()].push(user);
             }
         }
         Ok(audience)
     }
 
+    pub(crate) fn user(&self, user: usize) -> &'a UserId {
+        self.users[user]
+    }
+
+    pub(crate) fn position(&self, user: &UserId) -> Option<usize> {
+        self.positions.get(user).copied()
+    }
+
+    /// All users, by their positions.
+    pub(crate) fn users(&self) -> std::ops::Range<usize> {
+        0..self.users.len()
+    }
+
     /// What a user likes.
-    pub(crate) fn likes(&self, user: usize) -> &[ItemIndex] {
+    pub(crate) fn likes(&self, user: usize) -> &[Like<'a>] {
         &self.likes[user]
     }
 
@@ -71,13 +95,14 @@ pub(crate) struct GroupTaste {
 }
 
 /// The taste of each group: the pair of facts with the largest p ln(p / q), where p and q are its shares
-/// of the items liked by the group and by everybody (the pointwise Kullback-Leibler divergence).
+/// of the items liked by the group and by everybody (the pointwise Kullback-Leibler divergence). Only what `is_seen` counts.
 pub(crate) fn group_tastes(
     facts: &FactTable<'_>,
     audience: &Audience<'_>,
     groups: &[UserGroup],
+    is_seen: &dyn Fn(usize, &Rating) -> bool,
 ) -> Result<Vec<GroupTaste>> {
-    let everybody = pair_shares(facts, audience, 0..audience.likes.len());
+    let everybody = pair_shares(facts, audience, audience.users(), is_seen);
     let taste = |group: &UserGroup| {
         let members = group
             .users
@@ -85,7 +110,7 @@ pub(crate) fn group_tastes(
             .filter_map(|user| audience.positions.get(user).copied());
         // `everybody` has each pair of a group, whose members are counted there too.
         let keyness = |(pair, p): (&FactPair, &f64)| p * (p / everybody[pair]).ln();
-        let shares = pair_shares(facts, audience, members);
+        let shares = pair_shares(facts, audience, members, is_seen);
         let best = shares
             .iter()
             .max_by(|a, b| keyness(*a).total_cmp(&keyness(*b)));
@@ -105,13 +130,15 @@ fn pair_shares(
     facts: &FactTable<'_>,
     audience: &Audience<'_>,
     users: impl Iterator<Item = usize>,
+    is_seen: &dyn Fn(usize, &Rating) -> bool,
 ) -> BTreeMap<FactPair, f64> {
     // Ordered: ties between pairs are then broken in the same way on every run.
     let mut shares = BTreeMap::new();
     let mut total = 0.0;
-    for &item in users.flat_map(|user| audience.likes(user)) {
+    let likes = users.flat_map(|user| audience.likes(user).iter().map(move |like| (user, like)));
+    for (_, like) in likes.filter(|(user, like)| is_seen(*user, like.rating)) {
         total += 1.0;
-        for pair in pairs(facts.of(item)) {
+        for pair in pairs(facts.of(like.item)) {
             if facts.fact(pair[0]).relation != facts.fact(pair[1]).relation {
                 *shares.entry(pair).or_insert(0.0) += 1.0;
             }

@@ -2,30 +2,39 @@
 
 mod config;
 mod draft;
+mod history;
 mod negatives;
+mod pool;
+mod suitor;
 
 use rand::RngExt;
-use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemId, ItemIndex};
 use rerec_text::QueryId;
 
-pub(crate) use config::check_held_out;
+pub(crate) use config::check_shares;
 pub use config::{Negatives, QueryConfig};
+pub(crate) use history::fitting;
+pub use pool::Pool;
 
 use crate::audience::{Audience, GroupTaste, group_tastes};
-use crate::dataset::{Rating, UserGroup};
+use crate::compose::Source;
+use crate::dataset::Rating;
 use crate::error::{Error, Result};
 use crate::facts::FactTable;
 use crate::intent::ComposedQuery;
+use crate::load_context::LoadContext;
 use crate::obstacle::{Obstacle, Obstacles};
-use crate::prompt::{PromptConfig, Prompts};
+use crate::prompt::Prompts;
 use crate::query::Query;
 use crate::query_class::QueryClass;
 use crate::random::stream;
 use crate::retriever::Retriever;
-use crate::wording::{Phrasebook, Wording};
+use crate::wording::Phrasebook;
 use draft::Draft;
+use pool::Partition;
+use suitor::Suitor;
 
 /// Draws per query before giving up.
 const ATTEMPTS: usize = 1000;
@@ -39,13 +48,17 @@ const HISTORY: std::ops::RangeInclusive<usize> = 2..=3;
 pub struct QueryBuilder<'a> {
     seed: u64,
     config: &'a QueryConfig,
+    context: LoadContext<'a>,
     book: Phrasebook<'a>,
     prompts: Prompts<'a>,
     facts: FactTable<'a>,
     audience: Audience<'a>,
+    partition: Partition,
     tastes: Vec<GroupTaste>,
     /// Where wrong candidates are looked up by their words.
     retriever: Option<Retriever>,
+    /// Where wrong candidates are looked up by who asks.
+    suitor: Option<Suitor>,
 }
 
 impl<'a> QueryBuilder<'a> {
@@ -53,54 +66,55 @@ impl<'a> QueryBuilder<'a> {
     ///
     /// # Errors
     /// A setting out of range; a template with a fault; a relation that no item has; a rating of an unknown item; a group that likes
-    /// nothing.
+    /// nothing; ratings that the splits or the negatives need and that are not there.
     pub fn new(
         seed: u64,
         config: &'a QueryConfig,
-        catalogue: &'a Catalogue,
-        ratings: &'a [Rating],
-        groups: &[UserGroup],
-        wording: &'a Wording,
-        prompt: &'a PromptConfig,
+        source: &'a Source,
+        context: LoadContext<'a>,
     ) -> Result<Self> {
         config.validate()?;
-        let book = Phrasebook::new(wording, catalogue)?;
+        let catalogue = &source.catalogue;
+        let book = Phrasebook::new(&source.wording, catalogue)?;
         let relations: Vec<&str> = book.relations().collect();
         let facts = FactTable::new(catalogue, &relations);
-        let audience = Audience::new(catalogue, ratings, config.liked_from)?;
-        let tastes = group_tastes(&facts, &audience, groups)?;
+        let audience = Audience::new(catalogue, &source.ratings, config.liked_from)?;
+        let partition = Partition::new(seed, config, facts.items(), &audience)?;
+        // What groups like is told in prompts, those of training among them.
+        let is_seen = |user, rating: &Rating| partition.has_seen(user, rating.time);
+        let tastes = group_tastes(&facts, &audience, &source.groups, &is_seen)?;
+        let suitor = match config.negatives {
+            Negatives::Lightgcn => Some(Suitor::new(seed, config.liked_from, source)?),
+            _ => None,
+        };
         Ok(Self {
             seed,
             config,
+            context,
             book,
-            prompts: prompt.compile()?,
+            prompts: source.prompt.compile()?,
             facts,
             audience,
+            partition,
             tastes,
             retriever: (config.negatives == Negatives::Retriever)
                 .then(|| Retriever::new(catalogue)),
+            suitor,
         })
     }
 
-    /// One query with its target among `targets`; the same id gives the same query.
+    /// One query out of a pool of [`pools`](Self::pools); the same id gives the same query.
     ///
     /// # Errors
-    /// A class that is none of RecBench+'s; a target that is not in the catalogue; no query of the class found, with what
-    /// stood in the way most often.
-    pub fn compose(
-        &self,
-        id: &QueryId,
-        class: &QueryClass,
-        targets: &[ItemId],
-    ) -> Result<ComposedQuery> {
+    /// A class that is none of RecBench+'s; no query of the class found, with what stood in the way most often.
+    pub fn compose(&self, id: &QueryId, class: &QueryClass, pool: &Pool) -> Result<ComposedQuery> {
         config::check_class(class)?;
-        let targets = self.facts.catalogue().indices_of(targets)?;
         // One stream for all attempts: a fresh one for each would repeat the first draw that
         // failed.
         let mut rng = stream(self.seed, "query", id.as_str());
         let mut obstacles = Obstacles::default();
         for _ in 0..ATTEMPTS {
-            match self.attempt(class, &targets, &mut rng) {
+            match self.attempt(class, pool, &mut rng) {
                 Ok((draft, candidates)) => return self.finish(id, draft, &candidates, &mut rng),
                 Err(obstacle) => obstacles.count(obstacle),
             }
@@ -112,7 +126,8 @@ impl<'a> QueryBuilder<'a> {
             id: id.clone(),
             class: class.clone(),
             attempts: ATTEMPTS,
-            targets: targets.len(),
+            kind: pool.kind(),
+            available: pool.len(),
             obstacle,
             failed,
         })
@@ -122,13 +137,13 @@ impl<'a> QueryBuilder<'a> {
     fn attempt(
         &self,
         class: &QueryClass,
-        targets: &[ItemIndex],
+        pool: &Pool,
         rng: &mut ChaCha8Rng,
     ) -> Result<(Draft, Vec<ItemIndex>), Obstacle> {
-        let mut draft = self.draft(class, targets, rng)?;
+        let mut draft = self.draft(class, pool, rng)?;
         // The history of an interest query is its evidence already, and is not drawn for.
         if draft.history.is_empty() && rng.random_bool(self.config.history_share) {
-            draft.history = self.some_history(&draft, rng)?;
+            self.add_history(&mut draft, rng)?;
         }
         let mut candidates = self.negatives(&draft, rng)?;
         candidates.push(draft.target);
@@ -151,42 +166,44 @@ impl<'a> QueryBuilder<'a> {
         let sentence = self
             .book
             .sentence(&conditions, &draft.evidence, anchor, rng)?;
-        let items = |of: &[ItemIndex]| of.iter().map(|&item| self.item(item)).collect::<Vec<_>>();
         let ids = |of: &[ItemIndex]| of.iter().map(|&item| self.id(item)).collect::<Vec<_>>();
-        let (liked, options) = (items(&draft.history), items(candidates));
+        let user = draft.asker.map(|asker| self.audience.user(asker.user));
         let query = Query {
             id: id.clone(),
             class: draft.evidence.class(),
-            conversation: self.prompts.conversation(&sentence, &liked, &options)?,
+            conversation: Vec::new(),
             targets: ids(&[draft.target]),
             candidates: Some(ids(candidates)),
             history: ids(&draft.history),
+            user: user.cloned(),
+            time: draft.asker.and_then(|asker| asker.time),
         };
-        Ok(ComposedQuery {
+        let mut composed = ComposedQuery {
             query,
             conditions,
             evidence: draft.evidence,
-        })
+            sentence: String::new(),
+        };
+        self.say(&mut composed, sentence)?;
+        Ok(composed)
     }
 
-    /// Items liked by somebody who likes the target too.
-    fn some_history(
-        &self,
-        draft: &Draft,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<Vec<ItemIndex>, Obstacle> {
-        let fans = self.audience.fans(draft.target);
-        let &user = fans.choose(rng).ok_or(Obstacle::NoFans)?;
-        let others = self
-            .audience
-            .likes(user)
-            .iter()
-            .copied()
-            .filter(|&item| !draft.mentions(item));
-        let history = others.sample(rng, 2);
-        (history.len() == 2)
-            .then_some(history)
-            .ok_or(Obstacle::ShortHistory)
+    /// Gives a query the words of its user, and the prompt that they make.
+    pub(crate) fn say(&self, composed: &mut ComposedQuery, sentence: String) -> Result<()> {
+        let query = &mut composed.query;
+        let user = query.user.as_ref();
+        let user = user.and_then(|user| self.audience.position(user));
+        let liked = self.shown_history(&self.catalogue().indices_of(&query.history)?, user);
+        let options = query.candidates.as_deref().unwrap_or_default();
+        let options = self.catalogue().indices_of(options)?.into_iter();
+        let options: Vec<&Item> = options.map(|item| self.item(item)).collect();
+        query.conversation = self.prompts.conversation(&sentence, &liked, &options)?;
+        composed.sentence = sentence;
+        Ok(())
+    }
+
+    pub(crate) fn catalogue(&self) -> &'a Catalogue {
+        self.facts.catalogue()
     }
 
     fn item(&self, item: ItemIndex) -> &'a Item {

@@ -1,10 +1,14 @@
 //! A dataset: catalogue, ratings, queries in three splits, and the texts of the warm start.
 
+use std::collections::HashMap;
+
 use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::query::Query;
+use crate::split_by::SplitBy;
 
 rerec_text::text_id! {
     /// The identity of a user.
@@ -21,6 +25,9 @@ pub struct Rating {
     pub item: ItemId,
     /// The more, the better; the scale is the data's.
     pub rating: f64,
+    /// When: any number that grows, such as seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<i64>,
 }
 
 /// Users who are spoken of together.
@@ -33,7 +40,7 @@ pub struct UserGroup {
     pub users: Vec<UserId>,
 }
 
-/// The queries of a dataset; no target of one split is a target in another.
+/// The queries of a dataset; [`SplitBy`] says what the splits keep apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Splits {
@@ -89,10 +96,15 @@ pub struct Dataset {
     pub liked_from: f64,
     /// The queries.
     pub splits: Splits,
+    /// What the splits keep apart.
+    pub split_by: SplitBy,
     /// Answers to train queries, some of them hasty or misled.
     pub demonstrations: Vec<Demonstration>,
     /// Checked options over all items, without a choice.
     pub drills: Vec<Drill>,
+    /// What records made for verl hold beside their queries, by the id of the query and in the shape of the record:
+    /// [`write`](Self::write) puts it into records for verl again.
+    pub extra: HashMap<QueryId, Map<String, Value>>,
     /// What the reader of a run should know: parts that are missing, rows that were left out.
     pub remarks: Vec<String>,
 }
@@ -104,7 +116,7 @@ impl Dataset {
     /// ```
     /// use rerec_datasets::{Dataset, Rating};
     ///
-    /// let rating = |item: &str, rating| Rating { user: "u".into(), item: item.into(), rating };
+    /// let rating = |item: &str, rating| Rating { user: "u".into(), item: item.into(), rating, time: None };
     /// let dataset = Dataset {
     ///     ratings: vec![rating("a", 5.0), rating("b", 1.0)],
     ///     liked_from: 4.0,

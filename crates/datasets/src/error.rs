@@ -56,6 +56,23 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Sentences in other words are asked for, and there is no client for it.
+    #[error("wording.paraphrase: to ask an endpoint, build with `--features paraphrase`")]
+    WithoutParaphrase,
+    /// The key of an endpoint is not in the environment.
+    #[error("wording.paraphrase.key_variable: the environment has no variable {variable}")]
+    NoKey {
+        /// The variable.
+        variable: String,
+    },
+    /// An endpoint does not answer as it should.
+    #[error("{address} gives no phrase: {cause}")]
+    Endpoint {
+        /// Its address.
+        address: String,
+        /// Why.
+        cause: String,
+    },
     /// A folder holds no edition of MovieLens.
     #[error("{} holds none of ml-100k.item, movies.dat and movies.csv, by which an edition of MovieLens is known; `cargo xtask movielens` in a checkout of ReRec fetches ml-100k", folder.display())]
     NoEdition {
@@ -200,7 +217,7 @@ pub enum Error {
     },
     /// The catalogue has no query of the class to offer.
     #[error(
-        "query {id}: no {class} query found in {attempts} draws from {targets} possible targets: in {failed} of them {obstacle}"
+        "query {id}: no {class} query found in {attempts} draws from {available} {kind}: in {failed} of them {obstacle}"
     )]
     NoQuery {
         /// The query that was to be composed.
@@ -209,8 +226,10 @@ pub enum Error {
         class: QueryClass,
         /// How many were drawn.
         attempts: usize,
-        /// How many items were allowed as targets.
-        targets: usize,
+        /// What was drawn from: possible targets, users or choices.
+        kind: &'static str,
+        /// How many of these there are.
+        available: usize,
         /// What most draws failed for.
         obstacle: Obstacle,
         /// How many draws failed for it.

@@ -62,7 +62,7 @@ impl Format {
 
 impl Dataset {
     /// Writes the dataset into a folder, each file whole or not at all, and returns their paths. Empty parts are left out;
-    /// demonstrations and drills are not written.
+    /// demonstrations and drills are not written, [`extra`](Self::extra) columns only into records for verl.
     ///
     /// `name` is what records for verl carry as `data_source`.
     ///
@@ -103,7 +103,11 @@ impl Dataset {
             }
             written.push(path(split));
             match format.is_verl() {
-                true => format.write(&path(split), self.verl_records(queries, name, split))?,
+                true => self.write_verl(
+                    &path(split),
+                    format,
+                    self.verl_records(queries, name, split),
+                )?,
                 false => format.write(&path(split), queries.iter().map(Ok))?,
             }
         }
@@ -130,9 +134,25 @@ impl Dataset {
                 train: path("train"),
                 validation: filled("validation", splits.validation.is_empty()),
                 test: filled("test", splits.test.is_empty()),
+                user: self
+                    .any(|query| query.user.is_some())
+                    .then(|| "user".to_owned()),
+                time: self
+                    .any(|query| query.time.is_some())
+                    .then(|| "time".to_owned()),
+                split_by: self.split_by,
                 ..QueryFiles::default()
             },
         })
+    }
+
+    fn any(&self, holds: impl Fn(&Query) -> bool) -> bool {
+        let mut queries = self
+            .splits
+            .named()
+            .into_iter()
+            .flat_map(|(_, queries)| queries);
+        queries.any(holds)
     }
 
     /// The scale is that of the ratings there are.
@@ -141,14 +161,43 @@ impl Dataset {
         let least = ratings.clone().fold(f64::INFINITY, f64::min);
         // A scale has two ends, also where all rated alike.
         let most = ratings.fold(least + 1.0, f64::max);
+        let has_times = self.ratings.iter().any(|rating| rating.time.is_some());
         RatingsFile {
             file,
             rating: Some("rating".to_owned()),
+            time: has_times.then(|| "time".to_owned()),
             scale: [least, most],
             // A reader refuses a threshold outside the scale, as where everybody rated above it.
             liked_from: self.liked_from.clamp(least, most),
             ..RatingsFile::default()
         }
+    }
+
+    /// Records of all splits have the same columns.
+    #[cfg(feature = "parquet")]
+    fn write_verl(
+        &self,
+        path: &Path,
+        format: Format,
+        records: impl Iterator<Item = Result<VerlRecord>>,
+    ) -> Result<()> {
+        match format {
+            Format::VerlParquet => {
+                let columns = parquet_file::verl_columns(path, self.extra.values())?;
+                parquet_file::write_columns(path, columns, records)
+            }
+            _ => format.write(path, records),
+        }
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn write_verl(
+        &self,
+        path: &Path,
+        format: Format,
+        records: impl Iterator<Item = Result<VerlRecord>>,
+    ) -> Result<()> {
+        format.write(path, records)
     }
 
     fn verl_records<'a>(
@@ -157,7 +206,13 @@ impl Dataset {
         name: &'a str,
         split: &'a str,
     ) -> impl Iterator<Item = Result<VerlRecord>> + 'a {
-        let record = move |query| VerlRecord::new(query, &self.catalogue, name, split);
+        let record = move |query: &Query| {
+            let record = VerlRecord::new(query, &self.catalogue, name, split)?;
+            Ok(match self.extra.get(&query.id) {
+                Some(extra) => record.with_extra(extra),
+                None => record,
+            })
+        };
         queries.iter().map(record)
     }
 }

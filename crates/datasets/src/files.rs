@@ -16,6 +16,7 @@ pub use ratings::RatingsFile;
 
 use crate::dataset::Dataset;
 use crate::error::Result;
+use crate::load_context::LoadContext;
 
 pub(crate) use names::Namesake;
 pub(crate) use queries::conversation;
@@ -56,17 +57,22 @@ impl Dataset {
     /// A setting out of range; a file that is missing or malformed, by line or row and column; items that the catalogue does
     /// not have; a query that contradicts itself.
     pub fn from_files(config: &FilesConfig) -> Result<Self> {
+        Self::from_files_with(config, LoadContext::default())
+    }
+
+    pub(crate) fn from_files_with(config: &FilesConfig, context: LoadContext<'_>) -> Result<Self> {
         let mut dataset = Self {
-            catalogue: config.catalogue.read()?,
+            catalogue: config.catalogue.read_with(context)?,
             // Without a table of ratings there is no threshold to exclude anything; `read_into`
             // replaces it.
             liked_from: f64::NEG_INFINITY,
             ..Self::default()
         };
         if let Some(file) = &config.ratings {
-            file.read_into(&mut dataset)?;
+            file.read_into(&mut dataset, context)?;
         }
-        dataset.splits = config.queries.read(&dataset.catalogue)?;
+        dataset.splits = config.queries.read_with(&dataset.catalogue, context)?;
+        dataset.split_by = config.queries.split_by;
         dataset.remark_absences();
         Ok(dataset)
     }

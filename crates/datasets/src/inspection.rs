@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::dataset::Dataset;
 use crate::query::Query;
 use crate::query_class::QueryClass;
+use crate::split_by::SplitBy;
 
 /// Queries shown of each class.
 const SAMPLES: usize = 3;
@@ -45,6 +46,8 @@ pub struct Inspection {
     pub splits: Vec<SplitSummary>,
     /// What prompt lengths are counted in.
     pub unit: String,
+    /// What the splits are to keep apart.
+    pub split_by: SplitBy,
     /// What one split tells of another.
     pub leaks: Vec<Leak>,
     /// A few queries of each class, as the model sees them.
@@ -133,7 +136,8 @@ pub struct Leak {
     pub from: String,
     /// The split that is reported or chosen by.
     pub into: String,
-    /// `targets`, or `prompts`, word for word.
+    /// Besides `prompts`, word for word, what the splits are to keep apart: `targets`, `users`, or `times`, where queries of the second
+    /// split are not later than all of the first.
     pub what: String,
     /// Queries of the second split that share it.
     pub queries: usize,
@@ -188,7 +192,8 @@ impl Inspection {
             popularity: Spread::of(dataset.popularity()),
             splits: splits.iter().map(summary).collect(),
             unit: unit.to_owned(),
-            leaks: leaks(&splits),
+            split_by: dataset.split_by,
+            leaks: leaks(&splits, dataset.split_by),
             samples: samples(dataset),
             remarks: dataset.remarks.clone(),
         }
@@ -243,29 +248,67 @@ impl SplitSummary {
 }
 
 /// What validation and test share with train, and test with validation.
-fn leaks(splits: &[(&str, &[Query]); 3]) -> Vec<Leak> {
+fn leaks(splits: &[(&str, &[Query]); 3], split_by: SplitBy) -> Vec<Leak> {
     let [train, validation, test] = splits;
     let mut leaks = Vec::new();
     for (from, into) in [(train, validation), (train, test), (validation, test)] {
-        let targets: HashSet<_> = from.1.iter().flat_map(|query| &query.targets).collect();
-        let prompts: HashSet<_> = from.1.iter().map(|query| &query.conversation).collect();
-        let shares_target = |query: &&Query| query.targets.iter().any(|id| targets.contains(id));
-        let shares_prompt = |query: &&Query| prompts.contains(&query.conversation);
-        let counts = [
-            ("targets", into.1.iter().filter(shares_target).count()),
-            ("prompts", into.1.iter().filter(shares_prompt).count()),
-        ];
-        leaks.extend(counts.into_iter().filter(|(_, queries)| *queries > 0).map(
-            |(what, queries)| Leak {
-                from: from.0.to_owned(),
-                into: into.0.to_owned(),
-                what: what.to_owned(),
-                queries,
-                of: into.1.len(),
-            },
-        ));
+        let apart = match split_by {
+            SplitBy::Target => ("targets", sharing_targets(from.1, into.1)),
+            SplitBy::User => ("users", sharing_users(from.1, into.1)),
+            SplitBy::Time => ("times", not_later(from.1, into.1)),
+        };
+        let prompts = ("prompts", sharing_prompts(from.1, into.1));
+        let found = [apart, prompts]
+            .into_iter()
+            .filter(|(_, queries)| *queries > 0);
+        leaks.extend(found.map(|(what, queries)| Leak {
+            from: from.0.to_owned(),
+            into: into.0.to_owned(),
+            what: what.to_owned(),
+            queries,
+            of: into.1.len(),
+        }));
     }
     leaks
+}
+
+fn sharing_targets(from: &[Query], into: &[Query]) -> usize {
+    let targets: HashSet<_> = from.iter().flat_map(|query| &query.targets).collect();
+    let shares = |query: &&Query| query.targets.iter().any(|id| targets.contains(id));
+    into.iter().filter(shares).count()
+}
+
+fn sharing_prompts(from: &[Query], into: &[Query]) -> usize {
+    let prompts: HashSet<_> = from.iter().map(|query| &query.conversation).collect();
+    let shares = |query: &&Query| prompts.contains(&query.conversation);
+    into.iter().filter(shares).count()
+}
+
+/// Those of nobody known count too: they may be anybody's.
+fn sharing_users(from: &[Query], into: &[Query]) -> usize {
+    if from.is_empty() {
+        return 0;
+    }
+    let users: HashSet<_> = from
+        .iter()
+        .filter_map(|query| query.user.as_ref())
+        .collect();
+    let shares = |query: &&Query| query.user.as_ref().is_none_or(|user| users.contains(user));
+    into.iter().filter(shares).count()
+}
+
+/// Those of no known time count too: they may be of any.
+fn not_later(from: &[Query], into: &[Query]) -> usize {
+    if from.is_empty() {
+        return 0;
+    }
+    let last = from.iter().filter_map(|query| query.time).max();
+    let is_later = |query: &Query| {
+        query
+            .time
+            .is_some_and(|time| last.is_none_or(|last| time > last))
+    };
+    into.iter().filter(|query| !is_later(query)).count()
 }
 
 fn samples(dataset: &Dataset) -> Vec<QuerySample> {
@@ -316,7 +359,16 @@ impl fmt::Display for Inspection {
             self.show_split(split, f)?;
         }
         match self.leaks.as_slice() {
-            [] => writeln!(f, "no leaks: the splits share neither targets nor prompts")?,
+            [] => {
+                let apart = match self.split_by {
+                    SplitBy::Target => "the splits share neither targets nor prompts",
+                    SplitBy::User => "the splits share neither users nor prompts",
+                    SplitBy::Time => {
+                        "each split is later than the one before, and they share no prompts"
+                    }
+                };
+                writeln!(f, "no leaks: {apart}")?;
+            }
             leaks => leaks
                 .iter()
                 .try_for_each(|leak| writeln!(f, "leak: {leak}"))?,
@@ -369,6 +421,8 @@ mod tests {
             targets: vec![target.into()],
             candidates: None,
             history: Vec::new(),
+            user: None,
+            time: None,
         }
     }
 
@@ -400,6 +454,41 @@ mod tests {
         assert!(
             page.contains("explicit, 1, right: A\n[user] one\n"),
             "{page}"
+        );
+    }
+
+    #[test]
+    fn users_and_times_are_kept_apart_where_the_splits_are_by_them() {
+        let asked = |id: &str, user: Option<&str>, time: Option<i64>| Query {
+            user: user.map(Into::into),
+            time,
+            ..query(id, id, "a")
+        };
+        let train = [asked("1", Some("ann"), Some(5)), asked("2", None, None)];
+        let test = [
+            asked("3", Some("bob"), Some(6)),
+            asked("4", Some("ann"), Some(5)),
+            asked("5", None, None),
+        ];
+        let splits: [(&str, &[Query]); 3] =
+            [("train", &train), ("validation", &[]), ("test", &test)];
+        let told = |split_by| -> Vec<String> {
+            leaks(&splits, split_by)
+                .iter()
+                .map(Leak::to_string)
+                .collect()
+        };
+        assert_eq!(
+            told(SplitBy::Target),
+            ["3 of 3 test queries share targets with train queries"]
+        );
+        assert_eq!(
+            told(SplitBy::User),
+            ["2 of 3 test queries share users with train queries"]
+        );
+        assert_eq!(
+            told(SplitBy::Time),
+            ["2 of 3 test queries share times with train queries"]
         );
     }
 

@@ -15,6 +15,8 @@ pub struct ComposedQuery {
     pub conditions: Vec<Attribute>,
     /// How the prompt tells the conditions.
     pub evidence: Evidence,
+    /// What the user says, without options and instructions.
+    pub sentence: String,
 }
 
 /// How a prompt tells its conditions; one form for each class of RecBench+.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::load_context::LoadContext;
 use crate::query::{Query, QueryFault};
 use crate::table::{Place, for_each_line, line_fault};
 
@@ -30,7 +31,7 @@ pub fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// use rerec_datasets::{Rating, read_jsonl, write_jsonl};
 ///
 /// let path = std::env::temp_dir().join(format!("ratings-{}.jsonl", std::process::id()));
-/// let ratings = [Rating { user: "u1".into(), item: "film-007".into(), rating: 4.0 }];
+/// let ratings = [Rating { user: "u1".into(), item: "film-007".into(), rating: 4.0, time: None }];
 /// write_jsonl(&path, &ratings)?;
 /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"user\":\"u1\",\"item\":\"film-007\",\"rating\":4.0}\n");
 /// assert_eq!(read_jsonl::<Rating>(&path)?, ratings);
@@ -106,7 +107,7 @@ fn for_each_record<T: DeserializeOwned>(
     path: &Path,
     mut each: impl FnMut(Place, T) -> Result<()>,
 ) -> Result<()> {
-    for_each_line(path, &mut |place, line| {
+    for_each_line(path, LoadContext::default(), &mut |place, line| {
         let record = serde_json::from_str(line);
         each(
             place,

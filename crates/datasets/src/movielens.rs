@@ -19,6 +19,7 @@ use crate::compose::Source;
 use crate::dataset::{Dataset, Rating};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
+use crate::load_context::LoadContext;
 use crate::prompt::PromptConfig;
 
 /// Which edition of MovieLens is read, and what is asked about it.
@@ -75,6 +76,14 @@ impl Dataset {
     /// # Errors
     /// A missing file, or a faulty line by file, line and field; a setting out of range.
     pub fn movielens(seed: u64, config: &MovieLensConfig) -> Result<Self> {
+        Self::movielens_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn movielens_with(
+        seed: u64,
+        config: &MovieLensConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         check(
             config.min_group >= 1,
             "min_group",
@@ -83,7 +92,7 @@ impl Dataset {
         )?;
         let folder = &config.folder;
         let edition = Edition::of(folder)?;
-        let (catalogue, ratings) = read(edition, folder, config.min_ratings)?;
+        let (catalogue, ratings) = read(edition, folder, config.min_ratings, context)?;
         let groups = match &edition.users {
             Some(users) => viewers::read_groups(folder, users, config.min_group)?,
             None => Vec::new(),
@@ -96,7 +105,8 @@ impl Dataset {
             wording: spoken.wording,
             prompt: config.prompt.clone(),
         };
-        let mut dataset = Self::compose(seed, source, &config.queries, &config.demonstrator)?;
+        let mut dataset =
+            Self::compose_with(seed, source, &config.queries, &config.demonstrator, context)?;
         spoken.remarks.append(&mut dataset.remarks);
         dataset.remarks = spoken.remarks;
         Ok(dataset)
@@ -107,13 +117,19 @@ impl Dataset {
 pub(crate) fn films_and_ratings(
     folder: &Path,
     min_ratings: usize,
+    context: LoadContext<'_>,
 ) -> Result<(Catalogue, Vec<Rating>)> {
-    read(Edition::of(folder)?, folder, min_ratings)
+    read(Edition::of(folder)?, folder, min_ratings, context)
 }
 
-fn read(edition: &Edition, folder: &Path, min_ratings: usize) -> Result<(Catalogue, Vec<Rating>)> {
+fn read(
+    edition: &Edition,
+    folder: &Path,
+    min_ratings: usize,
+    context: LoadContext<'_>,
+) -> Result<(Catalogue, Vec<Rating>)> {
     let mut films = films::read(folder, edition)?;
-    let mut ratings = films.read_ratings(folder, edition)?;
+    let mut ratings = films.read_ratings(folder, edition, context)?;
     films.keep_rated(&mut ratings, min_ratings);
     Ok((films.into_catalogue()?, ratings))
 }

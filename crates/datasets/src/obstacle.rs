@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub enum Obstacle {
     /// No item is set aside as a target.
     #[error(
-        "no item was set aside as a target of the split; more items, or larger shares, would do"
+        "nothing was set aside for the split; more items, users or choices, or larger shares, would do"
     )]
     NoTargets,
     /// An item has too few attributes for the conditions.
@@ -46,9 +46,14 @@ pub enum Obstacle {
     NothingShared,
     /// Nobody who likes the target likes two other items.
     #[error(
-        "the user who liked the target liked fewer than two other items; more ratings, or a lower `history_share`, would do"
+        "the user who liked the target liked fewer than two other items before; more ratings, or a lower `history_share`, would do"
     )]
     ShortHistory,
+    /// Not one line of the history fits.
+    #[error(
+        "the last title of the history takes more than `history_tokens`; more of them would do"
+    )]
+    HistoryBudget,
     /// There are no groups.
     #[error("there were no groups of users; groups, or `classes` without demographics, would do")]
     NoGroups,

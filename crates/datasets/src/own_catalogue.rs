@@ -11,6 +11,7 @@ use crate::dataset::{Dataset, UserGroup, UserId};
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::Result;
 use crate::files::{CatalogueFile, RatingsFile};
+use crate::load_context::LoadContext;
 use crate::prompt::PromptConfig;
 use crate::query_class::QueryClass;
 use crate::table::{Column, Table};
@@ -83,15 +84,17 @@ impl Default for GroupsFile {
 }
 
 impl GroupsFile {
-    fn read(&self) -> Result<Vec<UserGroup>> {
+    fn read(&self, context: LoadContext<'_>) -> Result<Vec<UserGroup>> {
         let mut groups = BTreeMap::<String, Vec<UserId>>::new();
         let columns = [&self.group, &self.user].map(|name| Column::required(name));
-        Table::open(&self.file)?.rows(&columns, |row| {
-            let (group, user) = (row.text(0)?, row.text(1)?);
-            let members = groups.entry(group.trim().to_owned()).or_default();
-            members.push(user.trim().into());
-            Ok(())
-        })?;
+        Table::open(&self.file)?
+            .watched(context)
+            .rows(&columns, |row| {
+                let (group, user) = (row.text(0)?, row.text(1)?);
+                let members = groups.entry(group.trim().to_owned()).or_default();
+                members.push(user.trim().into());
+                Ok(())
+            })?;
         let group = |(name, users)| UserGroup { name, users };
         Ok(groups.into_iter().map(group).collect())
     }
@@ -106,14 +109,23 @@ impl Dataset {
     /// A file that is missing or malformed, by line or row and column; a setting out of range; a template with a fault; a class of
     /// which no query can be formed, with what stood in the way.
     pub fn from_catalogue(seed: u64, config: &CatalogueConfig) -> Result<Self> {
+        Self::from_catalogue_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn from_catalogue_with(
+        seed: u64,
+        config: &CatalogueConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         let mut read = Self {
-            catalogue: config.items.read()?,
+            catalogue: config.items.read_with(context)?,
             ..Self::default()
         };
         if let Some(file) = &config.ratings {
-            file.read_into(&mut read)?;
+            file.read_into(&mut read, context)?;
         }
-        let groups = config.groups.as_ref().map(GroupsFile::read).transpose()?;
+        let groups = config.groups.as_ref();
+        let groups = groups.map(|file| file.read(context)).transpose()?;
         let queries = config.possible_queries(&mut read, groups.is_some());
         // Hardly two items have the same number: what can be asked about are its ranges.
         let numbers = config.items.numbers.iter();
@@ -127,7 +139,8 @@ impl Dataset {
             groups: groups.unwrap_or_default(),
             prompt: config.prompt.clone(),
         };
-        let mut dataset = Self::compose(seed, source, &queries, &config.demonstrator)?;
+        let mut dataset =
+            Self::compose_with(seed, source, &queries, &config.demonstrator, context)?;
         read.remarks.append(&mut dataset.remarks);
         dataset.remarks = read.remarks;
         Ok(dataset)

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_json::ReaderBuilder;
-use arrow_json::reader::Decoder;
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_json::reader::{Decoder, infer_json_schema_from_iterator};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 use rerec_files::HashedFile;
 use rerec_rewards::Item;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::dataset::Rating;
 use crate::error::{Error, Result};
@@ -40,8 +41,20 @@ pub(crate) fn write<T: Columns>(
 ) -> Result<()> {
     // A fixed schema, not one inferred from the records: a split without histories would get
     // another type of column than the next.
-    let schema = Arc::new(Schema::new(T::columns()));
-    let decoder = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH);
+    write_columns(path, T::columns(), records)
+}
+
+/// As [`write`], with these columns.
+pub(crate) fn write_columns<T: Serialize>(
+    path: &Path,
+    columns: Vec<Field>,
+    records: impl Iterator<Item = Result<T>>,
+) -> Result<()> {
+    let schema = Arc::new(Schema::new(columns));
+    let decoder = ReaderBuilder::new(schema.clone())
+        .with_batch_size(BATCH)
+        // A column of numbers and texts is one of texts.
+        .with_coerce_primitive(true);
     let mut decoder = decoder.build_decoder().map_err(arrow_fault(path))?;
     let written = rerec_files::write(path, |file| {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
@@ -132,7 +145,8 @@ impl Columns for Item {
 impl Columns for Rating {
     fn columns() -> Vec<Field> {
         let rating = Field::new("rating", DataType::Float64, false);
-        vec![text("user"), text("item"), rating]
+        let time = Field::new("time", DataType::Int64, true);
+        vec![text("user"), text("item"), rating, time]
     }
 }
 
@@ -145,6 +159,8 @@ impl Columns for Query {
             texts("targets"),
             texts("candidates"),
             texts("history"),
+            Field::new("user", DataType::Utf8, true),
+            Field::new("time", DataType::Int64, true),
         ]
     }
 }
@@ -159,6 +175,8 @@ impl Columns for VerlRecord {
             texts("targets"),
             texts("candidates"),
             texts("history"),
+            Field::new("user", DataType::Utf8, true),
+            Field::new("time", DataType::Int64, true),
         ];
         vec![
             text("data_source"),
@@ -167,5 +185,63 @@ impl Columns for VerlRecord {
             record("reward_model", reward_model),
             record("extra_info", extra_info),
         ]
+    }
+}
+
+/// The columns of records for verl that hold these too: what a query says has the types of [`VerlRecord`], the rest those of its values.
+pub(crate) fn verl_columns<'e>(
+    path: &Path,
+    extra: impl Iterator<Item = &'e Map<String, Value>>,
+) -> Result<Vec<Field>> {
+    let values = extra.map(|extra| Ok(Value::Object(extra.clone())));
+    let inferred = infer_json_schema_from_iterator(values).map_err(arrow_fault(path))?;
+    Ok(merged(VerlRecord::columns(), inferred.fields()))
+}
+
+/// The fields with those that they lack, by name; records are merged within.
+fn merged(mut fields: Vec<Field>, more: &Fields) -> Vec<Field> {
+    for field in storable(more) {
+        let known = fields.iter_mut().find(|known| known.name() == field.name());
+        let Some(known) = known else {
+            fields.push(field);
+            continue;
+        };
+        if let (DataType::Struct(inner), DataType::Struct(more)) =
+            (known.data_type(), field.data_type())
+        {
+            let inner = inner.iter().map(|field| field.as_ref().clone()).collect();
+            known.set_data_type(DataType::Struct(merged(inner, more).into()));
+        }
+    }
+    fields
+}
+
+/// The fields that Parquet has columns for, by name: none of nothing but nulls, and no record without fields.
+fn storable(fields: &Fields) -> Vec<Field> {
+    let fields = fields.iter().map(|field| field.as_ref().clone());
+    let mut storable: Vec<Field> = fields
+        .filter_map(|field| {
+            let kind = storable_type(field.data_type())?;
+            Some(field.with_data_type(kind))
+        })
+        .collect();
+    // They come from a map without an order.
+    storable.sort_by(|a, b| a.name().cmp(b.name()));
+    storable
+}
+
+fn storable_type(kind: &DataType) -> Option<DataType> {
+    match kind {
+        DataType::Null => None,
+        DataType::Struct(fields) => {
+            let fields = storable(fields);
+            (!fields.is_empty()).then(|| DataType::Struct(fields.into()))
+        }
+        DataType::List(element) => {
+            let kind = storable_type(element.data_type())?;
+            let element = element.as_ref().clone().with_data_type(kind);
+            Some(DataType::List(Arc::new(element)))
+        }
+        kind => Some(kind.clone()),
     }
 }

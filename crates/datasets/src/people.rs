@@ -103,7 +103,7 @@ pub fn join_people(
             alone.attributes = attributes(film, actors);
             // Behind the item's own attributes, and without those it already has, as a catalogue
             // may know directors.
-            add_new(&mut joined.attributes, &alone.attributes);
+            add_new(&mut joined.attributes, alone.attributes.iter());
             pairs.push(pair(item, film, by));
         }
         items.push(joined);
@@ -148,7 +148,10 @@ fn attributes(film: &Film, actors: usize) -> Vec<Attribute> {
 }
 
 /// Adds the attributes that are not there yet.
-fn add_new(attributes: &mut Vec<Attribute>, added: &[Attribute]) {
+pub(crate) fn add_new<'a>(
+    attributes: &mut Vec<Attribute>,
+    added: impl Iterator<Item = &'a Attribute>,
+) {
     for attribute in added {
         if !attributes.contains(attribute) {
             attributes.push(attribute.clone());

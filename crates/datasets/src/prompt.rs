@@ -22,6 +22,9 @@ pub struct PromptConfig {
     pub layout: Layout,
     /// The message of the user, instead of the layout's. Default: none.
     pub user: Option<String>,
+    /// How a title of the history stands with its rating, `{{ title }} ({{ rating }} of 5)`; a title whose rating is unknown
+    /// stands alone. Default: empty, all titles stand alone.
+    pub rated: String,
     /// Relations whose values stand behind each option, for models that have never heard of the items. Default: none.
     pub shown: Vec<String>,
 }
@@ -78,7 +81,8 @@ impl PromptConfig {
         }
     }
 
-    /// The messages that put a query in a user's words to a model: what was liked, and the options to choose from.
+    /// The messages that put a query in a user's words to a model: what was liked, with its rating where that is known, and the options
+    /// to choose from.
     ///
     /// ```
     /// use rerec_datasets::PromptConfig;
@@ -95,7 +99,7 @@ impl PromptConfig {
     pub fn conversation(
         &self,
         query: &str,
-        liked: &[&Item],
+        liked: &[(&Item, Option<f64>)],
         options: &[&Item],
     ) -> Result<Vec<Message>> {
         self.compile()?.conversation(query, liked, options)
@@ -110,6 +114,12 @@ impl PromptConfig {
         let known = ["query", "liked", "options"];
         templates.add(SYSTEM, &self.system, &known)?;
         templates.add(USER_MESSAGE, self.user(), &known)?;
+        if !self.rated.is_empty() {
+            templates.add(RATED, &self.rated, &["title", "rating"])?;
+            let probes = context! { title => "⟨title⟩", rating => "⟨rating⟩" };
+            let shown = [("⟨title⟩", "title"), ("⟨rating⟩", "rating")];
+            templates.require(RATED, &probes, &shown)?;
+        }
         let prompts = Prompts {
             templates,
             config: self,
@@ -121,6 +131,7 @@ impl PromptConfig {
 
 const SYSTEM: &str = "prompt.system";
 const USER_MESSAGE: &str = "prompt.user";
+const RATED: &str = "prompt.rated";
 
 /// Compiled templates.
 #[derive(Debug)]
@@ -130,14 +141,14 @@ pub(crate) struct Prompts<'c> {
 }
 
 impl Prompts<'_> {
-    /// The messages that ask a query.
+    /// The messages that ask a query; the items of the history come with their ratings, where these are known.
     pub(crate) fn conversation(
         &self,
         query: &str,
-        liked: &[&Item],
+        liked: &[(&Item, Option<f64>)],
         options: &[&Item],
     ) -> Result<Vec<Message>> {
-        let liked: Vec<&str> = liked.iter().map(|item| item.title.as_str()).collect();
+        let liked = self.liked(liked)?;
         let options: Vec<Value> = options.iter().map(|item| self.option(item)).collect();
         let known = context! { query, liked, options };
         let mut messages = Vec::new();
@@ -146,6 +157,19 @@ impl Prompts<'_> {
         }
         messages.push(Message::user(self.templates.render(USER_MESSAGE, &known)?));
         Ok(messages)
+    }
+
+    /// The lines of a history.
+    pub(crate) fn liked(&self, items: &[(&Item, Option<f64>)]) -> Result<Vec<String>> {
+        let line = |(item, rating): &(&Item, Option<f64>)| match rating {
+            Some(rating) if !self.config.rated.is_empty() => {
+                // As a text: minijinja would write 4.0, `Display` writes 4.
+                let known = context! { title => item.title, rating => rating.to_string() };
+                self.templates.render(RATED, &known)
+            }
+            _ => Ok(item.title.clone()),
+        };
+        items.iter().map(line).collect()
     }
 
     fn option(&self, item: &Item) -> Value {
@@ -168,7 +192,7 @@ impl Prompts<'_> {
         };
         // Two options: a template that shows only the first, without a loop, is found out.
         let [first, second, liked] = ["⟨option 1⟩", "⟨option 2⟩", "⟨liked⟩"].map(item);
-        for liked in [&[][..], &[&liked]] {
+        for liked in [&[][..], &[(&liked, None)]] {
             let messages = self.conversation("⟨query⟩", liked, &[&first, &second])?;
             let text = messages.last().map_or("", |message| &message.content);
             let mut wanted = vec![("⟨query⟩".to_owned(), "query")];
@@ -210,8 +234,8 @@ mod tests {
 
     fn asked(config: &PromptConfig, liked: &[&str], options: &[Item]) -> Vec<Message> {
         let liked = items(liked);
-        let (liked, options): (Vec<&Item>, Vec<&Item>) =
-            (liked.iter().collect(), options.iter().collect());
+        let liked: Vec<(&Item, Option<f64>)> = liked.iter().map(|item| (item, Some(4.5))).collect();
+        let options: Vec<&Item> = options.iter().collect();
         let prompts = config.compile().unwrap();
         prompts
             .conversation("A western, please.", &liked, &options)
@@ -262,6 +286,22 @@ mod tests {
             text.contains("[1] Dal (ingredient lentils, spinach)\n[2] Soup\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn ratings_stand_beside_what_was_liked_where_that_is_wanted() {
+        let config = PromptConfig {
+            rated: "{{ title }}, {{ rating }} stars".to_owned(),
+            ..PromptConfig::compact()
+        };
+        let text = &asked(&config, &["Dal"], &items(&["A", "B"]))[0].content;
+        assert!(text.contains("Liked:\nDal, 4.5 stars\nOptions:"), "{text}");
+        let wordless = PromptConfig {
+            rated: "{{ title }} again".to_owned(),
+            ..PromptConfig::default()
+        };
+        let wordless = wordless.compile().map(drop).unwrap_err().to_string();
+        assert_eq!(wordless, "prompt.rated: it leaves out {{ rating }}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::UserId;
 use crate::query_class::QueryClass;
 
 /// A question put to the recommender: which item does the conversation ask for?
@@ -40,6 +41,12 @@ pub struct Query {
     /// Items the user liked before; never candidates or targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<ItemId>,
+    /// Who asks, where that is known: whose history it is, whose choice the target was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// When the target was chosen, where the splits are by time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<i64>,
 }
 
 /// How a query can contradict itself or the catalogue.
@@ -91,25 +98,30 @@ impl Query {
     /// The first fault: a blank id, class or message; no target, or one listed twice; a target that is no candidate; a
     /// candidate listed twice; a candidate or target in the history; an item unknown to the catalogue.
     pub fn check(&self, catalogue: &Catalogue) -> Result<(), QueryFault> {
+        self.check_alone()?;
+        let unknown = self.items().find(|id| catalogue.index_of(id).is_none());
+        refuse(unknown, QueryFault::UnknownItem)
+    }
+
+    /// Whether the query agrees with itself.
+    pub(crate) fn check_alone(&self) -> Result<(), QueryFault> {
         self.check_texts()?;
         if self.targets.is_empty() {
             return Err(QueryFault::NoTargets);
         }
-        let targets = distinct(&self.targets).map_err(QueryFault::DuplicateTarget)?;
+        let targets = IdSet::new(&self.targets).map_err(QueryFault::DuplicateTarget)?;
         if let Some(candidates) = &self.candidates {
             if candidates.is_empty() {
                 return Err(QueryFault::NoCandidates);
             }
-            let candidates = distinct(candidates).map_err(QueryFault::DuplicateCandidate)?;
+            let candidates = IdSet::new(candidates).map_err(QueryFault::DuplicateCandidate)?;
             let stray = self.targets.iter().find(|id| !candidates.contains(id));
             refuse(stray, QueryFault::TargetNotCandidate)?;
             let known = self.history.iter().find(|id| candidates.contains(id));
             refuse(known, QueryFault::CandidateInHistory)?;
         }
         let known = self.history.iter().find(|id| targets.contains(id));
-        refuse(known, QueryFault::TargetInHistory)?;
-        let unknown = self.items().find(|id| catalogue.index_of(id).is_none());
-        refuse(unknown, QueryFault::UnknownItem)
+        refuse(known, QueryFault::TargetInHistory)
     }
 
     fn check_texts(&self) -> Result<(), QueryFault> {
@@ -134,12 +146,35 @@ impl Query {
     }
 }
 
-/// The ids as a set, or the first that comes twice.
-fn distinct(ids: &[ItemId]) -> Result<HashSet<&ItemId>, ItemId> {
-    let mut set = HashSet::with_capacity(ids.len());
-    match ids.iter().find(|&id| !set.insert(id)) {
-        Some(twice) => Err(twice.clone()),
-        None => Ok(set),
+/// Ids, each once. Few are looked through: hashing them would cost more.
+enum IdSet<'i> {
+    Few(&'i [ItemId]),
+    Many(HashSet<&'i ItemId>),
+}
+
+/// The most ids that are looked through.
+const FEW: usize = 32;
+
+impl<'i> IdSet<'i> {
+    /// The ids as a set, or the first that comes twice.
+    fn new(ids: &'i [ItemId]) -> Result<Self, ItemId> {
+        let mut many = HashSet::new();
+        let comes_twice = |&place: &usize| match ids.len() <= FEW {
+            true => ids[..place].contains(&ids[place]),
+            false => !many.insert(&ids[place]),
+        };
+        match (0..ids.len()).find(comes_twice) {
+            Some(place) => Err(ids[place].clone()),
+            None if many.is_empty() => Ok(Self::Few(ids)),
+            None => Ok(Self::Many(many)),
+        }
+    }
+
+    fn contains(&self, id: &ItemId) -> bool {
+        match self {
+            Self::Few(ids) => ids.contains(id),
+            Self::Many(ids) => ids.contains(id),
+        }
     }
 }
 

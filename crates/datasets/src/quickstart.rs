@@ -11,6 +11,7 @@ use crate::compose::Source;
 use crate::dataset::Dataset;
 use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
+use crate::load_context::LoadContext;
 use crate::prompt::PromptConfig;
 use crate::wording::Wording;
 
@@ -99,6 +100,14 @@ impl Dataset {
     /// # Errors
     /// A setting out of range; a world too small for its queries.
     pub fn quickstart(seed: u64, config: &WorldConfig) -> Result<Self> {
+        Self::quickstart_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn quickstart_with(
+        seed: u64,
+        config: &WorldConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         config.validate()?;
         let films = films::invent(seed, config);
         let audience = viewers::invent(seed, config, &films);
@@ -112,6 +121,6 @@ impl Dataset {
             ),
             prompt: config.prompt.clone(),
         };
-        Self::compose(seed, source, &config.queries, &config.demonstrator)
+        Self::compose_with(seed, source, &config.queries, &config.demonstrator, context)
     }
 }

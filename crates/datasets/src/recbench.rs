@@ -10,16 +10,18 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
-use rerec_rewards::{Catalogue, Item, ItemId};
+use rerec_rewards::{AttributeGraph, Catalogue, Item, ItemId, JoinBy};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use self::entry::Entry;
-use crate::builder::check_held_out;
-use crate::dataset::{Dataset, Rating, Splits};
+use crate::builder::{check_shares, fitting};
+use crate::dataset::{Dataset, Rating, Splits, UserId};
 use crate::error::{Error, Result, check};
 use crate::files::{ItemNames, Namesake};
+use crate::load_context::LoadContext;
 use crate::movielens::films_and_ratings;
+use crate::people::add_new;
 use crate::prompt::{PromptConfig, Prompts};
 use crate::query::Query;
 use crate::query_class::QueryClass;
@@ -57,8 +59,13 @@ pub struct RecBenchConfig {
     pub test_items: f64,
     /// The most items of the source user's that a prompt shows as liked. Default 0.
     pub history: usize,
+    /// The most tokens of these, as in [`QueryConfig::history_tokens`](crate::QueryConfig::history_tokens). Default: no limit.
+    pub history_tokens: Option<usize>,
     /// The least rating that counts as a choice, in [1, 5]. Default 4.
     pub liked_from: f64,
+    /// A graph of items and attributes beside the queries, .gexf, .tsv or .jsonl, joined by title: its facts become attributes of the
+    /// items. Default: none; films then have genres, books nothing.
+    pub graph: Option<PathBuf>,
     /// How the model is asked.
     pub prompt: PromptConfig,
 }
@@ -73,7 +80,9 @@ impl Default for RecBenchConfig {
             validation_items: 0.05,
             test_items: 0.2,
             history: 0,
+            history_tokens: None,
             liked_from: 4.0,
+            graph: None,
             prompt: PromptConfig::default(),
         }
     }
@@ -82,7 +91,15 @@ impl Default for RecBenchConfig {
 impl RecBenchConfig {
     fn validate(&self) -> Result<()> {
         let share = |x: f64| (0.0..1.0).contains(&x);
-        check_held_out([self.validation_items, self.test_items], "in [0, 1)", share)?;
+        let shares = [
+            ("validation_items", self.validation_items),
+            ("test_items", self.test_items),
+            (
+                "validation_items + test_items",
+                self.validation_items + self.test_items,
+            ),
+        ];
+        check_shares(shares, "in [0, 1)", share)?;
         check(
             self.candidates >= 2,
             "candidates",
@@ -113,15 +130,27 @@ impl Dataset {
     /// # Errors
     /// A setting out of range; a file that is missing or malformed, by its place; no query left.
     pub fn recbench(seed: u64, config: &RecBenchConfig) -> Result<Self> {
+        Self::recbench_with(seed, config, LoadContext::default())
+    }
+
+    pub(crate) fn recbench_with(
+        seed: u64,
+        config: &RecBenchConfig,
+        context: LoadContext<'_>,
+    ) -> Result<Self> {
         config.validate()?;
         config.prompt.compile()?;
         let (catalogue, ratings) = match config.domain {
-            Domain::Movie => films_and_ratings(&config.folder, 0)?,
-            Domain::Book => books(&config.folder)?,
+            Domain::Movie => films_and_ratings(&config.folder, 0, context)?,
+            Domain::Book => books(&config.folder, context)?,
         };
-        let mut maker = Maker::new(seed, config, &catalogue, &ratings)?;
+        let (catalogue, remarks) = match &config.graph {
+            Some(path) => described(&catalogue, path)?,
+            None => (catalogue, Vec::new()),
+        };
+        let maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
         let mut splits = Splits::default();
-        let mut left_out = 0usize;
+        let (mut unknown, mut without_others) = (0usize, 0usize);
         let mut ids = HashMap::<QueryId, usize>::new();
         for class in &config.classes {
             for mut entry in entry::read(&config.folder, class, config.domain)? {
@@ -132,29 +161,38 @@ impl Dataset {
                     entry.id = format!("{}/{earlier}", entry.id).into();
                 }
                 match maker.choice(&entry, class)? {
-                    Some((query, Part::Train)) => splits.train.push(query),
-                    Some((query, Part::Validation)) => splits.validation.push(query),
-                    Some((query, Part::Test)) => splits.test.push(query),
-                    None => left_out += 1,
+                    Ok((query, Part::Train)) => splits.train.push(query),
+                    Ok((query, Part::Validation)) => splits.validation.push(query),
+                    Ok((query, Part::Test)) => splits.test.push(query),
+                    Err(LeftOut::Unknown) => unknown += 1,
+                    Err(LeftOut::TooFewOthers) => without_others += 1,
                 }
             }
         }
-        Error::refuse_empty(
-            &splits.train,
-            &config.folder,
-            "train queries whose items are in the catalogue",
-        )?;
+        let wanted = match unknown >= without_others {
+            true => "train queries whose items are in the catalogue",
+            false => {
+                "train queries beside whose items the catalogue has enough others to choose from"
+            }
+        };
+        Error::refuse_empty(&splits.train, &config.folder, wanted)?;
         let mut dataset = Self {
             catalogue,
             ratings,
             liked_from: config.liked_from,
             splits,
+            remarks,
             ..Self::default()
         };
-        if left_out > 0 {
-            dataset.remarks.push(format!(
-                "{left_out} queries are left out: the catalogue has none of their items, or too few others to choose from"
-            ));
+        for (queries, cause) in [
+            (unknown, "none of their items"),
+            (without_others, "too few others to choose from"),
+        ] {
+            if queries > 0 {
+                dataset.remarks.push(format!(
+                    "{queries} queries are left out: the catalogue has {cause}"
+                ));
+            }
         }
         dataset.remark_absences();
         Ok(dataset)
@@ -169,6 +207,15 @@ enum Part {
     Test,
 }
 
+/// Why no choice can be made of a query.
+#[derive(Debug, Clone, Copy)]
+enum LeftOut {
+    /// The catalogue has none of its items.
+    Unknown,
+    /// There are fewer other items than candidates.
+    TooFewOthers,
+}
+
 /// Makes choices of queries.
 struct Maker<'a> {
     seed: u64,
@@ -176,8 +223,9 @@ struct Maker<'a> {
     catalogue: &'a Catalogue,
     namesake: Namesake<'a>,
     parts: HashMap<&'a ItemId, Part>,
-    liked: HashMap<&'a str, Vec<&'a ItemId>>,
+    liked: HashMap<&'a str, Vec<&'a Rating>>,
     prompt: Prompts<'a>,
+    context: LoadContext<'a>,
 }
 
 impl<'a> Maker<'a> {
@@ -186,6 +234,7 @@ impl<'a> Maker<'a> {
         config: &'a RecBenchConfig,
         catalogue: &'a Catalogue,
         ratings: &'a [Rating],
+        context: LoadContext<'a>,
     ) -> Result<Self> {
         let mut ids: Vec<&ItemId> = catalogue.items().iter().map(|item| &item.id).collect();
         // Split by items, not by queries: a target seen in training must not be asked for in a
@@ -199,15 +248,12 @@ impl<'a> Maker<'a> {
             _ => Part::Train,
         };
         let parts = (0..).zip(&ids).map(|(place, &id)| (id, part(place)));
-        let mut liked = HashMap::<&str, Vec<&ItemId>>::new();
+        let mut liked = HashMap::<&str, Vec<&Rating>>::new();
         for rating in ratings
             .iter()
             .filter(|rating| rating.rating >= config.liked_from)
         {
-            liked
-                .entry(rating.user.as_str())
-                .or_default()
-                .push(&rating.item);
+            liked.entry(rating.user.as_str()).or_default().push(rating);
         }
         Ok(Self {
             seed,
@@ -217,11 +263,12 @@ impl<'a> Maker<'a> {
             parts: parts.collect(),
             liked,
             prompt: config.prompt.compile()?,
+            context,
         })
     }
 
-    /// A query as a choice; `None` where the catalogue does not have what it asks for.
-    fn choice(&mut self, entry: &Entry, class: &QueryClass) -> Result<Option<(Query, Part)>> {
+    /// A query as a choice, or why there is none.
+    fn choice(&self, entry: &Entry, class: &QueryClass) -> Result<Result<(Query, Part), LeftOut>> {
         // A stream of its own: candidates stay the same when `classes` has more or fewer entries.
         let mut rng = stream(self.seed, "choice", entry.id.as_str());
         let gold: Vec<ItemId> = entry
@@ -231,38 +278,54 @@ impl<'a> Maker<'a> {
             .collect();
         // `max(1)` as an empty range would panic; `get` then finds nothing.
         let Some(target) = gold.get(rng.random_range(0..gold.len().max(1))).cloned() else {
-            return Ok(None);
+            return Ok(Err(LeftOut::Unknown));
         };
         // The draws follow one another from one stream: the negatives do not know which split the query falls into.
-        let history = self.history(entry, &gold, &mut rng);
-        let gold: HashSet<&ItemId> = gold.iter().collect();
-        let items = self.catalogue.items();
-        let wanted = self.config.candidates - 1;
-        // So many more that enough are left without those that may not be drawn; the cost does not grow with the catalogue.
-        let drawn = (wanted + gold.len() + history.len()).min(items.len());
-        let drawn = index::sample(&mut rng, items.len(), drawn).into_iter();
-        let ids = drawn.map(|place| &items[place].id);
-        // All gold items are barred, not the target alone: another of them would be a second right
-        // answer.
-        let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
-        let mut candidates: Vec<ItemId> = free.take(wanted).cloned().collect();
-        if candidates.len() < wanted {
-            return Ok(None);
-        }
+        let shown = self.history(entry, &gold, &mut rng)?;
+        let history: Vec<ItemId> = shown.iter().map(|rating| rating.item.clone()).collect();
+        let Some(mut candidates) = self.negatives(&gold, &history, &mut rng) else {
+            return Ok(Err(LeftOut::TooFewOthers));
+        };
         candidates.push(target.clone());
         // The target was pushed last; its place must not give it away.
         candidates.shuffle(&mut rng);
         let part = self.parts.get(&target).copied().unwrap_or(Part::Train);
-        let conversation = self.conversation(entry, &history, &candidates)?;
+        let conversation = self.conversation(entry, &shown, &candidates)?;
         let query = Query {
             id: entry.id.clone(),
             class: class.clone(),
             conversation,
             targets: vec![target],
             candidates: Some(candidates),
+            user: match history.is_empty() {
+                true => None,
+                false => entry.user.as_deref().map(UserId::from),
+            },
             history,
+            time: None,
         };
-        Ok(Some((query, part)))
+        Ok(Ok((query, part)))
+    }
+
+    /// Items that nobody asks for and that the prompt does not show, where there are enough.
+    fn negatives(
+        &self,
+        gold: &[ItemId],
+        history: &[ItemId],
+        rng: &mut ChaCha8Rng,
+    ) -> Option<Vec<ItemId>> {
+        let gold: HashSet<&ItemId> = gold.iter().collect();
+        let items = self.catalogue.items();
+        let wanted = self.config.candidates - 1;
+        // So many more that enough are left without those that may not be drawn; the cost does not grow with the catalogue.
+        let drawn = (wanted + gold.len() + history.len()).min(items.len());
+        let drawn = index::sample(rng, items.len(), drawn).into_iter();
+        let ids = drawn.map(|place| &items[place].id);
+        // All gold items are barred, not the target alone: another of them would be a second right
+        // answer.
+        let free = ids.filter(|id| !gold.contains(id) && !history.contains(id));
+        let negatives: Vec<ItemId> = free.take(wanted).cloned().collect();
+        (negatives.len() == wanted).then_some(negatives)
     }
 
     /// An item of the query by its title, else by its id: ids of another edition would name other items.
@@ -273,34 +336,79 @@ impl<'a> Maker<'a> {
         })
     }
 
-    /// Items that the source user liked, none of them asked for.
-    fn history(&self, entry: &Entry, gold: &[ItemId], rng: &mut ChaCha8Rng) -> Vec<ItemId> {
+    /// What the source user liked, none of it asked for.
+    fn history(
+        &self,
+        entry: &Entry,
+        gold: &[ItemId],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Vec<&'a Rating>> {
         let liked = entry.user.as_deref().and_then(|user| self.liked.get(user));
         let others = liked.into_iter().flatten().copied();
-        let others = others.filter(|id| !gold.contains(id));
-        let shown = others.sample(rng, self.config.history);
-        shown.into_iter().cloned().collect()
+        let others = others.filter(|rating| !gold.contains(&rating.item));
+        let mut shown = others.sample(rng, self.config.history);
+        if let Some(budget) = self.config.history_tokens {
+            let lines = self.prompt.liked(&self.rated(&shown)?)?;
+            let tokens = lines.iter().map(|line| (self.context.count_tokens)(line));
+            let kept = fitting(tokens, budget);
+            shown.drain(..shown.len() - kept);
+        }
+        Ok(shown)
     }
 
     fn conversation(
         &self,
         entry: &Entry,
-        history: &[ItemId],
+        history: &[&Rating],
         candidates: &[ItemId],
     ) -> Result<Vec<Message>> {
-        let items = |ids: &[ItemId]| -> Result<Vec<&Item>> {
-            let indices = self.catalogue.indices_of(ids)?.into_iter();
-            Ok(indices.map(|index| self.catalogue.get(index)).collect())
-        };
+        let options = self.catalogue.indices_of(candidates)?.into_iter();
+        let options: Vec<&Item> = options.map(|index| self.catalogue.get(index)).collect();
         self.prompt
-            .conversation(&entry.query, &items(history)?, &items(candidates)?)
+            .conversation(&entry.query, &self.rated(history)?, &options)
+    }
+
+    /// The items with their ratings.
+    fn rated(&self, ratings: &[&Rating]) -> Result<Vec<(&'a Item, Option<f64>)>> {
+        let ids: Vec<ItemId> = ratings.iter().map(|rating| rating.item.clone()).collect();
+        let items = self.catalogue.indices_of(&ids)?.into_iter();
+        let rated = items
+            .zip(ratings)
+            .map(|(index, rating)| (self.catalogue.get(index), Some(rating.rating)));
+        Ok(rated.collect())
     }
 }
 
+/// The items with the facts of a graph, and what is to be said of the join.
+fn described(catalogue: &Catalogue, path: &Path) -> Result<(Catalogue, Vec<String>)> {
+    let joined = AttributeGraph::read(path, catalogue, JoinBy::Title)?;
+    let mut items = Vec::with_capacity(catalogue.len());
+    for (index, item) in catalogue.iter() {
+        let mut item = item.clone();
+        add_new(&mut item.attributes, joined.graph.attributes(index));
+        items.push(item);
+    }
+    let report = joined.report;
+    let (path, names) = (path.display(), report.unknown + report.ambiguous);
+    let mut remarks = vec![format!(
+        "{path}: {} of {} facts are about {} of the {} items; {names} names stand for no item or for several",
+        report.joined,
+        report.triples,
+        report.items,
+        catalogue.len()
+    )];
+    if report.id_space.looks_wrong() {
+        remarks.push(format!(
+            "{path}: items that share attributes are no more alike than at random; do its names belong to this catalogue?"
+        ));
+    }
+    Ok((Catalogue::new(items)?, remarks))
+}
+
 /// Every title of `ratings.dat` is a book, its id the title.
-fn books(folder: &Path) -> Result<(Catalogue, Vec<Rating>)> {
+fn books(folder: &Path, context: LoadContext<'_>) -> Result<(Catalogue, Vec<Rating>)> {
     let path = folder.join("ratings.dat");
-    let table = Table::plain(&path, "\t", &["user", "title", "rating"]);
+    let table = Table::plain(&path, "\t", &["user", "title", "rating"]).watched(context);
     let columns = ["user", "title", "rating"].map(Column::required);
     let (mut items, mut known, mut ratings) = (Vec::new(), HashSet::new(), Vec::new());
     table.rows(&columns, |row| {
@@ -314,6 +422,7 @@ fn books(folder: &Path) -> Result<(Catalogue, Vec<Rating>)> {
             user: row.text(0)?.trim().into(),
             item: title.into(),
             rating: row.number(2, "be a number from 0 to 5", on_scale)?,
+            time: None,
         });
         Ok(())
     })?;

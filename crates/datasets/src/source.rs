@@ -6,6 +6,7 @@ use crate::amazon::AmazonConfig;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::files::FilesConfig;
+use crate::load_context::LoadContext;
 use crate::movielens::MovieLensConfig;
 use crate::own_catalogue::CatalogueConfig;
 use crate::prompt::PromptConfig;
@@ -61,14 +62,34 @@ impl DataSource {
     /// # Errors
     /// A setting out of range; a file that is missing or malformed, by its place; a source that offers too little for its queries.
     pub fn load(&self, seed: u64) -> Result<Dataset> {
+        self.load_with(seed, LoadContext::default())
+    }
+
+    /// As [`load`](Self::load), with a tokenizer's counts, and telling how far it is.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use rerec_datasets::{DataSource, LoadContext, Progress, WorldConfig};
+    ///
+    /// let told = Cell::new(0);
+    /// let progress = |progress: Progress<'_>| if let Progress::Composing { .. } = progress { told.set(told.get() + 1) };
+    /// let context = LoadContext { progress: &progress, ..LoadContext::default() };
+    /// DataSource::Quickstart(WorldConfig::default()).load_with(7, context)?;
+    /// assert_eq!(told.get(), 2600); // one of each query
+    /// # Ok::<(), rerec_datasets::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(&self, seed: u64, context: LoadContext<'_>) -> Result<Dataset> {
         match self {
-            Self::Quickstart(config) => Dataset::quickstart(seed, config),
-            Self::Movielens(config) => Dataset::movielens(seed, config),
-            Self::Catalogue(config) => Dataset::from_catalogue(seed, config),
-            Self::Files(config) => Dataset::from_files(config),
-            Self::Recbench(config) => Dataset::recbench(seed, config),
-            Self::Verl(config) => Dataset::from_verl(config),
-            Self::Amazon(config) => Dataset::amazon(seed, config),
+            Self::Quickstart(config) => Dataset::quickstart_with(seed, config, context),
+            Self::Movielens(config) => Dataset::movielens_with(seed, config, context),
+            Self::Catalogue(config) => Dataset::from_catalogue_with(seed, config, context),
+            Self::Files(config) => Dataset::from_files_with(config, context),
+            Self::Recbench(config) => Dataset::recbench_with(seed, config, context),
+            Self::Verl(config) => Dataset::from_verl_with(config, context),
+            Self::Amazon(config) => Dataset::amazon_with(seed, config, context),
         }
     }
 }

@@ -13,7 +13,7 @@ mod plain_lines;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub(crate) use cell::Cell;
@@ -21,6 +21,7 @@ pub(crate) use json_lines::{for_each_line, line_fault};
 pub(crate) use json_list::read_list;
 
 use crate::error::{Error, Result};
+use crate::load_context::{LoadContext, Progress};
 
 /// Where a row stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,24 +44,60 @@ impl fmt::Display for Place {
 /// A column that a reader asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column<'a> {
-    pub(crate) name: &'a str,
-    /// Whether a table without it is refused; the cells of a missing column are empty otherwise.
-    pub(crate) is_required: bool,
+    name: &'a str,
+    need: Need,
+}
+
+/// A name that no column has; the empty one is that of the index that pandas writes.
+const NOBODYS: &str = "\0";
+
+/// What becomes of a table without a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It is refused.
+    Required,
+    /// It is refused where it has a header.
+    InHeader,
+    /// The cells are empty.
+    Optional,
+    /// It is no column, but all that nobody asked for.
+    Rest,
 }
 
 impl<'a> Column<'a> {
     pub(crate) fn required(name: &'a str) -> Self {
         Self {
             name,
-            is_required: true,
+            need: Need::Required,
         }
     }
 
     pub(crate) fn optional(name: &'a str) -> Self {
         Self {
             name,
-            is_required: false,
+            need: Need::Optional,
         }
+    }
+
+    /// All other columns, as a record; of JSONL and Parquet alone. Values of types that no cell has are left out of it.
+    pub(crate) fn rest() -> Self {
+        Self {
+            name: NOBODYS,
+            need: Need::Rest,
+        }
+    }
+
+    /// A column that a setting names or not; where it does, each row has it.
+    pub(crate) fn if_named(name: Option<&'a str>) -> Self {
+        name.map_or(Self::optional(NOBODYS), Self::required)
+    }
+
+    /// The same, and rows may lack it.
+    pub(crate) fn if_named_for_some(name: Option<&'a str>) -> Self {
+        name.map_or(Self::optional(NOBODYS), |name| Self {
+            name,
+            need: Need::InHeader,
+        })
     }
 }
 
@@ -85,6 +122,7 @@ enum Layout {
 pub(crate) struct Table<'a> {
     path: &'a Path,
     layout: Layout,
+    context: LoadContext<'a>,
 }
 
 /// What each row is handed to.
@@ -106,7 +144,7 @@ impl<'a> Table<'a> {
                 });
             }
         };
-        Ok(Self { path, layout })
+        Ok(Self::new(path, layout))
     }
 
     /// Lines without a header; `names` are the columns in their order.
@@ -115,10 +153,20 @@ impl<'a> Table<'a> {
         separator: &'static str,
         names: &'static [&'static str],
     ) -> Self {
+        Self::new(path, Layout::Plain { separator, names })
+    }
+
+    fn new(path: &'a Path, layout: Layout) -> Self {
         Self {
             path,
-            layout: Layout::Plain { separator, names },
+            layout,
+            context: LoadContext::default(),
         }
+    }
+
+    /// The same, telling how far the reading is.
+    pub(crate) fn watched(self, context: LoadContext<'a>) -> Self {
+        Self { context, ..self }
     }
 
     /// Hands each row to `each`, the cells in the order of `columns`.
@@ -128,23 +176,66 @@ impl<'a> Table<'a> {
         mut each: impl FnMut(Row<'_>) -> Result<()>,
     ) -> Result<()> {
         match self.layout {
-            Layout::Jsonl => json_lines::rows(self.path, columns, &mut each),
+            Layout::Jsonl => json_lines::rows(self, columns, &mut each),
             Layout::Delimited(separator) => {
-                delimited::rows(self.path, Some(separator), columns, &mut each)
+                delimited::rows(self, Some(separator), columns, &mut each)
             }
-            Layout::Atomic => delimited::rows(self.path, None, columns, &mut each),
+            Layout::Atomic => delimited::rows(self, None, columns, &mut each),
             Layout::Plain { separator, names } => {
-                plain_lines::rows(self.path, separator, names, columns, &mut each)
+                plain_lines::rows(self, separator, names, columns, &mut each)
             }
             #[cfg(feature = "parquet")]
-            Layout::Parquet => parquet::rows(self.path, columns, &mut each),
+            Layout::Parquet => parquet::rows(self, columns, &mut each),
             #[cfg(not(feature = "parquet"))]
             Layout::Parquet => Err(Error::WithoutParquet {
                 path: self.path.to_owned(),
             }),
         }
     }
+
+    fn text(&self) -> Result<Watched<'a>> {
+        Watched::open(self.path, self.context)
+    }
 }
+
+/// A file that tells how much of it was read.
+struct Watched<'a> {
+    file: File,
+    path: &'a Path,
+    context: LoadContext<'a>,
+    done: u64,
+    total: u64,
+}
+
+impl<'a> Watched<'a> {
+    fn open(path: &'a Path, context: LoadContext<'a>) -> Result<Self> {
+        let file = open(path)?;
+        let total = file.metadata().map_err(Error::reading(path))?.len();
+        Ok(Self {
+            file,
+            path,
+            context,
+            done: 0,
+            total,
+        })
+    }
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.done += read as u64;
+        (self.context.progress)(Progress::Reading {
+            path: self.path,
+            done: self.done,
+            total: self.total,
+        });
+        Ok(read)
+    }
+}
+
+/// Bytes that a reader of a text file asks for at once.
+const BUFFER: usize = 1 << 16;
 
 fn open(path: &Path) -> Result<File> {
     let mut start = [0; 2];
@@ -181,13 +272,14 @@ fn places(path: &Path, columns: &[Column<'_>], found: &[&str]) -> Result<Vec<Opt
         }
         // Before the missing column: the header of an empty file has no names to list in that
         // message.
-        if first.is_none() && column.is_required && found.iter().all(|name| name.is_empty()) {
+        let is_required = matches!(column.need, Need::Required | Need::InHeader);
+        if first.is_none() && is_required && found.iter().all(|name| name.is_empty()) {
             return Err(Error::Empty {
                 path: path.to_owned(),
                 what: "header",
             });
         }
-        if first.is_none() && column.is_required {
+        if first.is_none() && is_required {
             return Err(Error::NoColumn {
                 path: path.to_owned(),
                 column: column.name.to_owned(),
@@ -248,10 +340,39 @@ impl<'r> Row<'r> {
         number.ok_or_else(|| self.fault(column, allowed))
     }
 
+    /// A cell that is empty or a whole number, as times are.
+    pub(crate) fn time(&self, column: usize) -> Result<Option<i64>> {
+        let cell = &self.cells[column];
+        match cell {
+            cell if cell.is_blank() => Ok(None),
+            cell => cell
+                .whole()
+                .map(Some)
+                .ok_or_else(|| self.fault(column, "be a time, a whole number")),
+        }
+    }
+
     /// The texts of a cell: a list, or one text that `separator` parts; blank ones are left out.
     pub(crate) fn texts(&self, column: usize, separator: &str) -> Result<Vec<String>> {
-        let texts = self.cells[column].texts(separator);
-        texts.ok_or_else(|| self.fault(column, "be a text or a list of texts"))
+        let mut texts = Vec::new();
+        self.for_each_text(column, separator, |text| {
+            texts.push(text.to_owned());
+            Ok(())
+        })?;
+        Ok(texts)
+    }
+
+    /// Hands the texts of a cell to `each`, without a copy.
+    pub(crate) fn for_each_text(
+        &self,
+        column: usize,
+        separator: &str,
+        each: impl FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        match self.cells[column].for_each_text(separator, each)? {
+            true => Ok(()),
+            false => Err(self.fault(column, "be a text or a list of texts")),
+        }
     }
 
     /// The error that names this cell.

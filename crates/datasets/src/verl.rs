@@ -5,7 +5,9 @@ mod source;
 use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::dataset::UserId;
 use crate::error::Result;
 use crate::query::Query;
 use crate::query_class::QueryClass;
@@ -30,7 +32,7 @@ pub struct VerlRecord {
     pub extra_info: VerlExtra,
     /// Every other column.
     #[serde(flatten)]
-    pub rest: serde_json::Map<String, serde_json::Value>,
+    pub rest: Map<String, Value>,
 }
 
 /// The right answers.
@@ -40,6 +42,9 @@ pub struct VerlReward {
     pub style: String,
     /// The titles of the targets; a list, as a title may hold any separator.
     pub ground_truth: Vec<String>,
+    /// Every other key.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// What a reward function may need besides the right answers.
@@ -59,6 +64,15 @@ pub struct VerlExtra {
     /// The ids of the history.
     #[serde(default)]
     pub history: Vec<ItemId>,
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// When the target was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<i64>,
+    /// Every other key.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 impl VerlRecord {
@@ -94,6 +108,7 @@ impl VerlRecord {
             reward_model: VerlReward {
                 style: "rule".to_owned(),
                 ground_truth: titles.collect(),
+                rest: Map::new(),
             },
             extra_info: VerlExtra {
                 split: split.to_owned(),
@@ -102,9 +117,45 @@ impl VerlRecord {
                 targets: query.targets.clone(),
                 candidates: query.candidates.clone(),
                 history: query.history.clone(),
+                user: query.user.clone(),
+                time: query.time,
+                rest: Map::new(),
             },
-            rest: serde_json::Map::new(),
+            rest: Map::new(),
         })
+    }
+
+    /// The record with what another record held beside the query, in that record's shape, such as `{"data_source": "shop",
+    /// "extra_info": {"index": 3}}`. What a query says itself is not replaced.
+    ///
+    /// ```
+    /// use rerec_datasets::{Dataset, VerlRecord, WorldConfig};
+    ///
+    /// let world = Dataset::quickstart(1, &WorldConfig::default())?;
+    /// let record = VerlRecord::new(&world.splits.test[0], &world.catalogue, "quickstart", "test")?;
+    /// let held = serde_json::json!({"data_source": "shop", "extra_info": {"index": 3}, "note": "checked"});
+    /// let record = record.with_extra(held.as_object().expect("an object"));
+    /// assert_eq!(record.data_source, "shop");
+    /// assert_eq!(record.extra_info.rest["index"], 3);
+    /// assert_eq!(record.rest["note"], "checked");
+    /// # Ok::<(), rerec_datasets::Error>(())
+    /// ```
+    pub fn with_extra(mut self, extra: &Map<String, Value>) -> Self {
+        for (key, value) in extra.clone() {
+            match (key.as_str(), value) {
+                ("data_source", Value::String(text)) => self.data_source = text,
+                ("ability", Value::String(text)) => self.ability = text,
+                ("reward_model", Value::Object(mut reward)) => {
+                    if let Some(Value::String(style)) = reward.remove("style") {
+                        self.reward_model.style = style;
+                    }
+                    self.reward_model.rest = reward;
+                }
+                ("extra_info", Value::Object(extra)) => self.extra_info.rest = extra,
+                (_, value) => drop(self.rest.insert(key, value)),
+            }
+        }
+        self
     }
 }
 
@@ -118,6 +169,8 @@ impl From<VerlRecord> for Query {
             targets: extra.targets,
             candidates: extra.candidates,
             history: extra.history,
+            user: extra.user,
+            time: extra.time,
         }
     }
 }

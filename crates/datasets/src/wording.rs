@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use phrasebook::Phrasebook;
 
+use crate::paraphrase::ParaphraseConfig;
+
 /// The words for a catalogue: what its items are called, how each relation is spoken of, and what users say.
 ///
 /// Phrases and sentences are templates (minijinja, the language of Jinja). They are checked before any query is composed: a placeholder
@@ -47,6 +49,8 @@ pub struct Wording {
     pub relations: Vec<RelationWording>,
     /// What users say.
     pub sentences: Sentences,
+    /// Asks a language model to put each sentence in other words (needs the feature `paraphrase`). Default: none, nobody is asked.
+    pub paraphrase: Option<ParaphraseConfig>,
 }
 
 impl Default for Wording {
@@ -58,6 +62,7 @@ impl Default for Wording {
             between: ", ".to_owned(),
             relations: Vec::new(),
             sentences: Sentences::default(),
+            paraphrase: None,
         }
     }
 }

@@ -25,6 +25,7 @@ fn books(relations: &[&str]) -> Source {
         user: format!("r{}", number % 5).into(),
         item: format!("b{number}").into(),
         rating: 5.0,
+        time: None,
     };
     Source {
         catalogue: Catalogue::new((0..40).map(book).collect()).unwrap(),

@@ -20,6 +20,12 @@ catalogue = { file = "{}/items.csv", attributes = { genres = "genre" } }
 ratings = { file = "{}/ratings.csv", rating = "rating" }
 queries = { train = "{}/train.jsonl", test = "{}/test.jsonl" }
 "#;
+const TIMED: &str = r#"
+[files]
+catalogue = { file = "{}/items.csv" }
+ratings = { file = "{}/ratings.csv", rating = "rating", time = "when" }
+queries = { train = "{}/train.jsonl" }
+"#;
 const JSONL: &str = r#"
 [files]
 catalogue = { file = "{}/items.jsonl" }
@@ -231,6 +237,11 @@ const CASES: &[Case] = &[
     ("settings: an unknown ending", "", "items.csv", Config(r#"files = { catalogue = { file = "{}/items.xlsx" }, queries = { train = "{}/train.jsonl" } }"#)),
     ("settings: a misspelt key", "", "items.csv", Config(r#"files = { catalogue = { fiel = "{}/items.csv" }, queries = { train = "{}/train.jsonl" } }"#)),
     ("settings: a threshold off the scale", "", "items.csv", Config(r#"files = { catalogue = { file = "{}/items.csv" }, queries = { train = "{}/train.jsonl" }, ratings = { file = "{}/ratings.csv", liked_from = 7.0 } }"#)),
+    ("ratings: a time in words", TIMED, "ratings.csv", Bytes(b"user,item,rating,when\nann,1,5,2020-01-01\n")),
+    ("ratings: no column of times", TIMED, "ratings.csv", Bytes(b"user,item,rating\nann,1,5\n")),
+    ("recbench: no item is known", r#"recbench = { folder = "{}", classes = ["explicit"], candidates = 3 }"#, "ExplicitQuery.json", Bytes(br#"[{"situational_description_query": "One?", "movieSubset": ["Nowhere"], "movieSubsetId": [99]}]"#)),
+    ("recbench: more candidates than films", RECBENCH, "ExplicitQuery.json", Config(r#"recbench = { folder = "{}", classes = ["explicit"], candidates = 300 }"#)),
+    ("recbench: a graph of another catalogue", RECBENCH, "items.csv", Config(r#"recbench = { folder = "{}", graph = "{}/train.tsv" }"#)),
     ("settings: a scale upside down", "", "items.csv", Config(r#"files = { catalogue = { file = "{}/items.csv" }, queries = { train = "{}/train.jsonl" }, ratings = { file = "{}/ratings.csv", scale = [5.0, 1.0] } }"#)),
 ];
 

@@ -261,3 +261,36 @@ fn records_written_for_verl_are_read_as_the_same_queries() {
     let again = DataSource::Verl(config).load(0).unwrap();
     assert_eq!(again.splits, world.splits);
 }
+
+#[test]
+fn further_columns_of_verl_go_through_parquet() {
+    let folder = TempDir::new().unwrap();
+    let from = folder.path().join("from.jsonl");
+    let record = |index: usize, more: &str| {
+        format!(
+            r#"{{"prompt": [{{"role": "user", "content": "Rice {index}?"}}], "data_source": "food", "reward_model": {{"ground_truth": ["Rice"]}}, "extra_info": {{"index": {index}, "none": {{}}{more}}}}}"#
+        )
+    };
+    let records = [
+        record(0, r#", "tool": {"name": "find"}, "level": 1"#),
+        record(1, r#", "level": "two""#),
+    ];
+    fs::write(&from, records.join("\n")).unwrap();
+    let load = |path: &Path| {
+        let config: VerlConfig = toml::from_str(&format!("train = {path:?}")).unwrap();
+        Dataset::from_verl(&config).unwrap()
+    };
+    let dataset = load(&from);
+    dataset
+        .write(folder.path(), Format::VerlParquet, "other")
+        .unwrap();
+    let again = load(&folder.path().join("train.parquet"));
+    assert_eq!(again.splits, dataset.splits);
+    let first = &again.extra[&again.splits.train[0].id];
+    assert_eq!(first["data_source"], "food");
+    // A column of numbers and texts is one of texts.
+    let extra = serde_json::json!({"index": 0, "level": "1", "tool": {"name": "find"}});
+    assert_eq!(first["extra_info"], extra);
+    let second = &again.extra[&again.splits.train[1].id];
+    assert_eq!(second["extra_info"]["level"], "two");
+}

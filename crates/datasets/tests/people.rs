@@ -192,6 +192,7 @@ fn the_report_counts_ratings_and_names_the_most_rated_that_is_missing() {
         user: "u".into(),
         item: item.into(),
         rating: 4.0,
+        time: None,
     };
     let catalogue = catalogue(&["Heat (1995)", "Rare (1999)", "Metropolis (1927)"]);
     let ratings = [

@@ -231,3 +231,63 @@ fn faults_name_file_place_and_key() {
         "classes must be explicit, implicit, misinformed, interest or demographics, got \"bundles\""
     );
 }
+
+#[test]
+fn a_graph_beside_the_queries_describes_the_items() {
+    let folder = movies();
+    let path = folder.path().join("graph.tsv");
+    fs::write(
+        &path,
+        "Film 3\tdirector\tAda Lorne\nFILM 4 (1994)\tdirector\tAda Lorne\nElsewhere\tdirector\tBo Bex\n",
+    )
+    .unwrap();
+    let with_graph = RecBenchConfig {
+        graph: Some(path),
+        ..config(&folder)
+    };
+    let plain = load(config(&folder)).unwrap();
+    let dataset = load(with_graph).unwrap();
+    assert_eq!(dataset.splits, plain.splits);
+    let film = dataset
+        .catalogue
+        .get(dataset.catalogue.index_of("4").unwrap());
+    let facts: Vec<String> = film
+        .attributes
+        .iter()
+        .map(|a| format!("{} {}", a.relation, a.value))
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            "genre Drama",
+            "genre Comedy",
+            "decade 1990s",
+            "director Ada Lorne"
+        ]
+    );
+    assert!(
+        dataset.remarks[0]
+            .ends_with("graph.tsv: 2 of 3 facts are about 2 of the 41 items; 1 names stand for no item or for several"),
+        "{:?}",
+        dataset.remarks
+    );
+}
+
+#[test]
+fn histories_show_ratings_and_keep_to_their_tokens() {
+    let folder = movies();
+    let mut rated = config(&folder);
+    rated.prompt.rated = "{{ title }}, {{ rating }} stars".to_owned();
+    let text = |config| {
+        load(config).unwrap().splits.train[0].conversation[0]
+            .content
+            .clone()
+    };
+    let shown = text(rated.clone());
+    assert!(shown.contains("- Film 9 (1999), 5 stars\n"), "{shown}");
+    // 23 bytes are estimated at 8 tokens.
+    rated.history_tokens = Some(7);
+    assert!(!text(rated.clone()).contains("Film 9 (1999), 5"));
+    rated.history_tokens = Some(8);
+    assert_eq!(text(rated), shown);
+}

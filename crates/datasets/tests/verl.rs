@@ -172,3 +172,38 @@ fn own_records_come_back() {
     assert_eq!(dataset.splits.train, *test);
     assert_eq!(dataset.catalogue.items(), world.catalogue.items());
 }
+
+#[test]
+fn what_a_query_has_no_place_for_is_written_again() {
+    let record = r#"{"data_source": "shop", "ability": "choice", "prompt": [{"role": "user", "content": "A film?"}],
+        "reward_model": {"style": "rule", "ground_truth": "Heat", "scale": 0.5},
+        "extra_info": {"index": 4, "split": "train", "answer": ["x", "y"], "tool": {"name": "find", "on": true}}, "note": "checked"}"#;
+    let dataset = load(&record.replace('\n', " "), CATALOGUE).unwrap();
+    let folder = TempDir::new().unwrap();
+    dataset
+        .write(folder.path(), rerec_datasets::Format::Verl, "other")
+        .unwrap();
+    let written = fs::read_to_string(folder.path().join("train.jsonl")).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(written["data_source"], "shop");
+    assert_eq!(written["ability"], "choice");
+    assert_eq!(written["note"], "checked");
+    assert_eq!(
+        written["reward_model"],
+        serde_json::json!({"style": "rule", "ground_truth": ["Heat (1995)"], "scale": 0.5})
+    );
+    let extra = &written["extra_info"];
+    assert_eq!(
+        (&extra["index"], &extra["query"]),
+        (&4.into(), &"train-4".into())
+    );
+    assert_eq!(extra["answer"], serde_json::json!(["x", "y"]));
+    assert_eq!(
+        extra["tool"],
+        serde_json::json!({"name": "find", "on": true})
+    );
+    // Read again it is the same.
+    let again = load(&written.to_string(), CATALOGUE).unwrap();
+    assert_eq!(again.splits, dataset.splits);
+    assert_eq!(again.extra, dataset.extra);
+}

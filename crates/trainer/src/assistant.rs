@@ -126,11 +126,9 @@ impl<'d> Assistant<'d> {
                 .filter_map(|id| self.dataset.catalogue.index_of(id));
             known.map(|item| self.dataset.catalogue.get(item)).collect()
         };
-        let asked = self.prompt.conversation(
-            question,
-            &items(&liked[liked.len().saturating_sub(SHOWN)..]),
-            &items(&found),
-        )?;
+        let shown = items(&liked[liked.len().saturating_sub(SHOWN)..]);
+        let shown: Vec<(&Item, Option<f64>)> = shown.into_iter().map(|item| (item, None)).collect();
+        let asked = self.prompt.conversation(question, &shown, &items(&found))?;
         let mut conversation = Vec::new();
         if let Some((earlier, response)) = earlier {
             conversation.clone_from(&earlier.conversation);

@@ -33,6 +33,8 @@ fn query(id: &str) -> Query {
         targets: vec!["heat".into()],
         candidates: Some(vec!["heat".into(), "casino".into()]),
         history: Vec::new(),
+        user: None,
+        time: None,
     }
 }
 

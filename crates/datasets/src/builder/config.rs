@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, check};
 use crate::query_class::QueryClass;
+use crate::split_by::SplitBy;
 
 /// Where the wrong candidates of a composed query come from. None of them meets all of its conditions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub enum Negatives {
     Popularity,
     /// Items whose titles and attributes resemble the conditions most, by [`Retriever`](crate::Retriever).
     Retriever,
+    /// Items that suit the user who asks most, by LightGCN trained on all choices; any items where nobody in particular asks.
+    /// Whose history is shown asks: `history_share = 1.0` gives every query somebody.
+    Lightgcn,
 }
 
 /// How many queries there are, and what they look like.
@@ -30,10 +34,13 @@ pub struct QueryConfig {
     pub validation: usize,
     /// Queries to report. Default 400.
     pub test: usize,
-    /// Share of the items that are targets of validation queries only, (0, 1). Default 0.1.
-    pub validation_items: f64,
-    /// Share of the items that are targets of test queries only, (0, 1). Default 0.2.
-    pub test_items: f64,
+    /// What the splits keep apart: `target`, `user` (needs ratings) or `time` (needs ratings with times). Default `target`.
+    pub split_by: SplitBy,
+    /// Share of the items that are targets of validation queries only, (0, 1); of the users, or of the choices in the order of
+    /// time, by `split_by`. Default 0.1.
+    pub validation_share: f64,
+    /// The same for test queries; by time these are the latest choices. Default 0.2.
+    pub test_share: f64,
     /// Candidates per query, at least 2; one is right. Default 6.
     pub candidates: usize,
     /// The least and largest number of conditions, at least 1. Default [2, 2].
@@ -45,8 +52,14 @@ pub struct QueryConfig {
     /// The least and largest share of the wrong candidates that meet some conditions, each in [0, 1]; for `negatives =
     /// "conditions"`. Default [0.5, 0.8].
     pub hard_share: [f64; 2],
-    /// Share of the queries outside the interest class that come with a history, [0, 1]. Default 0.2.
+    /// Share of the queries outside the interest class that come with a history, [0, 1]. Default 0.2. Whether ratings stand
+    /// beside its titles is said by the prompt's [`rated`](crate::PromptConfig::rated).
     pub history_share: f64,
+    /// The most items of such a history, at least 2: drawn at random, the latest ones where the splits are by time. Default 2.
+    pub history_items: usize,
+    /// The most tokens of such a history, its lines counted one by one: the last ones that fit stay. Counted by the tokenizer
+    /// that is handed in, else by [`estimated_tokens`](crate::estimated_tokens). Default: no limit.
+    pub history_tokens: Option<usize>,
     /// The least rating that counts as liking. Default 4.
     pub liked_from: f64,
     /// The classes, in equal parts, each one of RecBench+'s. Default all five.
@@ -59,14 +72,17 @@ impl Default for QueryConfig {
             train: 2000,
             validation: 200,
             test: 400,
-            validation_items: 0.1,
-            test_items: 0.2,
+            split_by: SplitBy::Target,
+            validation_share: 0.1,
+            test_share: 0.2,
             candidates: 6,
             conditions: [2, 2],
             shared_by: None,
             negatives: Negatives::Conditions,
             hard_share: [0.5, 0.8],
             history_share: 0.2,
+            history_items: 2,
+            history_tokens: None,
             liked_from: 4.0,
             classes: QueryClass::RECBENCH.to_vec(),
         }
@@ -80,7 +96,15 @@ impl QueryConfig {
         let share = |x: f64| (0.0..=1.0).contains(&x);
         // Written so that NaN, which fails every comparison, is refused.
         let open = |x: f64| x > 0.0 && x < 1.0;
-        check_held_out([self.validation_items, self.test_items], "in (0, 1)", open)?;
+        let shares = [
+            ("validation_share", self.validation_share),
+            ("test_share", self.test_share),
+            (
+                "validation_share + test_share",
+                self.validation_share + self.test_share,
+            ),
+        ];
+        check_shares(shares, "in (0, 1)", open)?;
         check(
             self.candidates >= 2,
             "candidates",
@@ -113,6 +137,18 @@ impl QueryConfig {
             &self.history_share,
         )?;
         check(
+            self.history_items >= 2,
+            "history_items",
+            "at least 2",
+            &self.history_items,
+        )?;
+        check(
+            self.history_tokens != Some(0),
+            "history_tokens",
+            "at least 1",
+            &self.history_tokens,
+        )?;
+        check(
             self.liked_from.is_finite(),
             "liked_from",
             "finite",
@@ -128,17 +164,12 @@ impl QueryConfig {
     }
 }
 
-/// Checks the shares of the items that are kept for validation and test, and their sum.
-pub(crate) fn check_held_out(
-    [validation, test]: [f64; 2],
+/// Checks the shares that are kept for validation and test, and their sum, each with its name.
+pub(crate) fn check_shares(
+    shares: [(&'static str, f64); 3],
     allowed: &str,
     is_allowed: impl Fn(f64) -> bool,
 ) -> Result<()> {
-    let shares = [
-        ("validation_items", validation),
-        ("test_items", test),
-        ("validation_items + test_items", validation + test),
-    ];
     shares
         .into_iter()
         .try_for_each(|(setting, share)| check(is_allowed(share), setting, allowed, &share))

@@ -5,6 +5,7 @@ use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, ItemIndex};
 
+use super::pool::{Asker, Pool};
 use super::{HISTORY, QueryBuilder};
 use crate::facts::FactId;
 use crate::intent::Evidence;
@@ -19,6 +20,8 @@ pub(super) struct Draft {
     pub(super) evidence: Evidence,
     pub(super) anchor: Option<ItemIndex>,
     pub(super) history: Vec<ItemIndex>,
+    /// Who asks: by their choice the query was drawn, or theirs is the history.
+    pub(super) asker: Option<Asker>,
     /// A condition that any value of the anchor meets: the prompt does not say which of several is meant.
     pub(super) any_of_anchor: Option<FactId>,
     /// Of a misinformed query: the conditions as the prompt would have them.
@@ -36,6 +39,7 @@ impl Draft {
             anchor: None,
             any_of_anchor: None,
             history: Vec::new(),
+            asker: None,
             believed: None,
             decoy: None,
         }
@@ -55,23 +59,24 @@ impl QueryBuilder<'_> {
     pub(super) fn draft(
         &self,
         class: &QueryClass,
-        targets: &[ItemIndex],
+        pool: &Pool,
         rng: &mut ChaCha8Rng,
     ) -> Result<Draft, Obstacle> {
         if *class == QueryClass::DEMOGRAPHICS {
-            return self.group_draft(targets, rng);
+            return self.group_draft(pool, rng);
         }
-        let &target = targets.choose(rng).ok_or(Obstacle::NoTargets)?;
+        let (target, asker) = self.draw_target(pool, rng).ok_or(Obstacle::NoTargets)?;
         let conditions = self.draw_conditions(target, rng)?;
-        if *class == QueryClass::IMPLICIT {
-            self.shared_draft(target, conditions, rng)
+        let draft = if *class == QueryClass::IMPLICIT {
+            self.shared_draft(target, conditions, rng)?
         } else if *class == QueryClass::MISINFORMED {
-            self.belief_draft(target, conditions, rng)
+            self.belief_draft(target, conditions, rng)?
         } else if *class == QueryClass::INTEREST {
-            self.liked_draft(target, conditions, rng)
+            return self.liked_draft(target, conditions, asker, rng);
         } else {
-            Ok(Draft::new(target, conditions, Evidence::Named))
-        }
+            Draft::new(target, conditions, Evidence::Named)
+        };
+        Ok(Draft { asker, ..draft })
     }
 
     fn draw_conditions(
@@ -191,11 +196,11 @@ impl QueryBuilder<'_> {
         &self,
         target: ItemIndex,
         conditions: Vec<FactId>,
+        asker: Option<Asker>,
         rng: &mut ChaCha8Rng,
     ) -> Result<Draft, Obstacle> {
-        let fans = self.audience.fans(target);
-        let &user = fans.choose(rng).ok_or(Obstacle::NoFans)?;
-        let likes = self.audience.likes(user).iter().copied();
+        let asker = self.asker(target, asker, rng)?;
+        let likes = self.liked_before(asker).map(|like| like.item);
         let fits = |item| self.facts.fits(item, &conditions);
         let fitting = likes.filter(|&item| item != target && fits(item));
         let shown = rng.random_range(HISTORY);
@@ -218,18 +223,34 @@ impl QueryBuilder<'_> {
         }
         Ok(Draft {
             history,
+            asker: Some(asker),
             ..Draft::new(target, conditions, Evidence::Liked)
         })
     }
 
-    fn group_draft(&self, targets: &[ItemIndex], rng: &mut ChaCha8Rng) -> Result<Draft, Obstacle> {
+    /// Who asks for a target: whoever it was drawn with, else somebody who likes it.
+    pub(super) fn asker(
+        &self,
+        target: ItemIndex,
+        known: Option<Asker>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Asker, Obstacle> {
+        let somebody = |&user: &usize| Asker { user, time: None };
+        known
+            .or_else(|| self.audience.fans(target).choose(rng).map(somebody))
+            .ok_or(Obstacle::NoFans)
+    }
+
+    fn group_draft(&self, pool: &Pool, rng: &mut ChaCha8Rng) -> Result<Draft, Obstacle> {
         let taste = self.tastes.choose(rng).ok_or(Obstacle::NoGroups)?;
-        let fitting = targets
-            .iter()
-            .filter(|&&item| self.facts.fits(item, &taste.pair));
-        let &target = fitting.choose(rng).ok_or(Obstacle::NothingForGroup)?;
+        let fits = |item| self.facts.fits(item, &taste.pair);
+        let drawn = self.draw_fitting(pool, fits, rng);
+        let (target, asker) = drawn.ok_or(Obstacle::NothingForGroup)?;
         let evidence = Evidence::Group(taste.name.clone());
-        Ok(Draft::new(target, taste.pair.to_vec(), evidence))
+        Ok(Draft {
+            asker,
+            ..Draft::new(target, taste.pair.to_vec(), evidence)
+        })
     }
 
     fn attribute(&self, fact: FactId) -> Attribute {

@@ -26,11 +26,12 @@ impl QueryBuilder<'_> {
             Negatives::Conditions => self.add_half_fitting(&mut negatives, draft, rng),
             Negatives::Popularity => self.add_as_popular(&mut negatives, draft, rng),
             Negatives::Retriever => self.add_retrieved(&mut negatives, draft),
+            Negatives::Lightgcn => self.add_suitable(&mut negatives, draft),
             Negatives::Random => {}
         }
         let is_easy = |&item: &ItemIndex| match self.config.negatives {
             Negatives::Conditions => self.met(item, draft) == 0,
-            Negatives::Popularity | Negatives::Random | Negatives::Retriever => true,
+            _ => true,
         };
         let others = self
             .facts
@@ -120,14 +121,30 @@ impl QueryBuilder<'_> {
         let values: Vec<&str> = values
             .map(|&fact| self.facts.fact(fact).value.as_str())
             .collect();
-        let wanted = self.config.candidates - 1;
         // Without a limit: how many of the best are right answers, and so drop out, is not known
         // before.
         let found = retriever.search(&values.join(" "), usize::MAX).into_iter();
-        let wrong = found
-            .map(|(item, _)| item)
-            .filter(|&item| self.is_wrong(item, draft));
-        negatives.extend(wrong.take(wanted - negatives.len()));
+        self.add_best(negatives, draft, found.map(|(item, _)| item));
+    }
+
+    /// The items that suit who asks most; where that is nobody known, all is left to chance.
+    fn add_suitable(&self, negatives: &mut Vec<ItemIndex>, draft: &Draft) {
+        if let (Some(suitor), Some(asker)) = (&self.suitor, draft.asker) {
+            let best = suitor.best_for(self.audience.user(asker.user), self.facts.catalogue());
+            self.add_best(negatives, draft, best.into_iter());
+        }
+    }
+
+    /// The first of the items that are wrong, until there are enough.
+    fn add_best(
+        &self,
+        negatives: &mut Vec<ItemIndex>,
+        draft: &Draft,
+        best: impl Iterator<Item = ItemIndex>,
+    ) {
+        let missing = self.config.candidates - 1 - negatives.len();
+        let wrong = best.filter(|&item| self.is_wrong(item, draft));
+        negatives.extend(wrong.take(missing));
     }
 
     /// Whether an item may stand among the wrong candidates.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NumberColumn;
 use crate::error::{Error, Result};
+use crate::load_context::LoadContext;
 use crate::table::{Cell, Column, Place, Row, Table};
 
 /// A table of items, and which column holds what.
@@ -64,6 +65,10 @@ impl CatalogueFile {
     /// # Errors
     /// A file that is missing or malformed, by line or row and column; an id that comes twice; no item at all.
     pub fn read(&self) -> Result<Catalogue> {
+        self.read_with(LoadContext::default())
+    }
+
+    pub(crate) fn read_with(&self, context: LoadContext<'_>) -> Result<Catalogue> {
         let mut columns = vec![
             Column::required(&self.id),
             Column::required(&self.title),
@@ -81,22 +86,24 @@ impl CatalogueFile {
         // The numbers are kept until the end, as quartiles are known only after the last row.
         let mut numbers: Vec<Vec<Option<f64>>> = vec![Vec::new(); self.numbers.len()];
         let (mut items, mut places) = (Vec::new(), HashMap::<ItemId, Place>::new());
-        Table::open(&self.file)?.rows(&columns, |row| {
-            let item = self.item(row)?;
-            // Here, where the row is known; `Catalogue::new` could only say which id comes twice.
-            if let Some(first) = places.insert(item.id.clone(), row.place()) {
-                return Err(row.fault(ID, format!("be unique, but {first} has it too")));
-            }
-            items.push(item);
-            for (place, column) in (first_number..).zip(&mut numbers) {
-                column.push(match row.cell(place).is_blank() {
-                    // A blank number means that the value is unknown. Zero would be a price.
-                    true => None,
-                    false => Some(row.number(place, "be a number", f64::is_finite)?),
-                });
-            }
-            Ok(())
-        })?;
+        Table::open(&self.file)?
+            .watched(context)
+            .rows(&columns, |row| {
+                let item = self.item(row)?;
+                // Here, where the row is known; `Catalogue::new` could only say which id comes twice.
+                if let Some(first) = places.insert(item.id.clone(), row.place()) {
+                    return Err(row.fault(ID, format!("be unique, but {first} has it too")));
+                }
+                items.push(item);
+                for (place, column) in (first_number..).zip(&mut numbers) {
+                    column.push(match row.cell(place).is_blank() {
+                        // A blank number means that the value is unknown. Zero would be a price.
+                        true => None,
+                        false => Some(row.number(place, "be a number", f64::is_finite)?),
+                    });
+                }
+                Ok(())
+            })?;
         for ((name, column), numbers) in self.numbers.iter().zip(&numbers) {
             column.describe(name, &mut items, numbers)?;
         }

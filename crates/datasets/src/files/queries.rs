@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::{ItemNames, Namesake};
 use crate::dataset::Splits;
 use crate::error::{Error, Result};
+use crate::load_context::LoadContext;
 use crate::query::Query;
 use crate::query_class::QueryClass;
-use crate::table::{Cell, Column, Row, Table};
+use crate::split_by::SplitBy;
+use crate::table::{Cell, Column, Place, Row, Table};
 
 /// A table of queries for each split, and which column holds what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub struct QueryFiles {
     pub candidates: String,
     /// Column of what the user liked before. Default `history`, which may be missing.
     pub history: String,
+    /// Column of who asks. Default: none, and nobody is known to ask.
+    pub user: Option<String>,
+    /// Column of when the target was chosen, a whole number. Default: none.
+    pub time: Option<String>,
+    /// What the splits are to keep apart, `target`, `user` or `time`: `rerec data inspect` checks it. Default `target`.
+    pub split_by: SplitBy,
     /// By what the columns name items, `ids` or `titles`. Default `ids`.
     pub items: ItemNames,
     /// What parts several items in one text. Default `|`.
@@ -55,6 +63,9 @@ impl Default for QueryFiles {
             targets: "targets".into(),
             candidates: "candidates".into(),
             history: "history".into(),
+            user: None,
+            time: None,
+            split_by: SplitBy::Target,
             items: ItemNames::Ids,
             separator: "|".into(),
         }
@@ -68,6 +79,8 @@ const CONVERSATION: usize = 2;
 const TARGETS: usize = 3;
 const CANDIDATES: usize = 4;
 const HISTORY: usize = 5;
+const USER: usize = 6;
+const TIME: usize = 7;
 
 impl QueryFiles {
     /// Reads the queries of all splits, each checked: see [`Query::check`].
@@ -76,25 +89,33 @@ impl QueryFiles {
     /// A file that is missing, empty or malformed, by line or row and column; an item that the catalogue does not have; a query
     /// with a fault, or an id that comes twice, in whichever splits.
     pub fn read(&self, catalogue: &Catalogue) -> Result<Splits> {
+        self.read_with(catalogue, LoadContext::default())
+    }
+
+    pub(crate) fn read_with<'p>(
+        &'p self,
+        catalogue: &Catalogue,
+        context: LoadContext<'_>,
+    ) -> Result<Splits> {
         let namesake = Namesake::new(catalogue, self.items);
         let mut ids = HashMap::new();
-        let mut read = |path: Option<&PathBuf>| match path {
-            Some(path) => self.read_split(path, catalogue, &namesake, &mut ids),
+        let mut read = |path: Option<&'p Path>| match path {
+            Some(path) => self.read_split(path, &namesake, &mut ids, context),
             None => Ok(Vec::new()),
         };
         Ok(Splits {
             train: read(Some(&self.train))?,
-            validation: read(self.validation.as_ref())?,
-            test: read(self.test.as_ref())?,
+            validation: read(self.validation.as_deref())?,
+            test: read(self.test.as_deref())?,
         })
     }
 
-    fn read_split(
+    fn read_split<'p>(
         &self,
-        path: &Path,
-        catalogue: &Catalogue,
+        path: &'p Path,
         namesake: &Namesake<'_>,
-        ids: &mut HashMap<QueryId, String>,
+        ids: &mut HashMap<QueryId, (&'p Path, Place)>,
+        context: LoadContext<'_>,
     ) -> Result<Vec<Query>> {
         let columns = [
             Column::required(&self.id),
@@ -103,17 +124,20 @@ impl QueryFiles {
             Column::required(&self.targets),
             Column::optional(&self.candidates),
             Column::optional(&self.history),
+            Column::if_named_for_some(self.user.as_deref()),
+            Column::if_named_for_some(self.time.as_deref()),
         ];
         let mut queries = Vec::new();
-        Table::open(path)?.rows(&columns, |row| {
+        Table::open(path)?.watched(context).rows(&columns, |row| {
             let query = self.query(row, namesake)?;
-            let place = format!("{} of {}", row.place(), path.display());
             // `ids` is shared by the three splits, and the message names the other file as well as
             // the row.
-            if let Some(first) = ids.insert(query.id.clone(), place) {
-                return Err(row.fault(ID, format!("be unique, but {first} has it too")));
+            if let Some((file, first)) = ids.insert(query.id.clone(), (path, row.place())) {
+                let file = file.display();
+                return Err(row.fault(ID, format!("be unique, but {first} of {file} has it too")));
             }
-            query.check(catalogue).map_err(|fault| Error::Query {
+            // Its items were found in the catalogue.
+            query.check_alone().map_err(|fault| Error::Query {
                 path: row.path(),
                 place: row.place(),
                 id: query.id.clone(),
@@ -141,16 +165,20 @@ impl QueryFiles {
             targets: items(TARGETS)?,
             candidates,
             history: items(HISTORY)?,
+            user: row.optional_text(USER)?.map(|user| user.trim().into()),
+            time: row.time(TIME)?,
         })
     }
 
     fn items(&self, row: Row<'_>, column: usize, namesake: &Namesake<'_>) -> Result<Vec<ItemId>> {
-        let names = row.texts(column, &self.separator)?.into_iter();
-        let find = |name: String| {
-            let found = namesake.find(&name);
-            found.map_err(|allowed| row.fault_of(column, allowed, format!("{name:?}")))
-        };
-        names.map(find).collect()
+        let mut items = Vec::new();
+        row.for_each_text(column, &self.separator, |name| {
+            let found = namesake.find(name);
+            let fault = |allowed| row.fault_of(column, allowed, format!("{name:?}"));
+            items.push(found.map_err(fault)?);
+            Ok(())
+        })?;
+        Ok(items)
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Rating, UserId};
 use crate::error::{Error, Result, check};
+use crate::load_context::LoadContext;
 use crate::table::{Column, Table};
 
 /// A table of ratings, and which column holds what.
@@ -21,6 +22,8 @@ pub struct RatingsFile {
     pub item: String,
     /// Column of the ratings. Default: none, every row is a choice.
     pub rating: Option<String>,
+    /// Column of the times, whole numbers that grow, such as seconds since 1970. Default: none, and no splits by time.
+    pub time: Option<String>,
     /// The least and the largest rating; any other is refused. Default [1, 5].
     pub scale: [f64; 2],
     /// The least rating that counts as a choice, within the scale. Default 4.
@@ -36,6 +39,7 @@ impl Default for RatingsFile {
             user: "user".into(),
             item: "item".into(),
             rating: None,
+            time: None,
             scale: [1.0, 5.0],
             liked_from: 4.0,
             skip_unknown: false,
@@ -47,6 +51,7 @@ impl Default for RatingsFile {
 const USER: usize = 0;
 const ITEM: usize = 1;
 const RATING: usize = 2;
+const TIME: usize = 3;
 
 impl RatingsFile {
     fn validate(&self) -> Result<()> {
@@ -66,42 +71,50 @@ impl RatingsFile {
     }
 
     /// Gives a dataset that has its catalogue the ratings, and from which on they count as a choice.
-    pub(crate) fn read_into(&self, dataset: &mut Dataset) -> Result<()> {
+    pub(crate) fn read_into(&self, dataset: &mut Dataset, context: LoadContext<'_>) -> Result<()> {
         let Dataset {
             catalogue, remarks, ..
         } = dataset;
         // Before the file is opened: a wrong scale would be reported as a fault of the first row.
         self.validate()?;
         let [least, most] = self.scale;
-        let mut columns = vec![Column::required(&self.user), Column::required(&self.item)];
-        columns.extend(self.rating.as_deref().map(Column::required));
+        let columns = [
+            Column::required(&self.user),
+            Column::required(&self.item),
+            Column::if_named(self.rating.as_deref()),
+            Column::if_named_for_some(self.time.as_deref()),
+        ];
         let scale = format!("be a number from {least} to {most}");
         let (mut ratings, mut unknown) = (Vec::new(), 0u64);
-        Table::open(&self.file)?.rows(&columns, |row| {
-            let (user, item) = (row.text(USER)?, row.text(ITEM)?);
-            let rating = match self.rating {
-                // A range check refuses NaN as well, which fails every comparison later on.
-                Some(_) => row.number(RATING, &scale, |x| (least..=most).contains(&x))?,
-                // The top of the scale is at least `liked_from`, so that every row counts as a
-                // choice.
-                None => most,
-            };
-            match catalogue.index_of(item.trim()) {
-                Some(_) => ratings.push(Rating {
-                    user: UserId::from(user.trim()),
-                    item: ItemId::from(item.trim()),
-                    rating,
-                }),
-                None if self.skip_unknown => unknown += 1,
-                None => {
-                    return Err(row.fault(
-                        ITEM,
-                        "be an item of the catalogue (skip_unknown = true leaves others out)",
-                    ));
+        Table::open(&self.file)?
+            .watched(context)
+            .rows(&columns, |row| {
+                let (user, item) = (row.text(USER)?, row.text(ITEM)?);
+                let rating = match self.rating {
+                    // A range check refuses NaN as well, which fails every comparison later on.
+                    Some(_) => row.number(RATING, &scale, |x| (least..=most).contains(&x))?,
+                    // The top of the scale is at least `liked_from`, so that every row counts as a
+                    // choice.
+                    None => most,
+                };
+                let time = row.time(TIME)?;
+                match catalogue.index_of(item.trim()) {
+                    Some(_) => ratings.push(Rating {
+                        user: UserId::from(user.trim()),
+                        item: ItemId::from(item.trim()),
+                        rating,
+                        time,
+                    }),
+                    None if self.skip_unknown => unknown += 1,
+                    None => {
+                        return Err(row.fault(
+                            ITEM,
+                            "be an item of the catalogue (skip_unknown = true leaves others out)",
+                        ));
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
         let file = self.file.display();
         Error::refuse_empty(&ratings, &self.file, "ratings of items of the catalogue")?;
         if unknown > 0 {

@@ -11,8 +11,8 @@ pub(super) struct Edition {
     /// Columns id, title, genres, and the year where it is not in the title.
     pub(super) films: File<4>,
     pub(super) genre_separator: &'static str,
-    /// Columns user, item, rating.
-    pub(super) ratings: File<3>,
+    /// Columns user, item, rating, time.
+    pub(super) ratings: File<4>,
     /// The least rating; the largest is 5.
     pub(super) least: f64,
     /// Columns user, age, gender, occupation; the large editions say nothing of their users.
@@ -43,7 +43,7 @@ const EDITIONS: [Edition; 3] = [
         genre_separator: " ",
         ratings: File {
             name: "ml-100k.inter",
-            columns: ["user_id", "item_id", "rating"],
+            columns: ["user_id", "item_id", "rating", "timestamp"],
             plain: None,
         },
         least: 1.0,
@@ -62,7 +62,7 @@ const EDITIONS: [Edition; 3] = [
         genre_separator: "|",
         ratings: File {
             name: "ratings.dat",
-            columns: ["user", "item", "rating"],
+            columns: ["user", "item", "rating", "time"],
             plain: Some(&["user", "item", "rating", "time"]),
         },
         least: 1.0,
@@ -81,7 +81,7 @@ const EDITIONS: [Edition; 3] = [
         genre_separator: "|",
         ratings: File {
             name: "ratings.csv",
-            columns: ["userId", "movieId", "rating"],
+            columns: ["userId", "movieId", "rating", "timestamp"],
             plain: None,
         },
         least: 0.5,

@@ -8,10 +8,14 @@ use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 use super::edition::Edition;
 use crate::dataset::{Rating, UserId};
 use crate::error::Result;
-use crate::table::Row;
+use crate::load_context::LoadContext;
+use crate::table::{Column, Row};
 
 /// How the files write that they do not know a film, its year or its genre.
 const UNKNOWN: [&str; 3] = ["unknown", "unkonwn", "(no genres listed)"];
+
+/// Place of the times among the columns of ratings.
+const TIME: usize = 3;
 
 /// The films of the file, each once.
 #[derive(Debug)]
@@ -125,12 +129,20 @@ fn split_brackets(title: &str) -> (&str, Vec<&str>) {
 
 impl Films {
     /// Reads the ratings; of two ratings of one film by one user the first stands.
-    pub(super) fn read_ratings(&self, folder: &Path, edition: &Edition) -> Result<Vec<Rating>> {
+    pub(super) fn read_ratings(
+        &self,
+        folder: &Path,
+        edition: &Edition,
+        context: LoadContext<'_>,
+    ) -> Result<Vec<Rating>> {
         let (mut ratings, mut seen) = (Vec::new(), HashSet::new());
         let path = edition.ratings.path(folder);
-        let table = edition.ratings.table(&path)?;
+        let table = edition.ratings.table(&path)?.watched(context);
+        let mut columns = edition.ratings.columns();
+        // Only splits by time need it, and files that were cut down may lack it.
+        columns[TIME] = Column::optional(edition.ratings.columns[TIME]);
         let scale = format!("be a number from {} to 5", edition.least);
-        table.rows(&edition.ratings.columns(), |row| {
+        table.rows(&columns, |row| {
             let user = row.text(0)?;
             let known = self.by_id.get(row.text(1)?.as_ref());
             let item = known.ok_or_else(|| {
@@ -144,6 +156,7 @@ impl Films {
             })?;
             let on_scale = |rating: f64| (edition.least..=5.0).contains(&rating);
             let rating = row.number(2, &scale, on_scale)?;
+            let time = row.time(TIME)?;
             // Behind the check of the rating: a faulty line is a fault whatever film it rates.
             let Some(item) = item else {
                 return Ok(());
@@ -156,6 +169,7 @@ impl Films {
                     user: user.as_ref().into(),
                     item: item.clone(),
                     rating,
+                    time,
                 });
             }
             Ok(())

@@ -134,6 +134,7 @@ fn ratings(
             user: user.clone(),
             item: Film::id(number),
             rating,
+            time: None,
         }
     };
     watched.into_iter().map(rate).collect()

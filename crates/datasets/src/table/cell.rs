@@ -1,9 +1,11 @@
 //! One value of a table, whatever the file.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 /// A value. What a file writes as a text stays one: whether it is a number, the reader decides who asks for one.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -59,28 +61,78 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// A list of texts, or the parts of a text; `None` where an element is neither text nor number.
-    pub(crate) fn texts(&self, separator: &str) -> Option<Vec<String>> {
-        let kept = |text: &str| {
-            let text = text.trim();
-            (!text.is_empty()).then(|| text.to_owned())
+    /// A whole number; of the other numbers those without a fraction.
+    pub(crate) fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Whole(number) => i64::try_from(*number).ok(),
+            Self::Text(text) if text.trim().parse::<i64>().is_ok() => text.trim().parse().ok(),
+            _ => {
+                // Below 2^53 every whole number is exact.
+                let is_exact = |x: &f64| x.fract() == 0.0 && x.abs() < 9_007_199_254_740_992.0;
+                self.number().filter(is_exact).map(|x| x as i64)
+            }
+        }
+    }
+
+    /// Hands each text of a list, or each part of a text, to `each`, trimmed and without blank ones; false where an element is
+    /// neither text nor number.
+    pub(crate) fn for_each_text<E>(
+        &self,
+        separator: &str,
+        mut each: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let mut filled = |text: &str| match text.trim() {
+            "" => Ok(()),
+            text => each(text),
         };
         match self {
-            Self::Missing => Some(Vec::new()),
+            Self::Missing => {}
             Self::List(cells) => {
                 // The elements are not split: a title in a list may hold the separator.
-                let texts = cells.iter().map(|cell| cell.text().map(|text| kept(&text)));
-                Some(
-                    texts
-                        .collect::<Option<Vec<_>>>()?
-                        .into_iter()
-                        .flatten()
-                        .collect(),
-                )
+                for cell in cells {
+                    let Some(text) = cell.text() else {
+                        return Ok(false);
+                    };
+                    filled(&text)?;
+                }
             }
             cell => {
-                let text = cell.text()?;
-                Some(text.split(separator).filter_map(kept).collect())
+                let Some(text) = cell.text() else {
+                    return Ok(false);
+                };
+                text.split(separator).try_for_each(filled)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The texts of a list, or the parts of a text; `None` where an element is neither text nor number.
+    pub(crate) fn texts(&self, separator: &str) -> Option<Vec<String>> {
+        let mut texts = Vec::new();
+        let read = self.for_each_text(separator, |text| {
+            texts.push(text.to_owned());
+            Ok::<(), Infallible>(())
+        });
+        matches!(read, Ok(true)).then_some(texts)
+    }
+
+    /// As JSON; what JSON has no number for is `null`.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Missing => Value::Null,
+            Self::Flag(flag) => (*flag).into(),
+            Self::Whole(number) => match (i64::try_from(*number), u64::try_from(*number)) {
+                (Ok(number), _) => number.into(),
+                (_, Ok(number)) => number.into(),
+                _ => (*number as f64).into(),
+            },
+            Self::Number(number) => (*number).into(),
+            Self::Text(text) => text.as_ref().into(),
+            Self::List(cells) => cells.iter().map(Self::to_json).collect(),
+            Self::Record(fields) => {
+                let field =
+                    |(key, value): &(Cow<'_, str>, Self)| (key.to_string(), value.to_json());
+                fields.iter().map(field).collect()
             }
         }
     }

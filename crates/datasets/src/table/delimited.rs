@@ -6,17 +6,18 @@ use std::path::Path;
 use csv::{ByteRecord, ErrorKind};
 use rerec_files::NotText;
 
-use super::{Cell, Column, Each, Place, Row, open, places};
+use super::{BUFFER, Cell, Column, Each, Place, Row, Table, places};
 use crate::error::{Error, Result};
 
 /// Without a separator: RecBole's atomic file.
 pub(super) fn rows(
-    path: &Path,
+    table: &Table<'_>,
     separator: Option<u8>,
     columns: &[Column<'_>],
     each: &mut Each<'_>,
 ) -> Result<()> {
-    let mut file = BufReader::with_capacity(1 << 16, open(path)?);
+    let path = table.path;
+    let mut file = BufReader::with_capacity(BUFFER, table.text()?);
     let start = file.fill_buf().map_err(Error::reading(path))?;
     check_encoding(path, start)?;
     let mut reader = csv::ReaderBuilder::new()

@@ -7,11 +7,13 @@ use std::path::Path;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::cell::Key;
-use super::{Cell, Column, Each, Place, Row, open};
+use super::{BUFFER, Cell, Column, Each, Need, Place, Row, Table, Watched};
 use crate::error::{Error, Result};
+use crate::load_context::LoadContext;
 
-pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
-    for_each_line(path, &mut |place, line| {
+pub(super) fn rows(table: &Table<'_>, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
+    let path = table.path;
+    for_each_line(path, table.context, &mut |place, line| {
         let mut json = serde_json::Deserializer::from_str(line);
         let cells = Asked(columns).deserialize(&mut json);
         // A complete object may be followed by another on the same line, which would be lost.
@@ -26,7 +28,7 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
         for (number, column) in columns.iter().enumerate() {
             // JSONL has no header to check once: each line has keys of its own. `null` counts as
             // missing.
-            if column.is_required && cells[number] == Cell::Missing {
+            if column.need == Need::Required && cells[number] == Cell::Missing {
                 return Err(row.fault(number, "be given"));
             }
         }
@@ -37,9 +39,11 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
 /// Every line that is not blank, without its mark.
 pub(crate) fn for_each_line(
     path: &Path,
+    context: LoadContext<'_>,
     each: &mut dyn FnMut(Place, &str) -> Result<()>,
 ) -> Result<()> {
-    let (mut file, mut line) = (BufReader::new(open(path)?), Vec::new());
+    let file = Watched::open(path, context)?;
+    let (mut file, mut line) = (BufReader::with_capacity(BUFFER, file), Vec::new());
     for number in 1.. {
         line.clear();
         let read = file.read_until(b'\n', &mut line);
@@ -78,7 +82,7 @@ pub(crate) fn line_fault(
     }
 }
 
-/// The cells of an object under the columns; other keys are passed over without being kept.
+/// The cells of an object under the columns; other keys are passed over without being kept, unless the rest is asked for.
 struct Asked<'c>(&'c [Column<'c>]);
 
 impl<'de> DeserializeSeed<'de> for Asked<'_> {
@@ -98,10 +102,15 @@ impl<'de> Visitor<'de> for Asked<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut cells = vec![None; self.0.len()];
+        let rest = self.0.iter().position(|column| column.need == Need::Rest);
+        let mut others = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
             let mut asked = (0..).zip(self.0).filter(|(_, column)| column.name == key);
             let Some((place, _)) = asked.next() else {
-                map.next_value::<IgnoredAny>()?;
+                match rest {
+                    Some(_) => others.push((key, map.next_value()?)),
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                }
                 continue;
             };
             let value: Cell<'de> = map.next_value()?;
@@ -114,6 +123,9 @@ impl<'de> Visitor<'de> for Asked<'_> {
             if cells[place].replace(value).is_some() {
                 return Err(serde::de::Error::custom(format!("duplicate field `{key}`")));
             }
+        }
+        if let Some(rest) = rest {
+            cells[rest] = Some(Cell::Record(others));
         }
         Ok(cells.into_iter().map(Option::unwrap_or_default).collect())
     }

@@ -4,35 +4,44 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
 };
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, FieldRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Cell, Column, Each, Place, Row, open, places};
+use super::{Cell, Column, Each, Need, Place, Row, Table, open, places};
 use crate::error::{Error, Result};
+use crate::load_context::Progress;
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;
 
-pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
-    let (mut reader, places) = guarded(path, || reader(path, columns))?;
+pub(super) fn rows(table: &Table<'_>, columns: &[Column<'_>], each: &mut Each<'_>) -> Result<()> {
+    let path = table.path;
+    let (mut reader, places, total) = guarded(path, || reader(path, columns))?;
     let mut number = 0;
     // The decoder is guarded alone: what a reader of rows does is no fault of the file.
     while let Some(batch) = guarded(path, || reader.next().transpose().map_err(unreadable(path)))? {
+        (table.context.progress)(Progress::Reading {
+            path,
+            done: number,
+            total,
+        });
         for row in 0..batch.num_rows() {
             number += 1;
             let place = Place::Row(number);
-            let cell = |place: &Option<usize>| match place {
+            let cell = |(column, place): (&Column<'_>, &Option<usize>)| match place {
+                _ if column.need == Need::Rest => Ok(rest(&batch, &places, row)),
                 Some(place) => cell(batch.column(*place).as_ref(), row),
                 None => Ok(Cell::Missing),
             };
-            let cells = places.iter().map(cell).collect::<Result<Vec<_>, _>>();
+            let cells = columns.iter().zip(&places).map(cell);
+            let cells = cells.collect::<Result<Vec<_>, _>>();
             let cells = cells.map_err(|kind| Error::Unreadable {
                 path: path.to_owned(),
                 cause: format!("{place}: a value of type {kind}, which is not supported"),
@@ -48,11 +57,23 @@ pub(super) fn rows(path: &Path, columns: &[Column<'_>], each: &mut Each<'_>) -> 
     Ok(())
 }
 
-/// A reader of the asked columns alone, and where each stands in its batches.
+/// The cells of the columns that nobody asked for; what is of a type that cells do not have is left out.
+fn rest(batch: &RecordBatch, places: &[Option<usize>], row: usize) -> Cell<'static> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).enumerate();
+    let others = columns.filter(|(place, _)| !places.contains(&Some(*place)));
+    let field = |(_, (field, column)): (usize, (&FieldRef, &ArrayRef))| {
+        let value = cell(column.as_ref(), row).ok()?;
+        Some((Cow::Owned(field.name().clone()), owned(value)))
+    };
+    Cell::Record(others.filter_map(field).collect())
+}
+
+/// A reader of the asked columns alone, where each stands in its batches, and how many rows there are.
 fn reader(
     path: &Path,
     columns: &[Column<'_>],
-) -> Result<(ParquetRecordBatchReader, Vec<Option<usize>>)> {
+) -> Result<(ParquetRecordBatchReader, Vec<Option<usize>>, u64)> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?);
     let builder = builder.map_err(unreadable(path))?;
     let names: Vec<&str> = builder
@@ -62,16 +83,20 @@ fn reader(
         .map(|f| f.name().as_str())
         .collect();
     let places = places(path, columns, &names)?;
-    let mut asked: Vec<usize> = places.iter().flatten().copied().collect();
+    let mut asked: Vec<usize> = match columns.iter().any(|column| column.need == Need::Rest) {
+        true => (0..names.len()).collect(),
+        false => places.iter().flatten().copied().collect(),
+    };
     // An id that is the title too is asked for twice; a projection holds each column once.
     asked.sort_unstable();
     asked.dedup();
     // A projection keeps the file's order.
     let within = |place: usize| asked.iter().position(|&other| other == place);
     let places = places.iter().map(|place| place.and_then(within)).collect();
+    let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
     let mask = ProjectionMask::roots(builder.parquet_schema(), asked.iter().copied());
     let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
-    Ok((reader.map_err(unreadable(path))?, places))
+    Ok((reader.map_err(unreadable(path))?, places, rows))
 }
 
 /// The decoder is known to panic on some files whose footer contradicts their pages. Such a file is the user's, and is
@@ -125,7 +150,7 @@ fn cell(array: &dyn Array, row: usize) -> Result<Cell<'_>, String> {
         DataType::FixedSizeList(..) => list(array.as_fixed_size_list().value(row).as_ref())?,
         DataType::Struct(fields) => {
             let columns = array.as_struct().columns().iter().zip(fields);
-            let field = |(column, field): (&'_ arrow_array::ArrayRef, &arrow_schema::FieldRef)| {
+            let field = |(column, field): (&'_ ArrayRef, &FieldRef)| {
                 Ok((
                     Cow::Owned(field.name().clone()),
                     owned(cell(column.as_ref(), row)?),

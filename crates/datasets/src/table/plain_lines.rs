@@ -2,21 +2,21 @@
 
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 
-use super::{Cell, Column, Each, Place, Row, open, places};
+use super::{BUFFER, Cell, Column, Each, Place, Row, Table, places};
 use crate::error::{Error, Result};
 
 /// Lines are UTF-8; one that is not is Latin-1, the encoding in which these files were first published.
 pub(super) fn rows(
-    path: &Path,
+    table: &Table<'_>,
     separator: &str,
     names: &[&str],
     columns: &[Column<'_>],
     each: &mut Each<'_>,
 ) -> Result<()> {
+    let path = table.path;
     let places = places(path, columns, names)?;
-    let (mut file, mut line) = (BufReader::new(open(path)?), Vec::new());
+    let (mut file, mut line) = (BufReader::with_capacity(BUFFER, table.text()?), Vec::new());
     for number in 1.. {
         line.clear();
         let read = file.read_until(b'\n', &mut line);

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use rerec_rewards::{Catalogue, Item, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::dataset::{Dataset, Splits};
+use crate::dataset::{Dataset, Splits, UserId};
 use crate::error::{Error, Result};
 use crate::files::{CatalogueFile, ItemNames, Namesake, RatingsFile, conversation};
+use crate::load_context::LoadContext;
 use crate::query::Query;
 use crate::query_class::QueryClass;
 use crate::table::{Cell, Column, Place, Row, Table};
@@ -25,8 +27,10 @@ use crate::table::{Cell, Column, Place, Row, Table};
 /// | candidates, history | keys of `extra_info`, or columns of these names; without candidates the whole catalogue is meant |
 /// | id | `extra_info.query`, `.id`, or the split with `.index`; else a hash of the conversation |
 /// | class | `extra_info.class`, else `data_source` |
+/// | user, time | `extra_info.user`, `.time` |
 ///
-/// `reward_model` and `extra_info` may be JSON in a text. Other columns are passed over.
+/// `reward_model` and `extra_info` may be JSON in a text. Other columns and keys are kept in [`Dataset::extra`]; values of Parquet that are
+/// neither texts, numbers nor built of them, such as the bytes of a picture, are passed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerlConfig {
@@ -55,6 +59,9 @@ struct Draft {
     targets: Names,
     candidates: Option<Names>,
     history: Names,
+    user: Option<UserId>,
+    time: Option<i64>,
+    extra: Map<String, Value>,
 }
 
 /// The names in a cell.
@@ -72,14 +79,19 @@ impl Dataset {
     /// A file that is missing, empty or malformed, by line or row and column; an item that the catalogue does not have; a query
     /// with a fault, or an id that comes twice.
     pub fn from_verl(config: &VerlConfig) -> Result<Self> {
+        Self::from_verl_with(config, LoadContext::default())
+    }
+
+    pub(crate) fn from_verl_with(config: &VerlConfig, context: LoadContext<'_>) -> Result<Self> {
         // All splits are read before any name is resolved: without a catalogue, the names of all of
         // them are the items.
-        let train = split_drafts(Some(&config.train), "train")?;
-        let validation = split_drafts(config.validation.as_ref(), "validation")?;
-        let test = split_drafts(config.test.as_ref(), "test")?;
+        let drafts = |path: Option<_>, split| split_drafts(path, split, context);
+        let train = drafts(Some(&config.train), "train")?;
+        let validation = drafts(config.validation.as_ref(), "validation")?;
+        let test = drafts(config.test.as_ref(), "test")?;
         let mut remarks = Vec::new();
         let catalogue = match &config.catalogue {
-            Some(file) => file.read()?,
+            Some(file) => file.read_with(context)?,
             None => {
                 remarks
                     .push("no catalogue is given: the names in the records are the items".into());
@@ -94,7 +106,7 @@ impl Dataset {
             ..Self::default()
         };
         if let Some(file) = &config.ratings {
-            file.read_into(&mut dataset)?;
+            file.read_into(&mut dataset, context)?;
         }
         let catalogue = &dataset.catalogue;
         let resolver = Resolver {
@@ -102,13 +114,14 @@ impl Dataset {
             titles: Namesake::new(catalogue, ItemNames::Titles),
             catalogue,
         };
-        let mut places = HashMap::new();
-        let mut split = |drafts| resolver.queries(drafts, &mut places);
+        let (mut places, mut extra) = (HashMap::new(), HashMap::new());
+        let mut split = |drafts| resolver.queries(drafts, &mut places, &mut extra);
         dataset.splits = Splits {
             train: split(train)?,
             validation: split(validation)?,
             test: split(test)?,
         };
+        dataset.extra = extra;
         dataset.remark_absences();
         Ok(dataset)
     }
@@ -122,18 +135,20 @@ const DATA_SOURCE: usize = 3;
 const EXTRA_INFO: usize = 4;
 const CANDIDATES: usize = 5;
 const HISTORY: usize = 6;
+const REST: usize = 7;
 
 fn split_drafts<'p>(
     path: Option<&'p PathBuf>,
     split: &str,
+    context: LoadContext<'_>,
 ) -> Result<Option<(&'p Path, Vec<Draft>)>> {
     match path {
-        Some(path) => Ok(Some((path, drafts(path, split)?))),
+        Some(path) => Ok(Some((path, drafts(path, split, context)?))),
         None => Ok(None),
     }
 }
 
-fn drafts(path: &Path, split: &str) -> Result<Vec<Draft>> {
+fn drafts(path: &Path, split: &str, context: LoadContext<'_>) -> Result<Vec<Draft>> {
     let columns = [
         Column::required("prompt"),
         Column::optional("reward_model"),
@@ -142,9 +157,10 @@ fn drafts(path: &Path, split: &str) -> Result<Vec<Draft>> {
         Column::optional("extra_info"),
         Column::optional("candidates"),
         Column::optional("history"),
+        Column::rest(),
     ];
     let mut drafts = Vec::new();
-    Table::open(path)?.rows(&columns, |row| {
+    Table::open(path)?.watched(context).rows(&columns, |row| {
         drafts.push(draft(row, split)?);
         Ok(())
     })?;
@@ -194,8 +210,51 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
         targets,
         candidates: listed("candidates", CANDIDATES)?,
         history: listed("history", HISTORY)?.unwrap_or_default(),
+        user: text(extra.get("user")).map(Into::into),
+        time: extra.get("time").whole(),
+        extra: held(row, &reward, &extra),
         conversation,
     })
+}
+
+/// Keys of `extra_info` that a query holds.
+const OF_QUERY: [&str; 8] = [
+    "split",
+    "query",
+    "class",
+    "targets",
+    "candidates",
+    "history",
+    "user",
+    "time",
+];
+
+/// What a record holds beside the query, in its shape.
+fn held(row: Row<'_>, reward: &Cell<'_>, extra: &Cell<'_>) -> Map<String, Value> {
+    let mut held = without(row.cell(REST), &[]);
+    let parts = [
+        ("data_source", row.cell(DATA_SOURCE).to_json()),
+        ("reward_model", without(reward, &["ground_truth"]).into()),
+        ("extra_info", without(extra, &OF_QUERY).into()),
+    ];
+    for (key, value) in parts {
+        let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
+        if !is_empty {
+            held.insert(key.to_owned(), value);
+        }
+    }
+    held
+}
+
+/// The fields of a record but some.
+fn without(record: &Cell<'_>, known: &[&str]) -> Map<String, Value> {
+    match record.to_json() {
+        Value::Object(mut fields) => {
+            fields.retain(|key, _| !known.contains(&key.as_str()));
+            fields
+        }
+        _ => Map::new(),
+    }
 }
 
 /// What a text holds as JSON; any other cell as it is.
@@ -268,10 +327,11 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn queries(
+    fn queries<'p>(
         &self,
-        split: Option<(&Path, Vec<Draft>)>,
-        places: &mut HashMap<QueryId, String>,
+        split: Option<(&'p Path, Vec<Draft>)>,
+        places: &mut HashMap<QueryId, (&'p Path, Place)>,
+        extra: &mut HashMap<QueryId, Map<String, Value>>,
     ) -> Result<Vec<Query>> {
         let Some((path, drafts)) = split else {
             return Ok(Vec::new());
@@ -289,14 +349,21 @@ impl Resolver<'_> {
                 id: draft.id,
                 class: draft.class,
                 conversation: draft.conversation,
+                user: draft.user,
+                time: draft.time,
             };
-            let here = format!("{place} of {}", path.display());
-            if let Some(first) = places.insert(query.id.clone(), here) {
+            if !draft.extra.is_empty() {
+                extra.insert(query.id.clone(), draft.extra);
+            }
+            if let Some((file, first)) = places.insert(query.id.clone(), (path, place)) {
+                let file = file.display();
                 return Err(Error::Field {
                     path: path.to_owned(),
                     place,
                     field: "extra_info.index".to_owned(),
-                    allowed: format!("give each record an id of its own, but {first} has it too"),
+                    allowed: format!(
+                        "give each record an id of its own, but {first} of {file} has it too"
+                    ),
                     got: format!("{:?}", query.id.as_str()),
                 });
             }

@@ -40,6 +40,9 @@ impl<'w> Phrasebook<'w> {
             book.add_phrases(words)?;
         }
         book.add_sentences()?;
+        if let Some(paraphrase) = &wording.paraphrase {
+            paraphrase.validate()?;
+        }
         Ok(book)
     }
 
