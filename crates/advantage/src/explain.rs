@@ -74,6 +74,9 @@ pub struct NamedItem {
     pub is_target: bool,
     /// Whether the response recommends it.
     pub is_recommended: bool,
+    /// Where the step names it, by bytes of the response.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spans: Vec<Range<usize>>,
 }
 
 impl Explanation {
@@ -146,12 +149,14 @@ fn named_items(credit: &Credit<'_>, segment: usize) -> Vec<NamedItem> {
             continue;
         };
         // A scan: a step names a handful of items.
-        if items.iter().all(|known| known.name != item.name) {
-            items.push(NamedItem {
+        match items.iter_mut().find(|known| known.name == item.name) {
+            Some(known) => known.spans.push(mention.span.clone()),
+            None => items.push(NamedItem {
                 name: item.name.to_owned(),
                 is_target: item.is_target,
                 is_recommended: item.is_recommended,
-            });
+                spans: vec![mention.span.clone()],
+            }),
         }
     }
     items

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rerec_datasets::QueryClass;
+use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
 /// When an evaluation was made.
@@ -83,4 +84,7 @@ pub struct Evaluation {
     pub without_answer: usize,
     /// Mean length of the responses, in tokens.
     pub mean_tokens: f64,
+    /// By class, whether each query that could be scored was answered rightly: what runs are compared by, query for query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<QueryClass, BTreeMap<QueryId, bool>>,
 }

@@ -70,6 +70,7 @@ impl Evaluator<'_> {
             unscored: 0,
             without_answer: 0,
             mean_tokens: 0.0,
+            outcomes: BTreeMap::new(),
         };
         let scored = groups
             .iter()
@@ -99,7 +100,9 @@ impl Evaluator<'_> {
             };
             let guess = self.guess(query);
             evaluation.overall.count(reward.hit, guess);
-            let class = query.query.class.clone();
+            let (class, id) = (query.query.class.clone(), query.query.id.clone());
+            let outcomes = evaluation.outcomes.entry(class.clone()).or_default();
+            outcomes.insert(id, reward.hit);
             evaluation
                 .classes
                 .entry(class)

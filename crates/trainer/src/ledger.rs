@@ -1,20 +1,18 @@
 //! The files that a run writes while it goes on.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
-
-pub(crate) const CONFIG: &str = "config.toml";
-pub(crate) const METRICS: &str = "metrics.jsonl";
-pub(crate) const ROLLOUTS: &str = "rollouts.jsonl";
-pub(crate) const EPOCHS: &str = "epochs.jsonl";
-pub(crate) const EVALUATIONS: &str = "evaluations.jsonl";
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS};
+use crate::run::Records;
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord};
 
 /// Bytes of each file that belong to what a checkpoint holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +22,9 @@ pub(crate) struct Lengths {
     rollouts: u64,
     epochs: u64,
     evaluations: u64,
+    /// Older checkpoints do not count it.
+    #[serde(default)]
+    queries: u64,
 }
 
 /// Appends the records of a run to its files.
@@ -34,6 +35,9 @@ pub(crate) struct Ledger {
     rollouts: JsonLines,
     epochs: JsonLines,
     evaluations: JsonLines,
+    queries: JsonLines,
+    /// The queries that are written down.
+    known: HashSet<QueryId>,
 }
 
 impl Ledger {
@@ -41,7 +45,10 @@ impl Ledger {
     /// made again.
     pub(crate) fn open(folder: &Path, lengths: Lengths) -> Result<Self> {
         let open = |name, len| JsonLines::open(folder.join(name), len);
+        let queries = open(QUERIES, lengths.queries)?;
         Ok(Self {
+            known: known(&queries.path)?,
+            queries,
             metrics: open(METRICS, lengths.metrics)?,
             rollouts: open(ROLLOUTS, lengths.rollouts)?,
             epochs: open(EPOCHS, lengths.epochs)?,
@@ -62,6 +69,7 @@ impl Ledger {
             rollouts: self.rollouts.synced_len()?,
             epochs: self.epochs.synced_len()?,
             evaluations: self.evaluations.synced_len()?,
+            queries: self.queries.synced_len()?,
         })
     }
 
@@ -73,6 +81,19 @@ impl Ledger {
         self.metrics.push(metrics)
     }
 
+    /// Writes a query down, unless it is already.
+    pub(crate) fn query(
+        &mut self,
+        id: &QueryId,
+        record: impl FnOnce() -> QueryRecord,
+    ) -> Result<()> {
+        if self.known.contains(id) {
+            return Ok(());
+        }
+        self.known.insert(id.clone());
+        self.queries.push(&record())
+    }
+
     pub(crate) fn epoch(&mut self, epoch: &EpochRecord) -> Result<()> {
         self.epochs.push(epoch)
     }
@@ -80,6 +101,11 @@ impl Ledger {
     pub(crate) fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
         self.evaluations.push(evaluation)
     }
+}
+
+fn known(path: &Path) -> Result<HashSet<QueryId>> {
+    let records = Records::<QueryRecord>::open(path.to_owned())?;
+    records.map(|record| Ok(record?.query)).collect()
 }
 
 /// Makes the folder of a new run and writes its settings; one that holds anything already is refused.

@@ -7,6 +7,7 @@ mod engine;
 mod error;
 mod evaluation;
 mod evaluator;
+pub mod files;
 #[cfg(feature = "torch")]
 mod job;
 mod ledger;
@@ -32,7 +33,7 @@ pub use evaluator::Evaluator;
 pub use job::{Job, Start};
 pub use observer::{Event, Observer, Silent, Verdict};
 pub use record::{
-    EpochRecord, GroupKind, GroupRecord, MetricsRecord, ResponseRecord, UpdateRecord,
+    EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, ResponseRecord, UpdateRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Records, Run};

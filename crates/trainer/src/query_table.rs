@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rerec_datasets::{Dataset, Query};
 use rerec_rewards::{Catalogue, ItemId, ItemIndex, Sample};
 
+use crate::QueryRecord;
 use crate::error::{Error, Result};
 
 /// A query with its items as positions in the catalogue.
@@ -38,6 +39,18 @@ impl<'a> PreparedQuery<'a> {
             response,
             targets: &self.targets,
             candidates: self.candidates.as_deref(),
+        }
+    }
+
+    /// The query as it is written down, its items by their titles.
+    pub(crate) fn record(&self, catalogue: &Catalogue) -> QueryRecord {
+        let title = |&item: &ItemIndex| catalogue.get(item).title.clone();
+        let titles = |items: &[ItemIndex]| items.iter().map(title).collect();
+        QueryRecord {
+            query: self.query.id.clone(),
+            conversation: self.query.conversation.clone(),
+            targets: titles(&self.targets),
+            candidates: self.candidates.as_deref().map(titles),
         }
     }
 }

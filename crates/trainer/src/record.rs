@@ -5,10 +5,25 @@ use rerec_curriculum::EpochStatistics;
 use rerec_datasets::QueryClass;
 use rerec_policy::{Finish, UpdateStats};
 use rerec_rewards::{RewardBreakdown, RewardSummary};
-use rerec_text::QueryId;
+use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluator::mean;
+
+/// A query as a reader needs it beside its responses; a line of `queries.jsonl`, written when the query is first asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryRecord {
+    /// The query.
+    pub query: QueryId,
+    /// What was put before the model.
+    pub conversation: Vec<Message>,
+    /// Titles of the right items.
+    pub targets: Vec<String>,
+    /// Titles of the items to choose from; none: the whole catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<Vec<String>>,
+}
 
 /// All responses to one query in one step; a line of `rollouts.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +68,9 @@ pub struct ResponseRecord {
     pub text: String,
     /// Tokens, the end token included.
     pub tokens: usize,
+    /// Bytes of the text that each token stands for; 0 for special tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_byte_lens: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,
     /// Log-probability of the whole response at sampling time, in nats.

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::ledger::{CONFIG, EPOCHS, EVALUATIONS, METRICS, ROLLOUTS};
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord};
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS};
+use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord};
 
 /// The folder of a running or finished run, with all its records. Reading it needs no libtorch and disturbs no run.
 ///
@@ -86,15 +86,16 @@ impl Run {
         self.records(ROLLOUTS)
     }
 
+    /// The queries that were asked, each once. Runs begun before they were written down have none.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn queries(&self) -> Result<Records<QueryRecord>> {
+        self.records(QUERIES)
+    }
+
     fn records<T>(&self, name: &str) -> Result<Records<T>> {
-        let path = self.folder.join(name);
-        let file = File::open(&path).map_err(Error::io(&path))?;
-        Ok(Records {
-            path,
-            lines: BufReader::new(file),
-            number: 0,
-            kind: PhantomData,
-        })
+        Records::open(self.folder.join(name))
     }
 }
 
@@ -107,17 +108,34 @@ pub struct Records<T> {
     kind: PhantomData<fn() -> T>,
 }
 
+impl<T> Records<T> {
+    /// Opens a file with one record per line, such as those of a run's folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let file = File::open(&path).map_err(Error::io(&path))?;
+        Ok(Self {
+            path,
+            lines: BufReader::new(file),
+            number: 0,
+            kind: PhantomData,
+        })
+    }
+}
+
 impl<T: DeserializeOwned> Iterator for Records<T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut line = String::new();
-        if let Err(error) = self.lines.read_line(&mut line) {
+        // Bytes: an unfinished line may end within a character.
+        let mut line = Vec::new();
+        if let Err(error) = self.lines.read_until(b'\n', &mut line) {
             return Some(Err(Error::io(&self.path)(error)));
         }
-        let line = line.strip_suffix('\n')?;
+        let line = line.strip_suffix(b"\n")?;
         self.number += 1;
-        let record = serde_json::from_str(line).map_err(|error| Error::InvalidFile {
+        let record = serde_json::from_slice(line).map_err(|error| Error::InvalidFile {
             path: self.path.clone(),
             what: format!("line {}: {error}", self.number),
         });

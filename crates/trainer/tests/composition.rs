@@ -273,6 +273,17 @@ fn a_step_is_recorded() {
         (0..7, true, false)
     );
     assert_eq!(argument.items[0].name, "Casino (1995)");
+    assert_eq!(argument.items[0].spans, [0..6]);
+    assert_eq!(wrong.token_byte_lens, [1; 22]);
+    let queries: Vec<_> = run.queries().unwrap().map(Result::unwrap).collect();
+    let asked = queries.iter().find(|asked| asked.query == "q1").unwrap();
+    assert_eq!(
+        (queries.len(), &asked.conversation),
+        (2, &query("q1").conversation)
+    );
+    let titles = ["Heat (1995)", "Casino (1995)"].map(str::to_owned);
+    assert_eq!(asked.targets, titles[..1]);
+    assert_eq!(asked.candidates.as_deref(), Some(&titles[..]));
     assert!(argument.advantage < answer.advantage);
 
     let metrics = run.metrics().unwrap();
@@ -320,6 +331,8 @@ fn what_cannot_be_scored_is_counted_and_left_out() {
     let last = evaluations.last().unwrap();
     assert_eq!((last.overall.asked, last.unscored), (1, 1));
     assert_eq!((last.overall.guess(), last.ndcg), (0.5, 0.0));
+    let wrong = [("t1".into(), false)].into();
+    assert_eq!(last.outcomes, [(QueryClass::EXPLICIT, wrong)].into());
 }
 
 #[test]
@@ -398,6 +411,7 @@ fn assert_goes_on(stop: &mut dyn Observer) {
         "rollouts.jsonl",
         "epochs.jsonl",
         "evaluations.jsonl",
+        "queries.jsonl",
     ] {
         let read = |config: &TrainConfig| std::fs::read_to_string(config.run_folder().join(name));
         assert_eq!(read(&one).unwrap(), read(&other).unwrap(), "{name}");

@@ -29,6 +29,7 @@ impl Trainer<'_> {
         self.state.unvalidated = true;
         let records = self.records(groups, assessed, epoch)?;
         let metrics = MetricsRecord::of(&records, UpdateRecord::of(&updates), learning_rate);
+        self.record_queries(batch)?;
         self.ledger.step(&metrics, &records)?;
         let steps_left = self.steps_left();
         let verdict = observer.event(&Event::Step {
@@ -213,6 +214,16 @@ impl Trainer<'_> {
         pairs.map(record).collect()
     }
 
+    /// Writes down the queries that are asked for the first time.
+    fn record_queries(&mut self, batch: &[QueryId]) -> Result<()> {
+        for id in batch {
+            let prepared = self.queries.get(id.as_str())?;
+            let record = || prepared.record(&self.task.dataset.catalogue);
+            self.ledger.query(id, record)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn validate_and_save(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let step = self.state.steps;
         let best_before = self.state.best;
@@ -304,6 +315,7 @@ fn response_record(response: Response, assessed: AssessedResponse) -> ResponseRe
     ResponseRecord {
         sample: response.sample,
         tokens: response.token_ids.len(),
+        token_byte_lens: response.token_byte_lens,
         finish: response.finish,
         log_prob: response.log_probs.iter().map(|&x| f64::from(x)).sum(),
         text: response.text,

@@ -1,0 +1,14 @@
+//! Names of the files in a run's folder.
+
+/// The settings.
+pub const CONFIG: &str = "config.toml";
+/// A [`MetricsRecord`](crate::MetricsRecord) per step.
+pub const METRICS: &str = "metrics.jsonl";
+/// A [`GroupRecord`](crate::GroupRecord) per query of a step.
+pub const ROLLOUTS: &str = "rollouts.jsonl";
+/// A [`QueryRecord`](crate::QueryRecord) per query that was asked.
+pub const QUERIES: &str = "queries.jsonl";
+/// An [`EpochRecord`](crate::EpochRecord) per epoch of the curriculum.
+pub const EPOCHS: &str = "epochs.jsonl";
+/// An [`Evaluation`](crate::Evaluation) per evaluation.
+pub const EVALUATIONS: &str = "evaluations.jsonl";
