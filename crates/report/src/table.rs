@@ -83,6 +83,7 @@ mod tests {
             unscored: 2,
             without_answer: 0,
             mean_tokens: 10.0,
+            outcomes: Default::default(),
         };
         let expected = "| query class | queries | guess | reinforced |\n|---|---:|---:|---:|\n\
                         | implicit | 4 | 10.0 | 75.0 |\n| all | 4 | 20.0 | 75.0 |\n\n\
