@@ -77,7 +77,6 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Run(#[from] rerec_trainer::Error),
     /// The tables and pictures of a run cannot be made.
-    #[cfg(feature = "torch")]
     #[error(transparent)]
     Report(#[from] rerec_report::Error),
     /// Ctrl-C cannot be listened to.

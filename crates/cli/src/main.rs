@@ -8,6 +8,7 @@ mod data;
 mod error;
 mod filter;
 mod lightgcn;
+mod report;
 mod score;
 mod segment;
 #[cfg(feature = "torch")]
@@ -32,6 +33,7 @@ enum Command {
     #[command(subcommand)]
     Data(data::Args),
     Lightgcn(lightgcn::Args),
+    Report(report::Args),
     Score(score::Args),
     Segment(segment::Args),
     #[cfg(feature = "torch")]
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Curriculum(args) => curriculum::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Lightgcn(args) => lightgcn::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),
         #[cfg(feature = "torch")]

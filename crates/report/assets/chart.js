@@ -46,8 +46,9 @@ function bounds(chart, lines, range) {
   const values = lines.flatMap((line) => within(line.points, range).map(([, y]) => y));
   const low = values.reduce((least, y) => Math.min(least, y), 0);
   const high = values.reduce((most, y) => Math.max(most, y), 0);
-  const room = 0.06 * Math.max(high - low, 1e-9);
-  const top = high + room;
+  const room = 0.06 * (high - low);
+  // Nothing but zeros still needs a scale.
+  const top = high === low ? 1 : high + room;
   return [low < 0 ? low - room : 0, chart.most === null ? top : Math.min(top, chart.most)];
 }
 
@@ -157,7 +158,7 @@ function chartNumbers(chart) {
 // A chart with its legend, its values under the pointer or the arrow keys, and buttons for picture and numbers. `look` holds what all
 // charts share: smoothing, range and bands.
 function chartFigure(chart, look) {
-  const hidden = new Set();
+  const hidden = new Set(chart.lines.filter((line) => line.hidden).map((line) => line.name));
   const svg = drawing("svg", { tabindex: 0, role: "img", "aria-label": chartSummary(chart) });
   const values = element("div", { class: "values", hidden: true, role: "status" });
   const frame = element("div", { class: "frame" }, svg, values);
@@ -212,7 +213,7 @@ function chartFigure(chart, look) {
       button.setAttribute("aria-pressed", String(!hidden.has(line.name)));
       draw();
     };
-    const button = element("button", { type: "button", "aria-pressed": "true", onclick: toggle }, sampleOf(line), foreign(line.name));
+    const button = element("button", { type: "button", "aria-pressed": String(!hidden.has(line.name)), onclick: toggle }, sampleOf(line), foreign(line.name));
     return button;
   }));
   const tools = element("div", { class: "tools" },

@@ -6,7 +6,7 @@ function comparison(head) {
     ? head.comparisons.map(pairedTable)
     : element("p", { class: "quiet" }, "No two of these runs have test outcomes of the same queries, so that accuracies cannot be paired.");
   const body = element("div", {});
-  section.append(element("h2", {}, "Accuracy on test queries after reinforcement"), ...[tables].flat(),
+  section.append(element("h2", {}, "What the runs differ in"), settingsCompared(head.runs), element("h2", {}, "Accuracy on test queries after reinforcement"), ...[tables].flat(),
     element("h2", {}, "The same query in each run"), body);
   let isDrawn = false;
   section.open = async () => {
@@ -16,6 +16,21 @@ function comparison(head) {
     }
   };
   return section;
+}
+
+// Settings that are not the same in all runs; a default is left empty.
+function settingsCompared(runs) {
+  const values = runs.map((run) => new Map(run.glance.settings.map(({ key, value }) => [key, value])));
+  const keys = [...new Set(values.flatMap((one) => [...one.keys()]))].sort();
+  const unlike = keys.filter((key) => key !== "name" && new Set(values.map((one) => one.get(key))).size > 1);
+  if (unlike.length === 0) {
+    return element("p", { class: "quiet" }, "Their settings are the same.");
+  }
+  const rows = unlike.map((key) => element("tr", {}, element("th", { scope: "row" }, foreign(key)),
+    values.map((one) => element("td", {}, one.has(key) ? foreign(one.get(key)) : element("span", { class: "quiet" }, "default")))));
+  return element("div", { class: "wide" }, element("table", { class: "accuracy" },
+    element("thead", {}, element("tr", {}, element("th", {}, "setting"), runs.map((run) => element("th", { scope: "col" }, runMark(run.place), foreign(run.name))))),
+    element("tbody", {}, rows)));
 }
 
 async function drawCommonQueries(head, body) {

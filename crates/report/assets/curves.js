@@ -29,7 +29,9 @@ function mergedCharts(runs) {
         const place = names.indexOf(line.name);
         const single = runs.length === 1;
         const name = single ? line.name : names.length === 1 ? run.name : `${run.name}: ${line.name}`;
-        known.lines.push({ ...line, name, colour: single ? place : run.place, dash: place });
+        // Of several runs the classes are shown on request: all lines at once would be a thicket.
+        const hidden = !single && names[0] === "all" && place > 0;
+        known.lines.push({ ...line, name, hidden, colour: single ? place : run.place, dash: place });
       }
       merged.set(chart.id, known);
     }

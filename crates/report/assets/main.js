@@ -16,7 +16,7 @@ async function main() {
   ];
   const tabs = sections.map(([name, section]) => element("a", { href: `#${section.id}` }, name));
   page.append(
-    element("header", { class: "top" }, element("h1", {}, "ReRec ", element("small", {}, head.runs.map((run, place) => [place ? ", " : "", foreign(run.name)]).flat())),
+    element("header", { class: "top" }, element("h1", {}, "ReRec ", element("small", {}, head.runs.map((run, place) => [place ? ", " : "", foreign(run.name)]))),
       element("nav", { "aria-label": "Sections" }, tabs)),
     element("main", {}, sections.map(([, section]) => section)));
   const show = () => showSection(sections, tabs);
@@ -38,7 +38,7 @@ async function showSection(sections, tabs) {
   const chosen = sections.find(([, section]) => section.id === name) ?? sections[0];
   sections.forEach(([, section], place) => {
     section.hidden = section !== chosen[1];
-    tabs[place].toggleAttribute("aria-current", section === chosen[1]);
+    section === chosen[1] ? tabs[place].setAttribute("aria-current", "page") : tabs[place].removeAttribute("aria-current");
   });
   drawShown(sections);
   const numbers = [run, group].map((text) => (text === undefined ? undefined : Number(text)));

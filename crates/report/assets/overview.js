@@ -8,7 +8,8 @@ function runOverview(run, isOneOfMany) {
   const { glance } = run;
   return element("article", { class: "run" },
     element("h2", {}, isOneOfMany ? runMark(run.place) : null, foreign(run.name)),
-    element("p", { class: "quiet" }, foreign(run.folder), `: ${glance.state}. ${sizeInWords(run.rollouts)}`),
+    element("p", {}, glance.subject ? [foreign(glance.subject), "; "] : null, glance.state, "."),
+    element("p", { class: "quiet" }, foreign(run.folder), `. ${sizeInWords(run.rollouts)}`),
     worryList(glance),
     element("h3", {}, "Accuracy on test queries"),
     accuracyTable(glance.table),
@@ -96,19 +97,18 @@ function pairedTable(paired) {
 function settingsTable(settings) {
   const sections = new Map();
   for (const { key, value } of settings) {
-    const section = key.includes(".") ? key.slice(0, key.indexOf(".")) : "run";
-    sections.set(section, [...(sections.get(section) ?? []), [key, value]]);
+    const [section, rest] = key.includes(".") ? [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)] : ["run", key];
+    sections.set(section, [...(sections.get(section) ?? []), [rest, value]]);
   }
   if (sections.size === 0) {
     return null;
   }
-  const rows = [...sections].map(([section, entries]) => element("tbody", {}, entries.map(([key, value], place) =>
-    element("tr", {},
-      place === 0 ? element("th", { scope: "rowgroup", rowspan: entries.length }, foreign(section)) : null,
-      element("td", {}, foreign(key)), element("td", {}, foreign(value, { class: "value" }))))));
+  const blocks = [...sections].map(([section, entries]) => element("div", {},
+    element("h4", {}, foreign(section)),
+    element("dl", {}, entries.map(([key, value]) => [element("dt", {}, foreign(key)), element("dd", {}, foreign(value))]))));
   return element("details", { open: true },
     element("summary", {}, `Settings that differ from the defaults (${settings.length})`),
-    element("table", { class: "settings" }, rows));
+    element("div", { class: "settings" }, blocks));
 }
 
 // A run's mark where there are several: the colour and dash of its lines.

@@ -27,16 +27,14 @@ function responseCard(response, look) {
     element("div", { class: "text", dir: "auto" }, textParts(response, look)));
 }
 
-// The weighted parts of a reward. What no weight explains are terms that were mixed in.
+// The weighted parts of a reward, with scores before their weights. What no weight explains are terms that were mixed in.
 function rewardParts(reward, weights) {
-  const known = [
-    ["format", weights.format * reward.format],
-    ["ranking", reward.ranking],
-    ["query", weights.query * (reward.query_alignment ?? 0)],
-    ["preference", weights.preference * (reward.preference_alignment ?? 0)],
-  ];
+  const alignments = [["query", reward.query_alignment], ["preference", reward.preference_alignment]]
+    .filter(([, score]) => score !== null && score !== undefined)
+    .map(([name, score]) => [name, weights[name] * score, score]);
+  const known = [["format", weights.format * reward.format], ["ranking", reward.ranking], ...alignments];
   const rest = reward.total - known.reduce((sum, [, value]) => sum + value, 0);
-  return Math.abs(rest) > 1e-9 ? [...known, ["other terms", rest]] : known;
+  return Math.abs(rest) > 1e-9 ? [...known, ["others", rest]] : known;
 }
 
 function rewardBar(reward, look) {
@@ -47,22 +45,21 @@ function rewardBar(reward, look) {
   const words = parts.map(([name, value]) => `${name} ${signed(value, 3)}`).join(", ");
   const scale = 50 / Math.max(look.mostReward, 1e-9);
   let [left, right] = [50, 50];
-  const boxes = parts.filter(([, value]) => value !== 0).map(([name, value], place) => {
+  const boxes = parts.filter(([, value]) => value !== 0).map(([name, value]) => {
     const width = Math.abs(value) * scale;
     const x = value < 0 ? (left -= width) : right;
     right += value > 0 ? width : 0;
-    return drawing("rect", { class: `part ${name.replace(" ", "-")}`, x, y: 1, width, height: 8 },
+    return drawing("rect", { class: `part-${name}`, x, y: 1, width, height: 8 },
       drawing("title", {}, `${name} ${signed(value, 3)}`));
   });
-  const alignments = [["query alignment", reward.query_alignment], ["preference alignment", reward.preference_alignment],
-    ...Object.entries(reward.terms ?? {})].filter(([, value]) => value !== null && value !== undefined);
+  const terms = Object.entries(reward.terms ?? {});
   return element("div", { class: "reward" },
     drawing("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": words },
       drawing("line", { class: "zero", x1: 50, x2: 50, y1: 0, y2: 10 }), ...boxes),
-    element("p", { class: "parts" }, parts.filter(([, value]) => value !== 0).map(([name, value]) =>
-      element("span", { class: "part" }, element("i", { class: name.replace(" ", "-") }), foreign(name), ` ${signed(value, 3)}`))),
-    alignments.length ? element("p", { class: "quiet" }, "before their weights: ",
-      alignments.map(([name, value], place) => [place ? " · " : "", foreign(name), ` ${value.toFixed(2)}`]).flat()) : null);
+    element("p", { class: "parts" }, parts.map(([name, value, score]) =>
+      element("span", { class: "part", title: "in brackets: before its weight" }, element("i", { class: `part-${name}` }), `${name} ${signed(value, 3)}`,
+        score === undefined ? null : element("small", {}, ` (${score.toFixed(2)})`)))),
+    terms.length ? element("p", { class: "quiet" }, "mixed in: ", terms.map(([name, value], place) => [place ? " · " : "", foreign(name), ` ${value.toFixed(2)}`])) : null);
 }
 
 function flagList(response) {
@@ -108,9 +105,11 @@ function stepBlock(step, parts, look) {
 function penalty(step) {
   const culprits = step.items.filter((item) => item.is_recommended && !item.is_target);
   const why = culprits.length
-    ? ["it names ", culprits.map((item, place) => [place ? ", " : "", element("b", {}, foreign(item.name))]).flat(), ", which the response wrongly recommends"].flat()
-    : ["by how far it is from naming a right item"];
-  return element("p", { class: "penalty" }, `✂ keeps ${(100 * step.ratio).toFixed(0)} % of the reward: `, why, ".");
+    ? ["names ", culprits.map((item, place) => [place ? ", " : "", element("b", {}, foreign(item.name))])]
+    : "by its distance from naming a right item";
+  const rule = culprits.length ? "The step names what the response wrongly recommends" : "The step is far from naming a right item";
+  const kept = `${(100 * step.ratio).toFixed(0)} %`;
+  return element("p", { class: "penalty", title: `${rule}: its tokens keep ${kept} of the reward.` }, `✂ ${kept} kept: `, why);
 }
 
 // What is marked in the text: [start, end, class, explanation], by bytes.

@@ -278,7 +278,7 @@ function queryBlock(data, record) {
   const messages = query.conversation.map((message) => element("blockquote", {},
     query.conversation.length > 1 ? element("b", {}, foreign(message.role)) : null, element("div", { class: "text", dir: "auto" }, shown(message.content.trim()))));
   return element("div", { class: "query" }, messages,
-    element("p", {}, "Right: ", query.targets.map((title, place) => [place ? ", " : "", element("b", { class: "target" }, foreign(title))]).flat()),
+    element("p", {}, "Right: ", query.targets.map((title, place) => [place ? ", " : "", element("b", { class: "target" }, foreign(title))])),
     query.candidates ? element("details", {}, element("summary", {}, many(query.candidates.length, "candidate")),
       element("ul", { class: "candidates" }, query.candidates.map((title) =>
         element("li", { class: targets.has(title) ? "target" : null }, targets.has(title) ? "✓ " : "", foreign(title))))) : null,

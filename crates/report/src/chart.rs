@@ -243,8 +243,11 @@ fn style(index: usize) -> ShapeStyle {
 /// Room for all values: from 0, or below it, to a little above the largest.
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((0.0f64, 0.0f64), |(low, high), y| (low.min(y), high.max(y)));
-    // Some room, too, where all values are 0.
-    let room = 0.05 * (high - low).max(1e-3);
+    // Nothing but zeros still needs a scale.
+    if low == high {
+        return (0.0, 1.0);
+    }
+    let room = 0.05 * (high - low);
     (if low < 0.0 { low - room } else { 0.0 }, high + room)
 }
 

@@ -8,13 +8,15 @@ use serde::Serialize;
 use crate::comparison::{Paired, paired};
 use crate::reading::Reading;
 use crate::rollouts::Rollouts;
-use crate::settings::{Setting, chosen};
+use crate::settings::{Setting, chosen, subject};
 use crate::statistics::wilson;
 use crate::worries::{Worry, worries};
 
 /// What is seen first of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Glance {
+    /// What was run; none where its settings cannot be read.
+    pub(crate) subject: Option<String>,
     /// How far it is.
     pub(crate) state: String,
     /// Settings that differ from their defaults.
@@ -69,6 +71,7 @@ impl Glance {
     pub(crate) fn of(reading: &Reading, rollouts: &Rollouts, notes: Vec<String>) -> Self {
         let evaluations = &reading.evaluations;
         Self {
+            subject: reading.config.as_ref().map(subject),
             state: state(reading),
             settings: reading.config.as_ref().map_or_else(Vec::new, chosen),
             worries: worries(&reading.metrics, evaluations, rollouts.preference),

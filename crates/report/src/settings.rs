@@ -28,6 +28,23 @@ pub(crate) fn chosen(config: &TrainConfig) -> Vec<Setting> {
     keys
 }
 
+/// What was run, in a few words: "a fresh model on quickstart data by raae, seed 5".
+pub(crate) fn subject(config: &TrainConfig) -> String {
+    let table = Table::try_from(config).unwrap_or_default();
+    let section = |path: &[&str]| {
+        let found = path.iter().try_fold(&table, |table, key| table.get(*key)?.as_table());
+        found.cloned().unwrap_or_default()
+    };
+    let text = |table: Table, key: &str| {
+        let text = table.get(key).and_then(Value::as_str);
+        text.unwrap_or("unknown").to_owned()
+    };
+    let data = section(&["data"]).keys().next().cloned().unwrap_or_default();
+    let model = text(section(&["model"]), "kind");
+    let estimator = text(section(&["advantage", "estimator"]), "estimator");
+    format!("a {model} model on {data} data by {estimator}, seed {}", config.seed)
+}
+
 fn leaves(value: &Value, path: &str, found: &mut Vec<Setting>) {
     match value {
         Value::Table(table) if !table.is_empty() => {
@@ -50,11 +67,15 @@ fn leaves(value: &Value, path: &str, found: &mut Vec<Setting>) {
     }
 }
 
+/// Whether the setting, or a whole section that holds it, can be left out: the kind of a section has a default only with it.
 fn is_default(table: &Table, key: &str, config: &TrainConfig) -> bool {
-    let mut without = table.clone();
-    remove(&mut without, key);
-    let read: Result<TrainConfig, _> = Value::Table(without).try_into();
-    read.is_ok_and(|read| read == *config)
+    let sections = key.match_indices('.').map(|(end, _)| &key[..end]);
+    sections.chain([key]).any(|left_out| {
+        let mut without = table.clone();
+        remove(&mut without, left_out);
+        let read: Result<TrainConfig, _> = Value::Table(without).try_into();
+        read.is_ok_and(|read| read == *config)
+    })
 }
 
 fn remove(table: &mut Table, key: &str) {
@@ -86,11 +107,12 @@ mod tests {
         assert_eq!(value("reinforcement.samples"), Some("8"));
         assert_eq!(value("similarity.similarity"), Some("centred_cosine"));
         assert_eq!(value("reward.weights.query"), Some("0.1"));
+        assert_eq!(subject(&config), "a fresh model on quickstart data by raae, seed 1");
         // As by default: two threads, a format weight of 0.1, RAAE.
         for default in [
             "threads",
             "reward.weights.format",
-            "advantage.estimator.kind",
+            "advantage.estimator.estimator",
         ] {
             assert_eq!(value(default), None, "{default}");
         }

@@ -5,6 +5,7 @@
     reason = "a test fails where an unwrap does; helpers here are part of tests"
 )]
 
+mod browser;
 mod scripted;
 
 use std::io::Write;
