@@ -51,7 +51,7 @@ function number(value, digits = 3) {
   }
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e6) {
-    return value.toExponential(2);
+    return value.toExponential(2).replace(/\.?0+e/, "e");
   }
   return String(Number(value.toPrecision(Math.max(digits, Math.ceil(Math.log10(size + 1))))));
 }

@@ -147,16 +147,16 @@ class Browser {
   // The groups of which a response has the words; block by block, since only there the texts are.
   async saying(groups, words, turn) {
     const found = [];
-    for (const group of groups) {
+    for (const [done, group] of groups.entries()) {
       if (turn !== this.turn) {
         return found;
+      }
+      if (done % 100 === 0) {
+        this.count.textContent = `Reading the responses of group ${done} of ${many(groups.length, "group")}…`;
       }
       const record = await groupRecord(this.data, group);
       if (record.responses.some((response) => response.text.toLowerCase().includes(words))) {
         found.push(group);
-      }
-      if (found.length % 50 === 0) {
-        this.count.textContent = `Reading the responses… ${found.length} groups so far`;
       }
     }
     return found;
@@ -241,7 +241,7 @@ class Browser {
     this.detail.replaceChildren(
       element("h2", {}, foreign(record.query)),
       element("p", {}, foreign(record.class), ` · epoch ${record.epoch} · step ${record.step} · `, element("b", {}, `${right} of ${all} right`),
-        ` · ${KINDS[record.kind] ?? record.kind}`, record.baseline === undefined ? "" : ` · greedy response ${signed(record.baseline, 3)}`),
+        ` · ${KINDS[record.kind] ?? record.kind}`, record.replaced ? " · another query took its place" : "", record.baseline === undefined ? "" : ` · greedy response ${signed(record.baseline, 3)}`),
       this.timeline(),
       queryBlock(data, record),
       element("label", { class: "check" }, tokens, " show tokens"),

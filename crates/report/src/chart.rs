@@ -1,5 +1,6 @@
 //! Charts as SVG.
 
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use crate::charts::{Chart, Difficulty};
@@ -18,7 +19,7 @@ const MARGIN: i32 = 12;
 /// What a character of the legend takes at most, in pixels.
 const CHARACTER: i32 = 7;
 /// Length of a line's sample in the legend, in pixels.
-const SAMPLE: i32 = 16;
+const SAMPLE: i32 = 22;
 
 const FONT: &str = "sans-serif";
 const INK: RGBColor = RGBColor(55, 65, 81);
@@ -26,14 +27,18 @@ const GRID: RGBColor = RGBColor(229, 231, 235);
 /// Behind every second epoch.
 const BAND: RGBColor = RGBColor(246, 247, 249);
 /// Told apart by colour-blind readers too (Okabe and Ito); the first stands for the main line.
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 8] = [
     RGBColor(31, 41, 55),
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
     RGBColor(0, 158, 115),
     RGBColor(213, 94, 0),
     RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(107, 111, 118),
 ];
+/// Dashes and the gaps between them, in pixels; the first line is solid, and the others can be told apart without colour.
+const DASHES: [(i32, i32); 7] = [(8, 4), (2, 3), (13, 3), (5, 2), (1, 2), (16, 6), (4, 6)];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Fault = DrawingAreaErrorKind<std::io::Error>;
@@ -131,7 +136,7 @@ fn draw(area: &Area<'_>, chart: &Chart, epochs: &[Epoch]) -> Drawn {
     let below = headed(area, &chart.title)?;
     let width = area.dim_in_pixel().0 as i32;
     let places = legend(chart, width);
-    let rows = places.last().map_or(1, |(_, row)| row + 1);
+    let rows = places.last().map_or(0, |(_, row)| row + 1);
     // The legend has a strip of its own: inside the chart it would cover lines.
     let (strip, lines) = below.split_vertically(LEGEND * rows as u32);
     draw_legend(&strip, chart, &places)?;
@@ -162,10 +167,13 @@ fn draw_legend(area: &Area<'_>, chart: &Chart, places: &[(i32, i32)]) -> Drawn {
     let entries = chart.lines.iter().zip(places).enumerate();
     for (index, (line, &(left, row))) in entries {
         let middle = row * LEGEND as i32 + LEGEND as i32 / 2;
-        area.draw(&PathElement::new(
-            [(left, middle), (left + SAMPLE, middle)],
-            style(index),
-        ))?;
+        let sample = [(left, middle), (left + SAMPLE, middle)];
+        match dash(index) {
+            None => area.draw(&PathElement::new(sample, style(index)))?,
+            Some((size, gap)) => {
+                area.draw(&DashedPathElement::new(sample, size, gap, style(index)))?;
+            }
+        }
         area.draw(&Text::new(
             line.name.as_str(),
             (left + SAMPLE + 4, middle - 6),
@@ -207,7 +215,13 @@ fn draw_lines(area: &Area<'_>, chart: &Chart, epochs: &[Epoch]) -> Drawn {
         .y_label_formatter(&|&y| number(y, high - low))
         .draw()?;
     for (index, line) in chart.lines.iter().enumerate() {
-        plot.draw_series(LineSeries::new(line.points.iter().copied(), style(index)))?;
+        let points = line.points.iter().copied();
+        match dash(index) {
+            None => plot.draw_series(LineSeries::new(points, style(index)))?,
+            Some((size, gap)) => {
+                plot.draw_series(DashedLineSeries::new(points, size, gap, style(index)))?
+            }
+        };
     }
     Ok(())
 }
@@ -233,6 +247,11 @@ fn number(value: f64, length: f64) -> String {
         true => format!("{}", format!("{rounded:.6}").parse().unwrap_or(rounded)),
         false => format!("{rounded:.0e}"),
     }
+}
+
+fn dash(index: usize) -> Option<(i32, i32)> {
+    let place = index.checked_sub(1)?;
+    Some(DASHES[place % DASHES.len()])
 }
 
 fn style(index: usize) -> ShapeStyle {
@@ -296,8 +315,8 @@ mod tests {
         let long = "a class of queries with a long name";
         let lines = chart(&[(long, &[]), (long, &[]), (long, &[])]);
         let places = legend(&lines, 640);
-        // An entry takes 16 + 16 + 35 · 7 = 277 of 640 pixels.
-        assert_eq!(places, [(12, 0), (289, 0), (12, 1)]);
+        // An entry takes 22 + 16 + 35 · 7 = 283 of 640 pixels.
+        assert_eq!(places, [(12, 0), (295, 0), (12, 1)]);
     }
 
     #[test]

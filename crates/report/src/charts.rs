@@ -109,33 +109,95 @@ fn of_validations(validations: &[&Evaluation]) -> Vec<Chart> {
         let share = |one: &Evaluation| Some(100.0 * one.classes.get(class)?.share());
         line(class.label(), &share)
     }));
-    let guess = line("guess", &|one| Some(100.0 * one.overall.guess()));
-    accuracy.push(guess);
-    let ndcg = line("NDCG", &|one| Some(one.ndcg));
-    let unanswered = |one: &Evaluation| Some(percent(one.without_answer, one.overall.asked));
-    vec![
-        Chart::new(
-            "validation-accuracy",
-            "Accuracy on validation queries (%)",
-            OUTCOME,
-            accuracy,
-        )
-        .up_to(100.0),
-        Chart::new(
-            "validation-ndcg",
-            "NDCG on validation queries",
-            OUTCOME,
-            vec![ndcg],
-        )
-        .up_to(1.0),
-        Chart::new(
-            "validation-without-answer",
-            "Validation queries left without an answer (%)",
-            OUTCOME,
-            vec![line("without an answer", &unanswered)],
-        )
-        .up_to(100.0),
-    ]
+    accuracy.push(line("guess", &|one| Some(100.0 * one.overall.guess())));
+    let title = "Accuracy on validation queries (%)";
+    let accuracy = Chart::new("validation-accuracy", title, OUTCOME, accuracy).up_to(100.0);
+    std::iter::once(accuracy)
+        .chain(validation_measures(validations))
+        .collect()
+}
+
+/// What an evaluation names but does not measure, and what the accuracies show.
+const NO_MEASURES: [&str; 6] = ["step", "open", "unscored", "right", "asked", "by_chance"];
+
+/// A chart for every other number of the evaluations: counts as shares of the queries, means as they are, by class where they are.
+fn validation_measures(validations: &[&Evaluation]) -> Vec<Chart> {
+    let mut found = Measures::default();
+    for evaluation in validations {
+        let (step, asked) = (evaluation.step as f64, evaluation.overall.asked);
+        let Ok(Value::Object(fields)) = serde_json::to_value(evaluation) else {
+            continue;
+        };
+        for (name, value) in &fields {
+            match value {
+                Value::Number(count) if count.is_u64() => {
+                    let share =
+                        Value::from(100.0 * value.as_f64().unwrap_or(0.0) / asked.max(1) as f64);
+                    found.put(&format!("{name} (%)"), "all", step, &share);
+                }
+                value => found.put(name, "all", step, value),
+            }
+        }
+        for name in ["overall", "classes"] {
+            found.put_scores(step, fields.get(name));
+        }
+    }
+    let chart = |(name, lines): (String, Vec<Line>)| {
+        let id = name.replace(" (%)", "").replace('_', "-");
+        let title = match name.as_str() {
+            "ndcg" | "mrr" => name.to_uppercase(),
+            name => capitalised(name),
+        };
+        let title = format!("Validation: {title}");
+        let chart = Chart::new(&format!("validation-{id}"), &title, OUTCOME, lines);
+        match name.ends_with("(%)") {
+            true => chart.up_to(100.0),
+            false => chart,
+        }
+    };
+    found.0.into_iter().map(chart).collect()
+}
+
+fn capitalised(name: &str) -> String {
+    let name = name.replace('_', " ");
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+/// Lines by the names of their charts, each in the order of its first point.
+#[derive(Default)]
+struct Measures(BTreeMap<String, Vec<Line>>);
+
+impl Measures {
+    /// Adds a point, unless the value is no number or no measure.
+    fn put(&mut self, chart: &str, line: &str, step: f64, value: &Value) {
+        let name = chart.strip_suffix(" (%)").unwrap_or(chart);
+        let Some(value) = value.as_f64().filter(|_| !NO_MEASURES.contains(&name)) else {
+            return;
+        };
+        let lines = self.0.entry(chart.to_owned()).or_default();
+        match lines.iter_mut().find(|known| known.name == line) {
+            Some(known) => known.points.push((step, value)),
+            None => lines.push(Line {
+                name: line.to_owned(),
+                points: vec![(step, value)],
+            }),
+        }
+    }
+
+    /// Adds the scores of all queries, or of each class.
+    fn put_scores(&mut self, step: f64, scores: Option<&Value>) {
+        let fields = scores.and_then(Value::as_object).into_iter().flatten();
+        for (name, value) in fields {
+            match value {
+                Value::Object(of_class) => of_class
+                    .iter()
+                    .for_each(|(measure, value)| self.put(measure, name, step, value)),
+                value => self.put(name, "all", step, value),
+            }
+        }
+    }
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
@@ -396,35 +458,26 @@ const DRAWN: [&str; 19] = [
 
 /// A chart for every number that records have and no chart above draws: one chart for each number, or for all numbers of a section.
 fn others(metrics: &[MetricsRecord]) -> Vec<Chart> {
-    let mut found: BTreeMap<String, BTreeMap<String, Vec<(f64, f64)>>> = BTreeMap::new();
+    let mut found = Measures::default();
     for record in metrics {
         let Ok(Value::Object(fields)) = serde_json::to_value(record) else {
             continue;
         };
-        let fields = fields
-            .iter()
-            .filter(|(name, _)| !DRAWN.contains(&name.as_str()));
-        for (name, value) in fields {
-            let lines = found.entry(name.clone()).or_default();
-            let mut put = |line: &str, value: &Value| {
-                let point = value.as_f64().map(|value| (record.step as f64, value));
-                lines
-                    .entry(line.replace('_', " "))
-                    .or_default()
-                    .extend(point);
-            };
+        let step = record.step as f64;
+        let is_drawn = |name: &String| DRAWN.contains(&name.as_str());
+        for (name, value) in fields.iter().filter(|(name, _)| !is_drawn(name)) {
             match value {
-                Value::Object(inner) => inner.iter().for_each(|(line, value)| put(line, value)),
-                value => put(name, value),
+                Value::Object(inner) => inner.iter().for_each(|(line, value)| {
+                    found.put(name, &line.replace('_', " "), step, value);
+                }),
+                value => found.put(name, &name.replace('_', " "), step, value),
             }
         }
     }
-    let line = |(name, points)| Line { name, points };
-    let chart = |(id, lines): (String, BTreeMap<_, _>)| {
-        let title = id.replace('_', " ");
-        Chart::new(&id, &title, OTHER, lines.into_iter().map(line).collect()).signed()
+    let chart = |(id, lines): (String, Vec<Line>)| {
+        Chart::new(&id.replace('_', "-"), &capitalised(&id), OTHER, lines).signed()
     };
-    found.into_iter().map(chart).collect()
+    found.0.into_iter().map(chart).collect()
 }
 
 #[cfg(test)]
@@ -491,7 +544,37 @@ mod tests {
         let drawn: BTreeSet<&str> = DRAWN.into_iter().collect();
         let charts = charts(&[record(1)], &[], &[]);
         for name in fields.keys().filter(|name| !drawn.contains(name.as_str())) {
-            assert!(charts.iter().any(|chart| chart.id == *name), "{name}");
+            let id = name.replace('_', "-");
+            assert!(charts.iter().any(|chart| chart.id == id), "{name}");
         }
+    }
+
+    #[test]
+    fn every_number_of_an_evaluation_is_in_a_chart() {
+        let mut evaluation = crate::comparison::evaluation(Phase::Reinforcement);
+        (evaluation.overall.right, evaluation.overall.asked) = (3, 8);
+        evaluation.without_answer = 2;
+        let class = evaluation.classes.entry("explicit".into()).or_default();
+        (class.right, class.asked) = (1, 4);
+        let charts = charts(&[], &[], &[evaluation]);
+        let lines = |id: &str| -> Vec<(String, f64)> {
+            let lines = &find(&charts, id).lines;
+            lines
+                .iter()
+                .map(|line| (line.name.clone(), line.points[0].1))
+                .collect()
+        };
+        let named = |name: &str, value| (name.to_owned(), value);
+        let accuracies = [
+            named("all", 37.5),
+            named("explicit", 25.0),
+            named("guess", 0.0),
+        ];
+        assert_eq!(lines("validation-accuracy"), accuracies);
+        // Two of eight; lengths and NDCG are means.
+        assert_eq!(lines("validation-without-answer"), [named("all", 25.0)]);
+        assert_eq!(lines("validation-mean-tokens"), [named("all", 0.0)]);
+        assert_eq!(find(&charts, "validation-ndcg").title, "Validation: NDCG");
+        assert!(charts.iter().all(|chart| !chart.id.contains("asked")));
     }
 }

@@ -95,32 +95,39 @@ pub(crate) fn between(runs: &[&Reading]) -> Vec<Paired> {
     others.iter().filter_map(compare).collect()
 }
 
+/// An evaluation of nothing.
+#[cfg(test)]
+pub(crate) fn evaluation(phase: Phase) -> Evaluation {
+    Evaluation {
+        phase,
+        step: 0,
+        overall: Default::default(),
+        classes: Default::default(),
+        ndcg: 0.0,
+        open: 0,
+        unscored: 0,
+        without_answer: 0,
+        mean_tokens: 0.0,
+        outcomes: Default::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rerec_datasets::QueryClass;
-    use rerec_trainer::Accuracy;
 
-    fn evaluation(phase: Phase, outcomes: &[(&str, bool)]) -> Evaluation {
+    fn answered(phase: Phase, outcomes: &[(&str, bool)]) -> Evaluation {
         let outcomes = outcomes.iter().map(|&(query, right)| (query.into(), right));
         Evaluation {
-            phase,
-            step: 0,
-            overall: Accuracy::default(),
-            classes: Default::default(),
-            ndcg: 0.0,
-            open: 0,
-            unscored: 0,
-            without_answer: 0,
-            mean_tokens: 0.0,
-            outcomes: [(QueryClass::EXPLICIT, outcomes.collect())].into(),
+            outcomes: [("explicit".into(), outcomes.collect())].into(),
+            ..evaluation(phase)
         }
     }
 
     #[test]
     fn queries_are_compared_where_both_were_asked() {
-        let before = evaluation(Phase::WarmStart, &[("a", true), ("b", false), ("c", false)]);
-        let after = evaluation(Phase::Final, &[("b", true), ("c", false), ("d", true)]);
+        let before = answered(Phase::WarmStart, &[("a", true), ("b", false), ("c", false)]);
+        let after = answered(Phase::Final, &[("b", true), ("c", false), ("d", true)]);
         let paired = paired(&before, &after).unwrap();
         assert_eq!(
             (&*paired.first, &*paired.second),
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn without_outcomes_there_is_nothing_to_compare() {
-        let empty = evaluation(Phase::Final, &[]);
+        let empty = answered(Phase::Final, &[]);
         assert!(paired(&empty, &empty).is_none());
     }
 }

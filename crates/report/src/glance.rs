@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rerec_trainer::{Accuracy, Evaluation, Phase};
+use rerec_trainer::{Evaluation, Phase};
 use serde::Serialize;
 
 use crate::comparison::{Paired, paired};
@@ -55,8 +55,8 @@ pub(crate) struct Cell {
     pub(crate) high: f64,
 }
 
-impl From<Accuracy> for Cell {
-    fn from(Accuracy { right, asked, .. }: Accuracy) -> Self {
+impl Cell {
+    fn of((right, asked): (usize, usize)) -> Self {
         let (low, high) = wilson(right, asked);
         Self {
             right,
@@ -119,11 +119,20 @@ impl Table {
             .map(|class| {
                 let of_class = |one: &&Evaluation| one.classes.get(class).copied();
                 let cells = columns.iter().map(|one| of_class(one).unwrap_or_default());
-                row(class.label(), cells.collect())
+                let guess = cells.clone().next_back().map_or(0.0, |last| last.guess());
+                let counts = cells.map(|cell| (cell.right, cell.asked));
+                row(class.label(), guess, counts.map(Cell::of).collect())
             })
             .collect();
-        if !columns.is_empty() {
-            rows.push(row("all", columns.iter().map(|one| one.overall).collect()));
+        if let Some(last) = columns.last() {
+            let counts = columns
+                .iter()
+                .map(|one| (one.overall.right, one.overall.asked));
+            rows.push(row(
+                "all",
+                last.overall.guess(),
+                counts.map(Cell::of).collect(),
+            ));
         }
         Self {
             phases: columns.iter().map(|one| one.phase.label()).collect(),
@@ -132,12 +141,12 @@ impl Table {
     }
 }
 
-fn row(class: &str, cells: Vec<Accuracy>) -> Row {
+fn row(class: &str, guess: f64, cells: Vec<Cell>) -> Row {
     Row {
         class: class.to_owned(),
         // Columns may differ by queries that could not be scored.
         asked: cells.iter().map(|cell| cell.asked).max().unwrap_or(0),
-        guess: cells.last().map_or(0.0, |cell| cell.guess()),
-        cells: cells.into_iter().map(Cell::from).collect(),
+        guess,
+        cells,
     }
 }

@@ -31,7 +31,7 @@ pub use table::accuracy_table;
 /// Writes a page about one or several runs: an HTML file that needs nothing beside it and asks no network. A run may still be
 /// going on; what cannot be read is left out and said on the page.
 ///
-/// Of a run with more than 400 MiB of responses every n-th query is in the page, with all of its responses.
+/// Of a run with more than 256 MiB of responses every n-th query is in the page, with all of its responses.
 ///
 /// # Errors
 /// A folder without any record of a run; a file that cannot be written.

@@ -17,8 +17,8 @@ use crate::reading::each;
 
 /// Size of a block before it is packed, in bytes: it is unpacked in a few milliseconds.
 const BLOCK: usize = 256 << 10;
-/// The most bytes of `rollouts.jsonl` that go into a page: some 60 MB of it. Of more, whole queries are left out.
-pub(crate) const MOST: u64 = 400 << 20;
+/// The most bytes of `rollouts.jsonl` that go into a page, of which they take a quarter. Of more, whole queries are left out.
+pub(crate) const MOST: u64 = 256 << 20;
 
 /// The responses of a run.
 #[derive(Debug, Default)]

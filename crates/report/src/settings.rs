@@ -21,9 +21,9 @@ pub(crate) fn chosen(config: &TrainConfig) -> Vec<Setting> {
     let mut keys = Vec::new();
     leaves(&Value::Table(table.clone()), "", &mut keys);
     keys.retain(|setting| {
-        // Sections take the run's seed over.
-        let is_derived = setting.key.ends_with(".seed");
-        !is_derived && !is_default(&table, &setting.key, config)
+        // The page names the run and its folder; sections take the run's seed over.
+        let is_known = ["name", "runs"].contains(&&*setting.key) || setting.key.ends_with(".seed");
+        !is_known && !is_default(&table, &setting.key, config)
     });
     keys
 }
@@ -32,17 +32,26 @@ pub(crate) fn chosen(config: &TrainConfig) -> Vec<Setting> {
 pub(crate) fn subject(config: &TrainConfig) -> String {
     let table = Table::try_from(config).unwrap_or_default();
     let section = |path: &[&str]| {
-        let found = path.iter().try_fold(&table, |table, key| table.get(*key)?.as_table());
+        let found = path
+            .iter()
+            .try_fold(&table, |table, key| table.get(*key)?.as_table());
         found.cloned().unwrap_or_default()
     };
     let text = |table: Table, key: &str| {
         let text = table.get(key).and_then(Value::as_str);
         text.unwrap_or("unknown").to_owned()
     };
-    let data = section(&["data"]).keys().next().cloned().unwrap_or_default();
+    let data = section(&["data"])
+        .keys()
+        .next()
+        .cloned()
+        .unwrap_or_default();
     let model = text(section(&["model"]), "kind");
     let estimator = text(section(&["advantage", "estimator"]), "estimator");
-    format!("a {model} model on {data} data by {estimator}, seed {}", config.seed)
+    format!(
+        "a {model} model on {data} data by {estimator}, seed {}",
+        config.seed
+    )
 }
 
 fn leaves(value: &Value, path: &str, found: &mut Vec<Setting>) {
@@ -107,7 +116,10 @@ mod tests {
         assert_eq!(value("reinforcement.samples"), Some("8"));
         assert_eq!(value("similarity.similarity"), Some("centred_cosine"));
         assert_eq!(value("reward.weights.query"), Some("0.1"));
-        assert_eq!(subject(&config), "a fresh model on quickstart data by raae, seed 1");
+        assert_eq!(
+            subject(&config),
+            "a fresh model on quickstart data by raae, seed 1"
+        );
         // As by default: two threads, a format weight of 0.1, RAAE.
         for default in [
             "threads",

@@ -215,8 +215,6 @@ fn of_classes(evaluations: &[Evaluation], found: &mut Vec<Worry>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rerec_datasets::QueryClass;
-    use rerec_trainer::Accuracy;
 
     fn step(change: impl Fn(&mut MetricsRecord)) -> MetricsRecord {
         let mut record: MetricsRecord = serde_json::from_value(serde_json::json!({
@@ -285,25 +283,11 @@ mod tests {
 
     #[test]
     fn a_class_is_forgotten_only_beyond_chance() {
-        let evaluation = |phase, right| Evaluation {
-            phase,
-            step: 0,
-            overall: Accuracy::default(),
-            classes: [(
-                QueryClass::INTEREST,
-                Accuracy {
-                    right,
-                    asked: 80,
-                    by_chance: 4.0,
-                },
-            )]
-            .into(),
-            ndcg: 0.0,
-            open: 0,
-            unscored: 0,
-            without_answer: 0,
-            mean_tokens: 0.0,
-            outcomes: Default::default(),
+        let evaluation = |phase, right| {
+            let mut evaluation = crate::comparison::evaluation(phase);
+            let class = evaluation.classes.entry("interest".into()).or_default();
+            (class.right, class.asked) = (right, 80);
+            evaluation
         };
         let fell_to = |right| {
             let evaluations = [

@@ -40,7 +40,9 @@ fn driven(browser: &Path, page: &Path, width: u32) -> Value {
         .output()
         .unwrap();
     let document = String::from_utf8(output.stdout).unwrap();
-    let (_, behind) = document.split_once("<pre id=\"outcome\">").expect("the script came to its end");
+    let (_, behind) = document
+        .split_once("<pre id=\"outcome\">")
+        .expect("the script came to its end");
     let json = STANDARD.decode(behind.split('<').next().unwrap()).unwrap();
     serde_json::from_slice(&json).unwrap()
 }
@@ -59,12 +61,21 @@ fn a_reader_clicks_through_the_page() {
         let saw = driven(&browser, &path, width);
         assert_eq!(saw["errors"], serde_json::json!([]), "{saw:#}");
         assert_eq!(saw["runs"], serde_json::json!(["slow", "quick"]));
-        assert_eq!((&saw["images"], &saw["title"]), (&0.into(), &"ReRec: slow, quick".into()));
+        assert_eq!(
+            (&saw["images"], &saw["title"]),
+            (&0.into(), &"ReRec: slow, quick".into())
+        );
         // Five classes and all.
         assert_eq!(saw["accuracyRows"], 6);
         // A line of all for each run, and six that are shown on request.
-        assert_eq!((&saw["lines"], &saw["hiddenLines"], &saw["linesAfterClick"]), (&2.into(), &12.into(), &3.into()));
-        assert_eq!((&saw["values"], &saw["valuesOfRange"]), (&"step 0".into(), &"step 10".into()));
+        assert_eq!(
+            (&saw["lines"], &saw["hiddenLines"], &saw["linesAfterClick"]),
+            (&2.into(), &12.into(), &3.into())
+        );
+        assert_eq!(
+            (&saw["values"], &saw["valuesOfRange"]),
+            (&"step 0".into(), &"step 10".into())
+        );
         assert_eq!((&saw["smoothed"], &saw["groups"]), (&2.into(), &96.into()));
         for seen in ["steps", "penalties", "tokens", "charts", "ofClass"] {
             assert!(saw[seen].as_u64().unwrap() > 0, "{seen}: {saw:#}");
@@ -88,7 +99,11 @@ fn scripts_are_well_formed() {
     for entry in std::fs::read_dir("assets").unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|kind| kind == "js") {
-            let checked = Command::new(&node).arg("--check").arg(&path).status().unwrap();
+            let checked = Command::new(&node)
+                .arg("--check")
+                .arg(&path)
+                .status()
+                .unwrap();
             assert!(checked.success(), "{}", path.display());
         }
     }

@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a test fails where an unwrap does; helpers here are part of tests"
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails where an unwrap does and says what it leaves out; helpers here are part of tests"
 )]
 
 mod browser;
