@@ -219,7 +219,7 @@ function chartFigure(chart, look) {
   const tools = element("div", { class: "tools" },
     element("button", { type: "button", title: "Save as a picture", onclick: () => save(`${chart.id}.svg`, "image/svg+xml", chartPicture(chart, { ...look, hidden })) }, "SVG"),
     element("button", { type: "button", title: "Save the numbers", onclick: () => save(`${chart.id}.csv`, "text/csv", chartNumbers(chart)) }, "CSV"));
-  const figure = element("figure", { class: "chart", id: `chart-${chart.id}` },
+  const figure = element("figure", { class: "chart", "data-chart": chart.id },
     element("figcaption", {}, foreign(chart.title), tools), legend, frame);
   figure.draw = draw;
   return figure;

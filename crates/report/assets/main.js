@@ -34,15 +34,15 @@ async function main() {
 }
 
 async function showSection(sections, tabs) {
-  const [name, run, group] = location.hash.slice(1).split("-");
+  // Names a run by its place, and a group by its own or a filter: `rollouts-0-17`, `rollouts-0-flag=no box`.
+  const [name, run, ...rest] = decodeURIComponent(location.hash.slice(1)).split("-");
   const chosen = sections.find(([, section]) => section.id === name) ?? sections[0];
   sections.forEach(([, section], place) => {
     section.hidden = section !== chosen[1];
     section === chosen[1] ? tabs[place].setAttribute("aria-current", "page") : tabs[place].removeAttribute("aria-current");
   });
   drawShown(sections);
-  const numbers = [run, group].map((text) => (text === undefined ? undefined : Number(text)));
-  await chosen[1].open?.(...numbers);
+  await chosen[1].open?.(Number(run ?? NaN), rest.join("-"));
 }
 
 function drawShown(sections) {

@@ -1,7 +1,19 @@
 // What was run, how it went, what to worry about.
 
+// The charts that are seen first.
+const FIRST = ["validation-accuracy", "reward", "groups", "pool"];
+
 function overview(head) {
-  return element("section", { id: "overview" }, head.runs.map((run) => runOverview(run, head.runs.length > 1)));
+  const isOneOfMany = head.runs.length > 1;
+  const look = { smoothing: 0, range: [0, Infinity], bands: isOneOfMany ? [] : head.runs[0].epochs };
+  const figures = mergedCharts(head.runs).filter((chart) => FIRST.includes(chart.id)).map((chart) => chartFigure(chart, look));
+  const section = element("section", { id: "overview" },
+    head.runs.map((run) => runOverview(run, isOneOfMany)),
+    figures.length ? element("h2", {}, "How it went") : null,
+    element("div", { class: "charts first" }, figures),
+    head.runs.map((run) => settingsTable(run, isOneOfMany)));
+  section.draw = () => figures.forEach((figure) => figure.draw());
+  return section;
 }
 
 function runOverview(run, isOneOfMany) {
@@ -10,11 +22,8 @@ function runOverview(run, isOneOfMany) {
     element("h2", {}, isOneOfMany ? runMark(run.place) : null, foreign(run.name)),
     element("p", {}, glance.subject ? [foreign(glance.subject), "; "] : null, glance.state, "."),
     element("p", { class: "quiet" }, foreign(run.folder), `. ${sizeInWords(run.rollouts)}`),
-    worryList(glance),
-    element("h3", {}, "Accuracy on test queries"),
-    accuracyTable(glance.table),
-    glance.gain ? pairedTable(glance.gain) : null,
-    settingsTable(glance.settings));
+    worryList(run),
+    element("div", { class: "tables" }, accuracyTable(glance.table), glance.gain ? pairedTable(glance.gain) : null));
 }
 
 function sizeInWords(rollouts) {
@@ -28,8 +37,10 @@ function sizeInWords(rollouts) {
     `${many(rollouts.queries, "query", "queries")} take ${bytes(rollouts.bytes)} of this page.${kept}`;
 }
 
-function worryList({ worries, notes }) {
-  const items = worries.map((worry) => element("li", {}, element("b", {}, foreign(worry.title)), " ", foreign(worry.text)));
+function worryList({ place, glance: { worries, notes }, rollouts: { groups } }) {
+  const address = (filter) => `#rollouts-${place}-${encodeURIComponent(filter)}`;
+  const items = worries.map((worry) => element("li", {}, element("b", {}, foreign(worry.title)), " ", foreign(worry.text),
+    worry.filter && groups > 0 ? [" ", element("a", { href: address(worry.filter) }, "Show them")] : null));
   const unread = notes.map((note) => element("li", {}, element("b", {}, "Not read"), " ", foreign(note)));
   if (items.length + unread.length === 0) {
     return element("p", { class: "sound" }, "✓ Nothing stands out: groups teach, answers are read, no class was forgotten.");
@@ -48,6 +59,7 @@ function accuracyTable(table) {
     element("td", {}, percent(row.guess)),
     row.cells.map((cell) => shareCell(cell, row.guess))));
   return element("div", { class: "wide" },
+    element("h3", {}, "Accuracy on test queries"),
     element("table", { class: "accuracy" }, element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)),
     element("p", { class: "quiet" }, "Percent right, with 95 % intervals (Wilson) as lines from 0 to 100; the thin mark is a guess among the candidates."));
 }
@@ -94,7 +106,8 @@ function pairedTable(paired) {
       "Points of accuracy on the queries that both were asked, with 95 % intervals (Newcombe's for pairs) from −100 to +100, and McNemar's exact p."));
 }
 
-function settingsTable(settings) {
+function settingsTable(run, isOneOfMany) {
+  const { settings } = run.glance;
   const sections = new Map();
   for (const { key, value } of settings) {
     const [section, rest] = key.includes(".") ? [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)] : ["run", key];
@@ -106,8 +119,9 @@ function settingsTable(settings) {
   const blocks = [...sections].map(([section, entries]) => element("div", {},
     element("h4", {}, foreign(section)),
     element("dl", {}, entries.map(([key, value]) => [element("dt", {}, foreign(key)), element("dd", {}, foreign(value))]))));
-  return element("details", { open: true },
-    element("summary", {}, `Settings that differ from the defaults (${settings.length})`),
+  const whose = isOneOfMany ? ["of ", foreign(run.name), " "] : null;
+  return element("details", { open: !isOneOfMany },
+    element("summary", {}, "Settings ", whose, `that differ from the defaults (${settings.length})`),
     element("div", { class: "settings" }, blocks));
 }
 

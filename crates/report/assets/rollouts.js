@@ -16,7 +16,7 @@ function rollouts(head) {
     return section;
   }
   const browser = new Browser(section, runs);
-  section.open = (run, group) => browser.open(run, group);
+  section.open = (run, wanted) => browser.open(run, wanted);
   return section;
 }
 
@@ -39,7 +39,8 @@ class Browser {
     section.append(this.filters, this.count, element("div", { class: "browser" }, this.list, this.detail));
   }
 
-  async open(place, group) {
+  // `wanted` is a group by its place, or a filter and its value: `flag=no box`.
+  async open(place, wanted = "") {
     const run = this.runs.find((one) => one.place === place) ?? this.run ?? this.runs[0];
     if (run !== this.run) {
       this.run = run;
@@ -49,9 +50,25 @@ class Browser {
       this.drawFilters();
       await this.filter();
     }
-    if (group !== undefined && this.data.groups.step[group] !== undefined) {
+    const group = wanted === "" ? NaN : Number(wanted);
+    if (wanted.includes("=")) {
+      await this.filterBy(...wanted.split("="));
+    } else if (this.data.groups.step[group] !== undefined) {
       await this.select(group);
     } else if (this.selected === null && this.found.length) {
+      await this.select(this.found[0]);
+    }
+  }
+
+  async filterBy(name, value) {
+    this.drawFilters();
+    const options = [...(this[name]?.options ?? [])];
+    const option = options.find((one) => one.value === value || one.textContent === value);
+    if (option) {
+      this[name].value = option.value;
+    }
+    await this.filter();
+    if (this.found.length) {
       await this.select(this.found[0]);
     }
   }
@@ -235,6 +252,7 @@ class Browser {
     const { data, record, selected } = this;
     const tokens = element("input", { type: "checkbox", onchange: () => { this.showsTokens = tokens.checked; this.drawDetail(); } });
     tokens.checked = this.showsTokens;
+    tokens.disabled = !record.responses.some((response) => response.token_byte_lens?.length);
     const { right, all } = rightShare(data, selected);
     const first = data.firstResponse[selected];
     const marks = record.responses.map((_, place) => this.flag.value !== "" && this.hasFlag(first + place));

@@ -12,7 +12,7 @@ use crate::epochs::{Epoch, epochs};
 use crate::error::Result;
 use crate::glance::Glance;
 use crate::packing::pack;
-use crate::reading::Reading;
+use crate::reading::{Reading, readings};
 use crate::rollouts::Rollouts;
 
 const STYLE: &str = include_str!("../assets/report.css");
@@ -70,9 +70,8 @@ struct Part {
 }
 
 impl Part {
-    fn of(folder: &Path, most: u64) -> Result<Self> {
-        let mut reading = Reading::of(folder)?;
-        let rollouts = Rollouts::of(folder, most, &mut reading.notes)?;
+    fn of(mut reading: Reading, most: u64) -> Result<Self> {
+        let rollouts = Rollouts::of(&reading.folder, most, &mut reading.notes)?;
         let kept: std::collections::HashSet<_> = rollouts.index.queries.iter().collect();
         reading.queries.retain(|query| kept.contains(&query.query));
         Ok(Self {
@@ -111,12 +110,14 @@ impl Part {
 /// # Errors
 /// A folder without records, data that cannot be packed.
 pub(crate) fn page(folders: &[impl AsRef<Path>], most: u64) -> Result<String> {
-    let parts = folders.iter().map(|folder| Part::of(folder.as_ref(), most));
-    let parts = parts.collect::<Result<Vec<_>>>()?;
-    let readings: Vec<&Reading> = parts.iter().map(|part| &part.reading).collect();
+    let parts = readings(folders)?.into_iter();
+    let parts: Vec<Part> = parts
+        .map(|reading| Part::of(reading, most))
+        .collect::<Result<_>>()?;
+    let read: Vec<&Reading> = parts.iter().map(|part| &part.reading).collect();
     let head = Head {
         runs: parts.iter().map(Part::head).collect(),
-        comparisons: between(&readings),
+        comparisons: between(&read),
     };
     let names: Vec<&str> = head.runs.iter().map(|run| run.name).collect();
     let mut data = data_element("head", &pack(&head)?);

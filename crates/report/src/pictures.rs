@@ -8,7 +8,7 @@ use crate::chart::{difficulty_svg, svg};
 use crate::charts::{Chart, Difficulty, charts, difficulties};
 use crate::epochs::epochs;
 use crate::error::{Error, Result};
-use crate::reading::Reading;
+use crate::reading::{Reading, readings};
 
 /// Writes every chart of every run as SVG and as CSV into `output`, where several runs have folders of their own; returns the files.
 ///
@@ -16,8 +16,7 @@ use crate::reading::Reading;
 /// A folder without records; files that cannot be written.
 pub fn write_charts(runs: &[impl AsRef<Path>], output: &Path) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
-    for run in runs {
-        let reading = Reading::of(run.as_ref())?;
+    for reading in readings(runs)? {
         let folder = match runs.len() {
             1 => output.to_owned(),
             _ => output.join(&reading.name),

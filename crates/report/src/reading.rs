@@ -61,6 +61,25 @@ impl Reading {
     }
 }
 
+/// The readings of several folders. Their names are told apart: the second of a name gets a number.
+///
+/// # Errors
+/// As [`Reading::of`].
+pub(crate) fn readings(folders: &[impl AsRef<Path>]) -> Result<Vec<Reading>> {
+    let mut readings: Vec<Reading> = Vec::with_capacity(folders.len());
+    for folder in folders {
+        let mut reading = Reading::of(folder.as_ref())?;
+        let plain = reading.name.clone();
+        let mut number = 1;
+        while readings.iter().any(|known| known.name == reading.name) {
+            number += 1;
+            reading.name = format!("{plain}-{number}");
+        }
+        readings.push(reading);
+    }
+    Ok(readings)
+}
+
 fn all<T: DeserializeOwned>(path: &Path, notes: &mut Vec<String>) -> Vec<T> {
     let mut records = Vec::new();
     each(path, notes, |record| records.push(record));
@@ -116,6 +135,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = Reading::of(folder.path()).unwrap_err();
         assert!(matches!(error, Error::NoRecords { .. }), "{error}");
+    }
+
+    #[test]
+    fn runs_of_one_name_are_told_apart() {
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let runs = folders.each_ref().map(|folder| folder.path().join("run"));
+        for run in &runs {
+            std::fs::create_dir(run).unwrap();
+            std::fs::write(run.join(files::METRICS), "").unwrap();
+        }
+        let names = readings(&runs).unwrap().into_iter().map(|one| one.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["run", "run-2"]);
     }
 
     #[test]

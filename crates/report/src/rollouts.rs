@@ -104,7 +104,9 @@ impl Serialize for Outcome {
 
 /// Flags that are none of the reward's, at the lowest bits.
 const PENALISED: &str = "penalised step";
-const CUT_OFF: &str = "cut off";
+pub(crate) const CUT_OFF: &str = "cut off";
+/// What the page calls responses without a reward.
+pub(crate) const NOT_SCORED: &str = "not scored";
 
 impl Default for Index {
     fn default() -> Self {

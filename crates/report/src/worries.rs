@@ -3,7 +3,7 @@
 use rerec_trainer::{Evaluation, MetricsRecord, Phase};
 use serde::Serialize;
 
-use crate::rollouts::Scores;
+use crate::rollouts::{CUT_OFF, NOT_SCORED, Scores};
 use crate::statistics::wilson;
 
 /// Something that a person should look at.
@@ -13,6 +13,15 @@ pub(crate) struct Worry {
     pub(crate) title: String,
     /// What was seen, and what may help.
     pub(crate) text: String,
+    /// What the browser of rollouts shows of it: one of its filters and the value, `flag=no box`.
+    pub(crate) filter: Option<String>,
+}
+
+impl Worry {
+    fn shown_by(self, name: &str, value: &str) -> Self {
+        let filter = Some(format!("{name}={value}"));
+        Self { filter, ..self }
+    }
 }
 
 /// Steps at the end that are looked at: of each number the mean.
@@ -48,8 +57,11 @@ pub(crate) fn worries(
 }
 
 fn worry(title: &str, text: String) -> Worry {
-    let title = title.to_owned();
-    Worry { title, text }
+    Worry {
+        title: title.to_owned(),
+        text,
+        filter: None,
+    }
 }
 
 fn last(metrics: &[MetricsRecord]) -> &[MetricsRecord] {
@@ -78,7 +90,7 @@ fn of_groups(metrics: &[MetricsRecord], found: &mut Vec<Worry>) {
                 last.len(),
                 percent(idle)
             ),
-        ));
+        ).shown_by("kind", "without_signal"));
     }
     let shaped = mean(last, |m| {
         m.groups_shaped_only as f64 / m.queries.max(1) as f64
@@ -92,7 +104,7 @@ fn of_groups(metrics: &[MetricsRecord], found: &mut Vec<Worry>) {
                 last.len(),
                 percent(shaped)
             ),
-        ));
+        ).shown_by("kind", "shaped_only"));
     }
 }
 
@@ -107,14 +119,17 @@ fn of_responses(metrics: &[MetricsRecord], found: &mut Vec<Worry>) {
         let share = mean(last, |m| count(m) / m.reward.scored.max(1) as f64);
         if share > OFTEN {
             let name = flag.name().replace('_', " ");
-            found.push(worry(
-                &format!("Flag: {name}"),
-                format!(
-                    "{} of the responses of the last {} steps have it.",
-                    percent(share),
-                    last.len()
-                ),
-            ));
+            found.push(
+                worry(
+                    &format!("Flag: {name}"),
+                    format!(
+                        "{} of the responses of the last {} steps have it.",
+                        percent(share),
+                        last.len()
+                    ),
+                )
+                .shown_by("flag", &name),
+            );
         }
     }
     let cut = mean(last, |m| m.truncated);
@@ -127,17 +142,16 @@ fn of_responses(metrics: &[MetricsRecord], found: &mut Vec<Worry>) {
                 percent(cut),
                 last.len()
             ),
-        ));
+        ).shown_by("flag", CUT_OFF));
     }
     let failed: usize = metrics.iter().map(|m| m.reward.failed).sum();
     if failed > 0 {
         found.push(worry(
             "Not scored",
             format!(
-                "{failed} responses could not be scored, because data of their queries are at fault. They took no part in training; \
-                 the browser of rollouts shows why."
+                "{failed} responses could not be scored, because data of their queries are at fault. They took no part in training."
             ),
-        ));
+        ).shown_by("flag", NOT_SCORED));
     }
 }
 
@@ -207,7 +221,7 @@ fn of_classes(evaluations: &[Evaluation], found: &mut Vec<Worry>) {
                     100.0 * was.share(),
                     100.0 * is.share()
                 ),
-            ));
+            ).shown_by("class", class.label()));
         }
     }
 }
@@ -271,6 +285,8 @@ mod tests {
                 .insert(rerec_rewards::Flag::OutsideCandidates, 2);
         };
         assert_eq!(of(outside), ["Flag: outside candidates"]);
+        let found = worries(&[step(outside)], &[], Default::default());
+        assert_eq!(found[0].filter.as_deref(), Some("flag=outside candidates"));
         let mut steps = vec![step(|_| {}); 10];
         steps.extend(vec![step(|m| m.entropy = 0.05); 10]);
         assert_eq!(

@@ -77,7 +77,14 @@ fn a_reader_clicks_through_the_page() {
             (&"step 0".into(), &"step 10".into())
         );
         assert_eq!((&saw["smoothed"], &saw["groups"]), (&2.into(), &96.into()));
-        for seen in ["steps", "penalties", "tokens", "charts", "ofClass"] {
+        for seen in [
+            "steps",
+            "penalties",
+            "tokens",
+            "charts",
+            "ofClass",
+            "shownFirst",
+        ] {
             assert!(saw[seen].as_u64().unwrap() > 0, "{seen}: {saw:#}");
         }
         for holds in ["follows", "markup", "markupInTokens", "compared"] {

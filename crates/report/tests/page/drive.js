@@ -34,7 +34,9 @@
   async function drive() {
     await until("the page", () => document.documentElement.dataset.ready);
     saw.runs = all("#overview h2 bdi").map((name) => name.textContent);
+    saw.shownFirst = all("#overview figure.chart path").length;
     saw.accuracyRows = find("#overview table").querySelectorAll("tbody tr").length;
+    await worriesLead();
     await curvesWork();
     await rolloutsWork();
     await comparisonWorks();
@@ -42,9 +44,16 @@
     saw.title = document.title;
   }
 
+  async function worriesLead() {
+    const link = all("#overview .worries a").find((one) => one.href.includes("no%20box"));
+    link.click();
+    await until("their responses", () => all(".response.matches .flags").some((flags) => flags.textContent.includes("no box")));
+    all("#rollouts .controls button").at(-1).click();
+  }
+
   async function curvesWork() {
     await go("Curves");
-    const chart = find("#chart-validation-accuracy");
+    const chart = find("#curves [data-chart=validation-accuracy]");
     saw.lines = chart.querySelectorAll("path").length;
     saw.hiddenLines = chart.querySelectorAll("[aria-pressed=false]").length;
     chart.querySelector("[aria-pressed=false]").click();
@@ -58,7 +67,7 @@
     saw.valuesOfRange = chart.querySelector(".values b").textContent;
     set(steps, "0", "input");
     set(find("#curves input[type=range]"), "0.5", "input");
-    saw.smoothed = find("#chart-reward").querySelectorAll("path[opacity]").length;
+    saw.smoothed = find("#curves [data-chart=reward]").querySelectorAll("path[opacity]").length;
     saw.charts = all("#curves figure.chart").length;
   }
 
