@@ -11,7 +11,8 @@ function outcomeOf(response) {
   return response.reward.hit ? 1 : response.reward.answer ? 0 : 2;
 }
 
-// `look`: the run's weights, the largest |advantage| and |reward| of the group, whether tokens are shown, whether it matches the filter.
+// `look`: the run's weights, the group's largest |advantage| and largest sums of positive and of negative parts of a reward, whether
+// tokens are shown, whether it matches the filter.
 function responseCard(response, look) {
   const [sign, word] = OUTCOMES[outcomeOf(response)];
   const facts = [many(response.tokens, "token"), response.finish === "length" ? "cut off by the token limit" : null,
@@ -43,8 +44,9 @@ function rewardBar(reward, look) {
   }
   const parts = rewardParts(reward, look.weights);
   const words = parts.map(([name, value]) => `${name} ${signed(value, 3)}`).join(", ");
-  const scale = 50 / Math.max(look.mostReward, 1e-9);
-  let [left, right] = [50, 50];
+  const scale = 100 / Math.max(look.mostBonus + look.mostMalus, 1e-9);
+  const zero = look.mostMalus * scale;
+  let [left, right] = [zero, zero];
   const boxes = parts.filter(([, value]) => value !== 0).map(([name, value]) => {
     const width = Math.abs(value) * scale;
     const x = value < 0 ? (left -= width) : right;
@@ -55,7 +57,7 @@ function rewardBar(reward, look) {
   const terms = Object.entries(reward.terms ?? {});
   return element("div", { class: "reward" },
     drawing("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": words },
-      drawing("line", { class: "zero", x1: 50, x2: 50, y1: 0, y2: 10 }), ...boxes),
+      drawing("line", { class: "zero", x1: zero, x2: zero, y1: 0, y2: 10 }), ...boxes),
     element("p", { class: "parts" }, parts.map(([name, value, score]) =>
       element("span", { class: "part", title: "in brackets: before its weight" }, element("i", { class: `part-${name}` }), `${name} ${signed(value, 3)}`,
         score === undefined ? null : element("small", {}, ` (${score.toFixed(2)})`)))),

@@ -329,11 +329,9 @@ function legendOfMarks() {
 function groupGrid(record, run, { tokens = false, marks = [] } = {}) {
   const steps = record.responses.flatMap((response) => response.steps);
   const mostAdvantage = Math.max(0, ...steps.map((step) => Math.abs(step.advantage)));
-  const sums = record.responses.filter((response) => response.reward && run.weights).flatMap((response) => {
-    const parts = rewardParts(response.reward, run.weights).map(([, value]) => value);
-    const sum = (values) => values.reduce((total, value) => total + Math.abs(value), 0);
-    return [sum(parts.filter((value) => value > 0)), sum(parts.filter((value) => value < 0))];
-  });
-  const look = { weights: run.weights, mostAdvantage, mostReward: Math.max(0, ...sums), tokens };
+  const rewards = record.responses.map((response) => response.reward).filter((reward) => reward && run.weights);
+  const most = (sign) => Math.max(0, ...rewards.map((reward) =>
+    rewardParts(reward, run.weights).reduce((sum, [, value]) => sum + Math.max(0, sign * value), 0)));
+  const look = { weights: run.weights, mostAdvantage, mostBonus: most(1), mostMalus: most(-1), tokens };
   return element("div", { class: "group" }, record.responses.map((response, place) => responseCard(response, { ...look, matches: marks[place] })));
 }
