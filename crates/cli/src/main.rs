@@ -17,6 +17,7 @@ mod interrupt;
 mod lightgcn;
 #[cfg(feature = "torch")]
 mod model;
+mod report;
 mod score;
 mod segment;
 #[cfg(feature = "torch")]
@@ -46,6 +47,7 @@ enum Command {
     #[cfg(feature = "torch")]
     Export(export::Args),
     Lightgcn(lightgcn::Args),
+    Report(report::Args),
     Score(score::Args),
     Segment(segment::Args),
     #[cfg(feature = "torch")]
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "torch")]
         Command::Export(args) => export::run(&args),
         Command::Lightgcn(args) => lightgcn::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),
         #[cfg(feature = "torch")]

@@ -3,6 +3,7 @@
 //! Nothing here needs libtorch. Every length a file claims is checked against the file before memory is set aside.
 
 mod blocks;
+#[cfg(feature = "torch")]
 mod writer;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use self::blocks::GgmlType;
+#[cfg(feature = "torch")]
 pub(crate) use self::writer::{Planned, write as write_gguf};
 use crate::error::{Error, Result, io_fault};
 

@@ -3,12 +3,25 @@
 
 mod bootstrap;
 mod chart;
+mod charts;
+mod comparison;
 mod curves;
+mod epochs;
 mod error;
+mod glance;
 mod model_comparison;
+mod packing;
+mod page;
+mod pictures;
+mod reading;
+mod rollouts;
 mod scorecard;
+mod settings;
 mod statistics;
 mod table;
+mod worries;
+
+use std::path::Path;
 
 use rerec_trainer::Run;
 
@@ -16,9 +29,23 @@ pub use bootstrap::{Estimate, bootstrap_mean};
 pub use curves::Curves;
 pub use error::{Error, Result};
 pub use model_comparison::{ComparisonRow, ModelComparison};
+pub use pictures::write_charts;
 pub use scorecard::{ScoreRow, Scorecard};
 pub use statistics::{Pairs, wilson};
 pub use table::accuracy_table;
+
+/// Writes a page about one or several runs: an HTML file that needs nothing beside it and asks no network. A run may still be
+/// going on; what cannot be read is left out and said on the page.
+///
+/// Of a run with more than 256 MiB of responses every n-th query is in the page, with all of its responses.
+///
+/// # Errors
+/// A folder without any record of a run; a file that cannot be written.
+pub fn write_page(runs: &[impl AsRef<Path>], output: &Path) -> Result<()> {
+    let page = page::page(runs, rollouts::MOST)?;
+    rerec_files::write::<rerec_files::Error>(output, |file| file.put(page.as_bytes()))?;
+    Ok(())
+}
 
 /// Writes `accuracy.md` and `curves.svg` into the folder of a run; the picture needs at least two steps.
 ///

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(wilson(0, 10).0, 0.0);
         assert_abs_diff_eq!(wilson(0, 10).1, 0.277_53, epsilon = 1e-5);
         assert_abs_diff_eq!(wilson(10, 10).0, 1.0 - 0.277_53, epsilon = 1e-5);
-        assert_eq!(wilson(10, 10).1, 1.0);
+        assert_abs_diff_eq!(wilson(10, 10).1, 1.0, epsilon = 1e-12);
     }
 
     #[test]

@@ -1,0 +1,152 @@
+//! A run at a glance: what was run, how it went, what to worry about.
+
+use std::collections::BTreeSet;
+
+use rerec_trainer::{Evaluation, Phase};
+use serde::Serialize;
+
+use crate::comparison::{Paired, paired};
+use crate::reading::Reading;
+use crate::rollouts::Rollouts;
+use crate::settings::{Setting, chosen, subject};
+use crate::statistics::wilson;
+use crate::worries::{Worry, worries};
+
+/// What is seen first of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Glance {
+    /// What was run; none where its settings cannot be read.
+    pub(crate) subject: Option<String>,
+    /// How far it is.
+    pub(crate) state: String,
+    /// Settings that differ from their defaults.
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) worries: Vec<Worry>,
+    /// What could not be read.
+    pub(crate) notes: Vec<String>,
+    pub(crate) table: Table,
+    /// Reinforcement against what was before it, query for query.
+    pub(crate) gain: Option<Paired>,
+}
+
+/// Accuracies on test queries: a row for each class, a cell for each phase.
+#[derive(Debug, Serialize)]
+pub(crate) struct Table {
+    pub(crate) phases: Vec<&'static str>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A class of queries, or all of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) class: String,
+    pub(crate) asked: usize,
+    /// What a guess gets right, in [0, 1].
+    pub(crate) guess: f64,
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// A share of right answers with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Cell {
+    pub(crate) right: usize,
+    pub(crate) asked: usize,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+impl Cell {
+    fn of((right, asked): (usize, usize)) -> Self {
+        let (low, high) = wilson(right, asked);
+        Self {
+            right,
+            asked,
+            low,
+            high,
+        }
+    }
+}
+
+impl Glance {
+    pub(crate) fn of(reading: &Reading, rollouts: &Rollouts, notes: Vec<String>) -> Self {
+        let evaluations = &reading.evaluations;
+        Self {
+            subject: reading.config.as_ref().map(subject),
+            state: state(reading),
+            settings: reading.config.as_ref().map_or_else(Vec::new, chosen),
+            worries: worries(&reading.metrics, evaluations, rollouts.preference),
+            notes,
+            table: Table::of(evaluations),
+            gain: gain(evaluations),
+        }
+    }
+}
+
+fn state(reading: &Reading) -> String {
+    let step = reading.metrics.last().map_or(0, |last| last.step);
+    let ended = of_phase(&reading.evaluations, Phase::Final);
+    let is_finished = ended.is_some_and(|evaluation| evaluation.step == step);
+    let epochs = reading.metrics.last().map_or(0, |last| last.epoch);
+    let state = if is_finished {
+        "finished"
+    } else {
+        "under way or stopped"
+    };
+    format!("{state} at step {step}, in epoch {epochs} of the curriculum")
+}
+
+/// The newest evaluation of a phase: a run that was prolonged has several final ones.
+pub(crate) fn of_phase(evaluations: &[Evaluation], phase: Phase) -> Option<&Evaluation> {
+    evaluations.iter().rev().find(|one| one.phase == phase)
+}
+
+fn gain(evaluations: &[Evaluation]) -> Option<Paired> {
+    let of = |phase| of_phase(evaluations, phase);
+    let before = of(Phase::WarmStart).or_else(|| of(Phase::Untrained))?;
+    paired(before, of(Phase::Final)?)
+}
+
+impl Table {
+    fn of(evaluations: &[Evaluation]) -> Self {
+        let phases = [Phase::Untrained, Phase::WarmStart, Phase::Final];
+        let columns: Vec<&Evaluation> = phases
+            .into_iter()
+            .filter_map(|phase| of_phase(evaluations, phase))
+            .collect();
+        let classes: BTreeSet<_> = columns.iter().flat_map(|one| one.classes.keys()).collect();
+        let mut rows: Vec<Row> = classes
+            .into_iter()
+            .map(|class| {
+                let of_class = |one: &&Evaluation| one.classes.get(class).copied();
+                let cells = columns.iter().map(|one| of_class(one).unwrap_or_default());
+                let guess = cells.clone().next_back().map_or(0.0, |last| last.guess());
+                let counts = cells.map(|cell| (cell.right, cell.asked));
+                row(class.label(), guess, counts.map(Cell::of).collect())
+            })
+            .collect();
+        if let Some(last) = columns.last() {
+            let counts = columns
+                .iter()
+                .map(|one| (one.overall.right, one.overall.asked));
+            rows.push(row(
+                "all",
+                last.overall.guess(),
+                counts.map(Cell::of).collect(),
+            ));
+        }
+        Self {
+            phases: columns.iter().map(|one| one.phase.label()).collect(),
+            rows,
+        }
+    }
+}
+
+fn row(class: &str, guess: f64, cells: Vec<Cell>) -> Row {
+    Row {
+        class: class.to_owned(),
+        // Columns may differ by queries that could not be scored.
+        asked: cells.iter().map(|cell| cell.asked).max().unwrap_or(0),
+        guess,
+        cells,
+    }
+}
