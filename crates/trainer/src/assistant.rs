@@ -264,6 +264,7 @@ mod tests {
             user: user.into(),
             item: item.into(),
             rating: 1.0,
+            time: None,
         };
         Dataset {
             catalogue: Catalogue::new(items.collect()).unwrap(),

@@ -126,6 +126,7 @@ mod tests {
             user: user.into(),
             item: item.into(),
             rating: 5.0,
+            time: None,
         };
         Dataset {
             catalogue: Catalogue::new(items).unwrap(),
@@ -142,6 +143,8 @@ mod tests {
             targets: vec!["3".into()],
             candidates: Some(["1", "2", "3"].map(Into::into).into()),
             history: Vec::new(),
+            user: None,
+            time: None,
         }
     }
 
@@ -209,6 +212,7 @@ mod tests {
             user: user.to_string().into(),
             item: item.into(),
             rating: 5.0,
+            time: None,
         };
         let items = (0..8).map(|n| Item::new(format!("i{n}"), format!("Title {n}")));
         dataset.catalogue = Catalogue::new(items.collect()).unwrap();
