@@ -483,29 +483,17 @@ fn others(metrics: &[MetricsRecord]) -> Vec<Chart> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rerec_trainer::UpdateRecord;
 
     fn record(step: u64) -> MetricsRecord {
-        MetricsRecord {
-            step,
-            epoch: 1,
-            queries: 4,
-            learning_rate: 0.1,
-            reward: serde_json::from_value(serde_json::json!({
-                "scored": 8, "failed": 2, "hits": 4, "flags": {"no_box": 2}, "total": 0.5, "format": 0.25,
-                "ndcg": 0.5, "ranking": 0.4, "query_alignment": null, "preference_alignment": null,
-            }))
-            .unwrap(),
-            accuracy: 0.5,
-            groups_with_hit: 2,
-            groups_shaped_only: 1,
-            groups_without_signal: 1,
-            steps_penalised: 3,
-            mean_tokens: 12.0,
-            truncated: 0.25,
-            entropy: 1.0,
-            update: UpdateRecord::default(),
-        }
+        let record = serde_json::json!({
+            "step": step, "epoch": 1, "queries": 4, "learning_rate": 0.1, "accuracy": 0.5,
+            "groups_with_hit": 2, "groups_shaped_only": 1, "groups_without_signal": 1, "steps_penalised": 3,
+            "mean_tokens": 12.0, "truncated": 0.25, "entropy": 1.0, "loss": 0.0, "kl": 0.0, "clip_fraction": 0.0,
+            "max_log_ratio": 0.0, "grad_norm": 1.0,
+            "reward": {"scored": 8, "failed": 2, "hits": 4, "flags": {"no_box": 2}, "total": 0.5, "format": 0.25,
+                "ndcg": 0.5, "ranking": 0.4, "query_alignment": null, "preference_alignment": null},
+        });
+        serde_json::from_value(record).unwrap()
     }
 
     fn find<'a>(charts: &'a [Chart], id: &str) -> &'a Chart {
