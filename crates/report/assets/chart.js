@@ -60,61 +60,64 @@ const MARGIN = { left: 52, right: 14, top: 10, bottom: 34 };
 
 // Draws into an svg element and returns how steps and values lie in it.
 function drawChart(svg, chart, look) {
-  const { width, height, mode, smoothing, hidden } = look;
-  const inks = INKS[mode];
-  const shownLines = chart.lines.filter((line) => !hidden.has(line.name));
-  const all = chart.lines.flatMap((line) => line.points.map(([x]) => x));
-  const last = all.reduce((most, x) => Math.max(most, x), 1);
-  const range = [Math.max(0, look.range[0]), Math.min(last, look.range[1])];
-  if (range[1] <= range[0]) {
-    range[1] = range[0] + 1;
-  }
-  const [low, high] = bounds(chart, shownLines, range);
+  const { width, height } = look;
+  const lines = chart.lines.filter((line) => !look.hidden.has(line.name));
+  const range = shownRange(chart, look.range);
+  const [low, high] = bounds(chart, lines, range);
   const at = {
     x: (x) => MARGIN.left + ((x - range[0]) / (range[1] - range[0])) * (width - MARGIN.left - MARGIN.right),
     y: (y) => height - MARGIN.bottom - ((y - low) / (high - low)) * (height - MARGIN.top - MARGIN.bottom),
     range,
+    values: [low, high],
   };
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("width", width);
   svg.setAttribute("height", height);
-  svg.replaceChildren();
-  const font = { "font-family": "system-ui, sans-serif", "font-size": 12, fill: inks.quiet };
-  for (const band of look.bands.filter((_, place) => place % 2 === 1)) {
-    const left = Math.max(band.first - 1, range[0]);
-    const right = Math.min(band.last, range[1]);
-    if (right > left) {
-      const box = { x: at.x(left), width: at.x(right) - at.x(left), y: MARGIN.top, height: at.y(low) - MARGIN.top };
-      const title = drawing("title", {}, `epoch ${band.epoch}`);
-      svg.append(drawing("rect", { ...box, fill: inks.band }, title));
-    }
-  }
-  for (const y of ticks(low, high, height > 200 ? 5 : 3)) {
-    const line = { x1: MARGIN.left, x2: width - MARGIN.right, y1: at.y(y), y2: at.y(y), stroke: inks.grid };
-    svg.append(drawing("line", line));
-    svg.append(drawing("text", { ...font, x: MARGIN.left - 6, y: at.y(y) + 4, "text-anchor": "end" }, number(y)));
-  }
-  for (const x of ticks(range[0], range[1], Math.max(2, Math.floor(width / 90))).filter(Number.isInteger)) {
-    svg.append(drawing("text", { ...font, x: at.x(x), y: height - 18, "text-anchor": "middle" }, String(x)));
-  }
-  svg.append(drawing("text", { ...font, x: width - MARGIN.right, y: height - 4, "text-anchor": "end" }, "step"));
-  for (const line of shownLines) {
-    const points = within(line.points, range);
-    const stroke = COLOURS[mode][line.colour % COLOURS[mode].length];
-    const common = { fill: "none", stroke, "stroke-linejoin": "round" };
-    const main = { ...common, "stroke-width": line.colour === 0 ? 2.25 : 1.75, "stroke-dasharray": DASHES[line.dash % DASHES.length] };
-    if (smoothing > 0 && points.length > 2) {
-      svg.append(drawing("path", { ...common, d: path(points, at), "stroke-width": 1, opacity: 0.3 }));
-      // Smoothed over all steps, then cut: the range must not change the line.
-      svg.append(drawing("path", { ...main, d: path(within(smoothed(line.points, smoothing), range), at) }));
-    } else {
-      svg.append(drawing("path", { ...main, d: path(points, at) }));
-      if (points.length <= 30) {
-        points.forEach(([x, y]) => svg.append(drawing("circle", { cx: at.x(x), cy: at.y(y), r: 2.5, fill: stroke })));
-      }
-    }
-  }
+  svg.replaceChildren(...bandShapes(at, look), ...axisShapes(at, look), ...lines.flatMap((line) => lineShapes(line, at, look)));
   return at;
+}
+
+// The steps that are wanted, as far as there are any.
+function shownRange(chart, wanted) {
+  const last = chart.lines.flatMap((line) => line.points).reduce((most, [x]) => Math.max(most, x), 1);
+  const [from, to] = [Math.max(0, wanted[0]), Math.min(last, wanted[1])];
+  return [from, to > from ? to : from + 1];
+}
+
+function bandShapes(at, look) {
+  const [top, bottom] = [MARGIN.top, look.height - MARGIN.bottom];
+  return look.bands.filter((_, place) => place % 2 === 1).flatMap((band) => {
+    const left = Math.max(band.first - 1, at.range[0]);
+    const right = Math.min(band.last, at.range[1]);
+    const box = { x: at.x(left), width: at.x(right) - at.x(left), y: top, height: bottom - top, fill: INKS[look.mode].band };
+    return right > left ? [drawing("rect", box, drawing("title", {}, `epoch ${band.epoch}`))] : [];
+  });
+}
+
+function axisShapes(at, { width, height, mode }) {
+  const inks = INKS[mode];
+  const font = { "font-family": "system-ui, sans-serif", "font-size": 12, fill: inks.quiet };
+  const values = ticks(...at.values, height > 200 ? 5 : 3).flatMap((y) => [
+    drawing("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: at.y(y), y2: at.y(y), stroke: inks.grid }),
+    drawing("text", { ...font, x: MARGIN.left - 6, y: at.y(y) + 4, "text-anchor": "end" }, number(y)),
+  ]);
+  const steps = ticks(...at.range, Math.max(2, Math.floor(width / 90))).filter(Number.isInteger).map((x) =>
+    drawing("text", { ...font, x: at.x(x), y: height - 18, "text-anchor": "middle" }, String(x)));
+  return [...values, ...steps, drawing("text", { ...font, x: width - MARGIN.right, y: height - 4, "text-anchor": "end" }, "step")];
+}
+
+function lineShapes(line, at, { mode, smoothing }) {
+  const points = within(line.points, at.range);
+  const stroke = COLOURS[mode][line.colour % COLOURS[mode].length];
+  const common = { fill: "none", stroke, "stroke-linejoin": "round" };
+  const main = { ...common, "stroke-width": line.colour === 0 ? 2.25 : 1.75, "stroke-dasharray": DASHES[line.dash % DASHES.length] };
+  if (smoothing > 0 && points.length > 2) {
+    // Smoothed over all steps, then cut: the range must not change the line.
+    const smooth = within(smoothed(line.points, smoothing), at.range);
+    return [drawing("path", { ...common, d: path(points, at), "stroke-width": 1, opacity: 0.3 }), drawing("path", { ...main, d: path(smooth, at) })];
+  }
+  const dots = points.length <= 30 ? points.map(([x, y]) => drawing("circle", { cx: at.x(x), cy: at.y(y), r: 2.5, fill: stroke })) : [];
+  return [drawing("path", { ...main, d: path(points, at) }), ...dots];
 }
 
 // The chart as a picture of its own, with title and legend, in light colours.
@@ -162,52 +165,28 @@ function chartFigure(chart, look) {
   const svg = drawing("svg", { tabindex: 0, role: "img", "aria-label": chartSummary(chart) });
   const values = element("div", { class: "values", hidden: true, role: "status" });
   const frame = element("div", { class: "frame" }, svg, values);
-  let at = null;
-  let cursor = null;
+  const state = { chart, svg, values, hidden, at: null, cursor: null };
   const draw = () => {
     const width = Math.floor(frame.clientWidth);
     if (width > 0) {
-      at = drawChart(svg, chart, { ...look, hidden, width, height: width < 420 ? 200 : 240, mode: scheme() });
-      point(null);
+      state.at = drawChart(svg, chart, { ...look, hidden, width, height: width < 420 ? 200 : 240, mode: scheme() });
+      pointAt(state, null);
     }
   };
-  const steps = [...new Set(chart.lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
-  const point = (step) => {
-    cursor = step;
-    svg.querySelector(".cursor")?.remove();
-    values.hidden = step === null;
-    if (step === null) {
-      return;
-    }
-    const x = at.x(step);
-    const line = { class: "cursor", x1: x, x2: x, y1: MARGIN.top, y2: svg.getAttribute("height") - MARGIN.bottom };
-    svg.append(drawing("line", line));
-    values.replaceChildren(element("b", {}, `step ${step}`), ...chart.lines.filter((one) => !hidden.has(one.name)).flatMap((one) => {
-      const found = one.points.find(([at]) => at === step);
-      return found ? element("div", {}, sampleOf(one), foreign(one.name), " ", element("b", {}, number(found[1], 4))) : [];
-    }));
-    const isRight = x > svg.getAttribute("width") / 2;
-    values.style.left = isRight ? "" : `${x + 10}px`;
-    values.style.right = isRight ? `${svg.getAttribute("width") - x + 10}px` : "";
-  };
-  const visible = () => steps.filter((step) => step >= at.range[0] && step <= at.range[1]);
-  svg.addEventListener("pointermove", (event) => {
-    const left = event.clientX - svg.getBoundingClientRect().left;
-    const distance = (step) => Math.abs(at.x(step) - left);
-    point(visible().reduce((best, step) => (best === null || distance(step) < distance(best) ? step : best), null));
-  });
-  svg.addEventListener("pointerleave", () => point(null));
-  svg.addEventListener("blur", () => point(null));
-  svg.addEventListener("keydown", (event) => {
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (move) {
-      event.preventDefault();
-      const all = visible();
-      const place = cursor === null ? (move > 0 ? 0 : all.length - 1) : all.indexOf(cursor) + move;
-      point(all[Math.max(0, Math.min(all.length - 1, place))] ?? null);
-    }
-  });
-  const legend = element("div", { class: "legend" }, chart.lines.length < 2 ? [] : chart.lines.map((line) => {
+  listen(state);
+  const picture = () => save(`${chart.id}.svg`, "image/svg+xml", chartPicture(chart, { ...look, hidden }));
+  const numbers = () => save(`${chart.id}.csv`, "text/csv", chartNumbers(chart));
+  const figure = element("figure", { class: "chart", "data-chart": chart.id },
+    element("figcaption", {}, foreign(chart.title), element("div", { class: "tools" },
+      element("button", { type: "button", title: "Save as a picture", onclick: picture }, "SVG"),
+      element("button", { type: "button", title: "Save the numbers", onclick: numbers }, "CSV"))),
+    chartLegend(chart, hidden, draw), frame);
+  figure.draw = draw;
+  return figure;
+}
+
+function chartLegend(chart, hidden, draw) {
+  const entry = (line) => {
     const toggle = () => {
       hidden.has(line.name) ? hidden.delete(line.name) : hidden.add(line.name);
       button.setAttribute("aria-pressed", String(!hidden.has(line.name)));
@@ -215,14 +194,52 @@ function chartFigure(chart, look) {
     };
     const button = element("button", { type: "button", "aria-pressed": String(!hidden.has(line.name)), onclick: toggle }, sampleOf(line), foreign(line.name));
     return button;
-  }));
-  const tools = element("div", { class: "tools" },
-    element("button", { type: "button", title: "Save as a picture", onclick: () => save(`${chart.id}.svg`, "image/svg+xml", chartPicture(chart, { ...look, hidden })) }, "SVG"),
-    element("button", { type: "button", title: "Save the numbers", onclick: () => save(`${chart.id}.csv`, "text/csv", chartNumbers(chart)) }, "CSV"));
-  const figure = element("figure", { class: "chart", "data-chart": chart.id },
-    element("figcaption", {}, foreign(chart.title), tools), legend, frame);
-  figure.draw = draw;
-  return figure;
+  };
+  // The title says what a single line is.
+  return element("div", { class: "legend" }, chart.lines.length < 2 ? [] : chart.lines.map(entry));
+}
+
+// Shows the values of a step beside a line through it; none: hides them.
+function pointAt(state, step) {
+  const { svg, values, chart, hidden, at } = state;
+  state.cursor = step;
+  svg.querySelector(".cursor")?.remove();
+  values.hidden = step === null;
+  if (step === null) {
+    return;
+  }
+  const x = at.x(step);
+  const [width, height] = [Number(svg.getAttribute("width")), Number(svg.getAttribute("height"))];
+  svg.append(drawing("line", { class: "cursor", x1: x, x2: x, y1: MARGIN.top, y2: height - MARGIN.bottom }));
+  const rows = chart.lines.filter((line) => !hidden.has(line.name)).map((line) => {
+    const found = line.points.find(([at]) => at === step);
+    return found ? element("div", {}, sampleOf(line), foreign(line.name), " ", element("b", {}, number(found[1], 4))) : "";
+  });
+  values.replaceChildren(element("b", {}, `step ${step}`), ...rows);
+  values.style.left = x > width / 2 ? "" : `${x + 10}px`;
+  values.style.right = x > width / 2 ? `${width - x + 10}px` : "";
+}
+
+function listen(state) {
+  const { svg, chart } = state;
+  const steps = [...new Set(chart.lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
+  const visible = () => within(steps.map((step) => [step]), state.at.range).flat();
+  svg.addEventListener("pointermove", (event) => {
+    const left = event.clientX - svg.getBoundingClientRect().left;
+    const distance = (step) => Math.abs(state.at.x(step) - left);
+    pointAt(state, visible().reduce((best, step) => (best === null || distance(step) < distance(best) ? step : best), null));
+  });
+  svg.addEventListener("pointerleave", () => pointAt(state, null));
+  svg.addEventListener("blur", () => pointAt(state, null));
+  svg.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (move) {
+      event.preventDefault();
+      const all = visible();
+      const place = state.cursor === null ? (move > 0 ? 0 : all.length - 1) : all.indexOf(state.cursor) + move;
+      pointAt(state, all[Math.max(0, Math.min(all.length - 1, place))] ?? null);
+    }
+  });
 }
 
 function sampleOf(line) {

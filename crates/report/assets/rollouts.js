@@ -262,8 +262,7 @@ class Browser {
         ` · ${KINDS[record.kind] ?? record.kind}`, record.replaced ? " · another query took its place" : "", record.baseline === undefined ? "" : ` · greedy response ${signed(record.baseline, 3)}`),
       this.timeline(),
       queryBlock(data, record),
-      element("label", { class: "check" }, tokens, " show tokens"),
-      legendOfMarks(),
+      element("div", { class: "over" }, legendOfMarks(), element("label", { class: "check" }, tokens, " show tokens")),
       groupGrid(record, this.run, { tokens: this.showsTokens, marks }));
   }
 

@@ -1,10 +1,13 @@
 //! The charts of a run: what is drawn on the page, as pictures, and written as numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod measures;
+
+use std::collections::BTreeSet;
 
 use rerec_trainer::{EpochRecord, Evaluation, MetricsRecord, Phase};
 use serde::Serialize;
-use serde_json::Value;
+
+use self::measures::{others, validation_measures};
 
 /// One chart: lines over the steps of reinforcement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -115,89 +118,6 @@ fn of_validations(validations: &[&Evaluation]) -> Vec<Chart> {
     std::iter::once(accuracy)
         .chain(validation_measures(validations))
         .collect()
-}
-
-/// What an evaluation names but does not measure, and what the accuracies show.
-const NO_MEASURES: [&str; 6] = ["step", "open", "unscored", "right", "asked", "by_chance"];
-
-/// A chart for every other number of the evaluations: counts as shares of the queries, means as they are, by class where they are.
-fn validation_measures(validations: &[&Evaluation]) -> Vec<Chart> {
-    let mut found = Measures::default();
-    for evaluation in validations {
-        let (step, asked) = (evaluation.step as f64, evaluation.overall.asked);
-        let Ok(Value::Object(fields)) = serde_json::to_value(evaluation) else {
-            continue;
-        };
-        for (name, value) in &fields {
-            match value {
-                Value::Number(count) if count.is_u64() => {
-                    let share =
-                        Value::from(100.0 * value.as_f64().unwrap_or(0.0) / asked.max(1) as f64);
-                    found.put(&format!("{name} (%)"), "all", step, &share);
-                }
-                value => found.put(name, "all", step, value),
-            }
-        }
-        for name in ["overall", "classes"] {
-            found.put_scores(step, fields.get(name));
-        }
-    }
-    let chart = |(name, lines): (String, Vec<Line>)| {
-        let id = name.replace(" (%)", "").replace('_', "-");
-        let title = match name.as_str() {
-            "ndcg" | "mrr" => name.to_uppercase(),
-            name => capitalised(name),
-        };
-        let title = format!("Validation: {title}");
-        let chart = Chart::new(&format!("validation-{id}"), &title, OUTCOME, lines);
-        match name.ends_with("(%)") {
-            true => chart.up_to(100.0),
-            false => chart,
-        }
-    };
-    found.0.into_iter().map(chart).collect()
-}
-
-fn capitalised(name: &str) -> String {
-    let name = name.replace('_', " ");
-    let mut letters = name.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
-}
-
-/// Lines by the names of their charts, each in the order of its first point.
-#[derive(Default)]
-struct Measures(BTreeMap<String, Vec<Line>>);
-
-impl Measures {
-    /// Adds a point, unless the value is no number or no measure.
-    fn put(&mut self, chart: &str, line: &str, step: f64, value: &Value) {
-        let name = chart.strip_suffix(" (%)").unwrap_or(chart);
-        let Some(value) = value.as_f64().filter(|_| !NO_MEASURES.contains(&name)) else {
-            return;
-        };
-        let lines = self.0.entry(chart.to_owned()).or_default();
-        match lines.iter_mut().find(|known| known.name == line) {
-            Some(known) => known.points.push((step, value)),
-            None => lines.push(Line {
-                name: line.to_owned(),
-                points: vec![(step, value)],
-            }),
-        }
-    }
-
-    /// Adds the scores of all queries, or of each class.
-    fn put_scores(&mut self, step: f64, scores: Option<&Value>) {
-        let fields = scores.and_then(Value::as_object).into_iter().flatten();
-        for (name, value) in fields {
-            match value {
-                Value::Object(of_class) => of_class
-                    .iter()
-                    .for_each(|(measure, value)| self.put(measure, name, step, value)),
-                value => self.put(name, "all", step, value),
-            }
-        }
-    }
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
@@ -433,79 +353,22 @@ pub(crate) fn difficulties(epochs: &[EpochRecord]) -> Vec<Difficulty> {
         .collect()
 }
 
-/// What other charts draw, and what is no measure.
-const DRAWN: [&str; 19] = [
-    "step",
-    "epoch",
-    "queries",
-    "learning_rate",
-    "reward",
-    "accuracy",
-    "groups_with_hit",
-    "groups_shaped_only",
-    "groups_without_signal",
-    "steps_penalised",
-    "mean_tokens",
-    "truncated",
-    "entropy",
-    "loss",
-    "kl",
-    "clip_fraction",
-    "max_log_ratio",
-    "grad_norm",
-    "warnings",
-];
-
-/// A chart for every number that records have and no chart above draws: one chart for each number, or for all numbers of a section.
-fn others(metrics: &[MetricsRecord]) -> Vec<Chart> {
-    let mut found = Measures::default();
-    for record in metrics {
-        let Ok(Value::Object(fields)) = serde_json::to_value(record) else {
-            continue;
-        };
-        let step = record.step as f64;
-        let is_drawn = |name: &String| DRAWN.contains(&name.as_str());
-        for (name, value) in fields.iter().filter(|(name, _)| !is_drawn(name)) {
-            match value {
-                Value::Object(inner) => inner.iter().for_each(|(line, value)| {
-                    found.put(name, &line.replace('_', " "), step, value);
-                }),
-                value => found.put(name, &name.replace('_', " "), step, value),
-            }
-        }
-    }
-    let chart = |(id, lines): (String, Vec<Line>)| {
-        Chart::new(&id.replace('_', "-"), &capitalised(&id), OTHER, lines).signed()
-    };
-    found.0.into_iter().map(chart).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::measures::DRAWN;
     use super::*;
-    use rerec_trainer::UpdateRecord;
+    use serde_json::Value;
 
     fn record(step: u64) -> MetricsRecord {
-        MetricsRecord {
-            step,
-            epoch: 1,
-            queries: 4,
-            learning_rate: 0.1,
-            reward: serde_json::from_value(serde_json::json!({
-                "scored": 8, "failed": 2, "hits": 4, "flags": {"no_box": 2}, "total": 0.5, "format": 0.25,
-                "ndcg": 0.5, "ranking": 0.4, "query_alignment": null, "preference_alignment": null,
-            }))
-            .unwrap(),
-            accuracy: 0.5,
-            groups_with_hit: 2,
-            groups_shaped_only: 1,
-            groups_without_signal: 1,
-            steps_penalised: 3,
-            mean_tokens: 12.0,
-            truncated: 0.25,
-            entropy: 1.0,
-            update: UpdateRecord::default(),
-        }
+        let record = serde_json::json!({
+            "step": step, "epoch": 1, "queries": 4, "learning_rate": 0.1, "accuracy": 0.5,
+            "groups_with_hit": 2, "groups_shaped_only": 1, "groups_without_signal": 1, "steps_penalised": 3,
+            "mean_tokens": 12.0, "truncated": 0.25, "entropy": 1.0, "loss": 0.0, "kl": 0.0, "clip_fraction": 0.0,
+            "max_log_ratio": 0.0, "grad_norm": 1.0,
+            "reward": {"scored": 8, "failed": 2, "hits": 4, "flags": {"no_box": 2}, "total": 0.5, "format": 0.25,
+                "ndcg": 0.5, "ranking": 0.4, "query_alignment": null, "preference_alignment": null},
+        });
+        serde_json::from_value(record).unwrap()
     }
 
     fn find<'a>(charts: &'a [Chart], id: &str) -> &'a Chart {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rerec_trainer::{Evaluation, Phase};
+use rerec_trainer::{Evaluation, MetricsRecord, Phase};
 use serde::Serialize;
 
 use crate::comparison::{Paired, paired};
@@ -83,16 +83,17 @@ impl Glance {
 }
 
 fn state(reading: &Reading) -> String {
-    let step = reading.metrics.last().map_or(0, |last| last.step);
+    let Some(&MetricsRecord { step, epoch, .. }) = reading.metrics.last() else {
+        return "before its first step of reinforcement".to_owned();
+    };
     let ended = of_phase(&reading.evaluations, Phase::Final);
     let is_finished = ended.is_some_and(|evaluation| evaluation.step == step);
-    let epochs = reading.metrics.last().map_or(0, |last| last.epoch);
     let state = if is_finished {
         "finished"
     } else {
         "under way or stopped"
     };
-    format!("{state} at step {step}, in epoch {epochs} of the curriculum")
+    format!("{state} at step {step}, in epoch {epoch} of the curriculum")
 }
 
 /// The newest evaluation of a phase: a run that was prolonged has several final ones.

@@ -15,7 +15,14 @@ use crate::packing::pack;
 use crate::reading::{Reading, readings};
 use crate::rollouts::Rollouts;
 
-const STYLE: &str = include_str!("../assets/report.css");
+/// Narrow windows and paper come last: they override the rest.
+const STYLES: [&str; 5] = [
+    include_str!("../assets/page.css"),
+    include_str!("../assets/overview.css"),
+    include_str!("../assets/curves.css"),
+    include_str!("../assets/rollouts.css"),
+    include_str!("../assets/media.css"),
+];
 /// In the order in which they use each other.
 const SCRIPTS: [&str; 9] = [
     include_str!("../assets/data.js"),
@@ -137,11 +144,11 @@ fn data_element(id: &str, packed: &str) -> String {
 }
 
 fn document(title: &str, data: &str) -> String {
-    let scripts = SCRIPTS.join("\n");
+    let (styles, scripts) = (STYLES.join("\n"), SCRIPTS.join("\n"));
     // No request leaves the page, whatever its data hold: nothing may be loaded, and only its own script runs.
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
-    let mut page = String::with_capacity(data.len() + scripts.len() + STYLE.len() + 2048);
+    let mut page = String::with_capacity(data.len() + scripts.len() + styles.len() + 2048);
     // Writing to a string cannot fail.
     let _ = write!(
         page,
@@ -149,7 +156,7 @@ fn document(title: &str, data: &str) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>ReRec: {title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<div id=\"page\"></div>\n\
+         <style>\n{styles}</style>\n</head>\n<body>\n<div id=\"page\"></div>\n\
          <noscript>This page draws itself from the data in it, and needs JavaScript for that.</noscript>\n\
          {data}<script>\n\"use strict\";\n{scripts}</script>\n</body>\n</html>\n"
     );
