@@ -31,6 +31,7 @@ mod hub;
 mod learner;
 mod model_config;
 mod model_source;
+mod multipliers;
 mod objective;
 mod random;
 mod rollout;
@@ -55,8 +56,9 @@ pub use gguf::{GgmlType, GgufFile, GgufTensor, GgufValue};
 #[cfg(feature = "hub")]
 pub use hub::download_from_hub;
 pub use learner::{Learner, Policy, SupervisedExample, SupervisedStats, TokenScores, UpdateStats};
-pub use model_config::{ModelConfig, Multipliers};
+pub use model_config::ModelConfig;
 pub use model_source::{FreshModel, ModelSource};
+pub use multipliers::Multipliers;
 pub use objective::{Aggregation, KlEstimator, Objective, ObjectiveConfig, Surrogate, TokenTerm};
 pub use random::random_stream;
 pub use rerec_text::{Message, QueryId};
