@@ -8,7 +8,7 @@ use minijinja::{
 };
 
 use super::{
-    budget::charge,
+    budget::{VALUE, charge},
     methods, percent,
     python::{self, fault},
 };
@@ -122,12 +122,11 @@ pub(super) fn list<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value 
 /// The items of anything that Python iterates over: of a text its characters.
 pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if let Some(text) = value.as_str() {
-        charge(text.len())?;
+        charge(text.len().saturating_mul(VALUE))?;
         return Ok(text.chars().map(|c| Value::from(c.to_string())).collect());
     }
-    let items: Vec<Value> = value.try_iter()?.collect();
-    charge(items.len())?;
-    Ok(items)
+    charge(value.len().unwrap_or_default().saturating_mul(VALUE))?;
+    Ok(value.try_iter()?.collect())
 }
 
 /// Adds them to an environment.
@@ -241,7 +240,7 @@ fn mul(a: Value, b: Value) -> Result<Value, Error> {
         }
         if is_list(sequence) {
             let once = items(sequence)?;
-            charge(once.len().saturating_mul(times))?;
+            charge(once.len().saturating_mul(times).saturating_mul(VALUE))?;
             return Ok(list(std::iter::repeat_n(once, times).flatten()));
         }
     }
@@ -277,7 +276,24 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
         let kind = value.kind();
         return Err(fault(format!("{kind} cannot be sliced")));
     }
+    if let Some(text) = value.as_str() {
+        charge(text.len())?;
+        let chars: Vec<char> = text.chars().collect();
+        let places = places(chars.len(), [start, stop, step])?;
+        let taken: String = places.into_iter().map(|place| chars[place]).collect();
+        return Ok(Value::from(taken));
+    }
     let items = items(&value)?;
+    let places = places(items.len(), [start, stop, step])?;
+    let taken: Vec<Value> = places.into_iter().map(|at| items[at].clone()).collect();
+    Ok(match value.downcast_object_ref::<Tuple>() {
+        Some(_) => Value::from_object(Tuple(taken)),
+        None => Value::from(taken),
+    })
+}
+
+/// Which of `count` places a slice takes, by Python's rules for bounds that are negative, too far or none.
+fn places(count: usize, bounds: [Value; 3]) -> Result<Vec<usize>, Error> {
     let bound = |bound: &Value| -> Result<Option<i64>, Error> {
         let number = || bound.as_i64().filter(|_| bound.is_integer());
         let fault = || fault(format!("a slice needs whole numbers, got {bound}"));
@@ -285,7 +301,8 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
             .then(|| number().ok_or_else(fault))
             .transpose()
     };
-    let (count, step) = (items.len() as i64, bound(&step)?.unwrap_or(1));
+    let [start, stop, step] = bounds.each_ref().map(bound);
+    let (count, step) = (count as i64, step?.unwrap_or(1));
     if step == 0 {
         return Err(fault("a slice's step cannot be zero"));
     }
@@ -299,22 +316,15 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
         Some(at) => at.min(most),
     };
     let (from, to) = match step > 0 {
-        true => (place(bound(&start)?, 0), place(bound(&stop)?, count)),
-        false => (place(bound(&start)?, count - 1), place(bound(&stop)?, -1)),
+        true => (place(start?, 0), place(stop?, count)),
+        false => (place(start?, count - 1), place(stop?, -1)),
     };
-    let (mut at, mut taken) = (from, Vec::new());
+    let (mut at, mut places) = (from, Vec::new());
     while (step > 0 && at < to) || (step < 0 && at > to) {
-        taken.push(items[at as usize].clone());
+        places.push(at as usize);
         at = at.saturating_add(step);
     }
-    if value.as_str().is_some() {
-        let taken: String = taken.iter().filter_map(Value::as_str).collect();
-        return Ok(Value::from(taken));
-    }
-    Ok(match value.downcast_object_ref::<Tuple>() {
-        Some(_) => Value::from_object(Tuple(taken)),
-        None => Value::from(taken),
-    })
+    Ok(places)
 }
 
 /// Charges for what a filter is about to look at.
@@ -356,18 +366,18 @@ fn contains(value: Value, container: Value) -> Result<bool, Error> {
 }
 
 fn made_list(items: Rest<Value>) -> Result<Value, Error> {
-    charge(items.len())?;
+    charge(items.len() * VALUE)?;
     Ok(Value::from(items.to_vec()))
 }
 
 fn made_tuple(items: Rest<Value>) -> Result<Value, Error> {
-    charge(items.len())?;
+    charge(items.len() * VALUE)?;
     Ok(Value::from_object(Tuple(items.to_vec())))
 }
 
 /// Keys and values in turn.
 fn dict(entries: Rest<Value>) -> Result<Value, Error> {
-    charge(entries.len())?;
+    charge(entries.len() * VALUE)?;
     let pairs = entries.chunks_exact(2);
     Ok(pairs
         .map(|pair| (pair[0].clone(), pair[1].clone()))

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use minijinja::{Error, ErrorKind, Value, value::ValueKind};
 
-use super::{budget::charge, functions::Tuple};
+use super::{
+    budget::{VALUE, charge},
+    functions::Tuple,
+};
 
 /// Values within values: no template goes so deep.
 const MAX_DEPTH: usize = 100;
-/// What looking at a value costs, in bytes of text that are copied in the same time.
-const VALUE: usize = 32;
 
 pub(super) fn fault(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, what.into())
