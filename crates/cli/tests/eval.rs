@@ -27,7 +27,7 @@ fn refused(args: &[&str]) -> String {
 /// A small invented world.
 fn world(folder: &tempfile::TempDir) -> String {
     let path = folder.path().join("world.toml");
-    let text = "seed = 3\n[data.quickstart]\nitems = 60\nusers = 40\n\
+    let text = "seed = 3\n[data.quickstart]\n\
                 queries = { train = 12, validation = 4, test = 40 }\ndemonstrator.drills = 8\n";
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()

@@ -24,6 +24,10 @@ pub enum Architecture {
 
 /// What a family differs in.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "the decoder reads them")
+)]
 pub(crate) struct Family {
     /// `model_type` in `config.json`.
     pub(crate) name: &'static str,

@@ -1,6 +1,6 @@
 //! How rotary frequencies are stretched for long contexts.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{Result, check};
@@ -35,6 +35,7 @@ pub enum RopeScaling {
         /// Above `low_freq_factor`.
         high_freq_factor: f64,
         /// Context that the model was first trained on, in tokens.
+        #[serde(serialize_with = "whole")]
         original_max_position_embeddings: f64,
     },
     /// YaRN (arXiv 2309.00071): frequencies that turn rarely within the first context are divided by the factor, those that turn
@@ -49,7 +50,11 @@ pub struct Yarn {
     /// At least 1.
     pub factor: f64,
     /// Context that the model was first trained on, in tokens. Default `max_position_embeddings`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "whole_or_none"
+    )]
     pub original_max_position_embeddings: Option<f64>,
     /// What cosines and sines are multiplied by. Default `0.1 ln(factor) + 1`, or what `mscale` and `mscale_all_dim` give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +74,21 @@ pub struct Yarn {
     /// Whether the interpolated range is widened to whole dimensions. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncate: Option<bool>,
+}
+
+/// transformers asks for a whole number where there is one.
+fn whole<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match *value as u64 {
+        whole if whole as f64 == *value => serializer.serialize_u64(whole),
+        _ => serializer.serialize_f64(*value),
+    }
+}
+
+fn whole_or_none<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => whole(value, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 impl RopeScaling {

@@ -9,7 +9,6 @@ use std::{collections::HashSet, ops::Range, panic::catch_unwind, path::Path};
 use rerec_files::FileSet;
 use rerec_files::read_json;
 use rerec_text::{Message, TokenBytes};
-use serde_json::{Map, Value};
 use tokenizers::{
     AddedToken, DecoderWrapper, Tokenizer as HfTokenizer,
     models::{
@@ -40,6 +39,7 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}<|{{ message.role }}|>
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: HfTokenizer,
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "saving reads it"))]
     files: SideFiles,
     /// None where the files have no chat template.
     chat: Option<ChatTemplate>,
@@ -111,7 +111,7 @@ impl Tokenizer {
     #[cfg(feature = "torch")]
     pub(crate) fn from_parts(
         inner: HfTokenizer,
-        config: Map<String, Value>,
+        config: serde_json::Map<String, serde_json::Value>,
         further_stops: &[u32],
         path: &Path,
     ) -> Result<Self> {
@@ -343,6 +343,8 @@ fn read(path: &Path) -> Result<HfTokenizer> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value};
+
     use super::*;
 
     fn tokenizer() -> Tokenizer {

@@ -498,7 +498,7 @@ fn groups_that_cannot_be_sampled_are_named() {
     );
     assert_eq!(
         refuse(Prompt::Ids(&[7]), 0, 8),
-        "query q: samples must be at least 1, got 0"
+        "query q: samples must be in [1, 1048576], got 0"
     );
     let long = refuse(Prompt::Ids(&[7]), 1, usize::MAX);
     assert!(

@@ -73,7 +73,7 @@ def main():
         )
         wrapped.save_pretrained(HERE / name)
         rows = [[draw.randrange(len(wrapped)) for _ in range(length)] for length in (1, 2, 3, 5, 8, 13, 21) for _ in range(6)]
-        # Whole characters only: where bytes are cut, both sides write a mark for what is missing, but not equally many.
+        # No tokens of bytes: this decoder writes them as they are spelt.
         if name == "unigram":
             rows = [[i for i in row if not 3 <= i < 259] for row in rows]
         ids = [wrapped.encode(text, add_special_tokens=False) for text in TEXTS]

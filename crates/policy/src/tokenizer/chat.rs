@@ -2,7 +2,10 @@
 
 mod budget;
 mod date;
+mod expression;
+mod filters;
 mod functions;
+mod methods;
 mod percent;
 mod python;
 mod rewrite;
@@ -57,6 +60,7 @@ impl ChatTemplate {
             Ok(out.write_str(&text)?)
         });
         functions::add_to(&mut environment);
+        filters::add_to(&mut environment);
         let rewritten = rewrite::rewrite(template)
             .map_err(|what| minijinja::Error::new(ErrorKind::SyntaxError, what))?;
         environment.add_template_owned(CHAT, rewritten)?;

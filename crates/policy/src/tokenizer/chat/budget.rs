@@ -6,10 +6,13 @@ use minijinja::{Error, ErrorKind};
 
 /// Instructions of minijinja. A long conversation takes some ten thousand.
 pub(super) const FUEL: u64 = 2_000_000;
-/// Bytes of texts and items of lists that are looked at or made. Counted beside instructions, since one of them may copy a long text.
+/// Bytes of texts and lists that are looked at or made. Counted beside instructions, since one of them may copy a long text.
 const BYTES: u64 = 1 << 28;
 /// Longest text that is made.
 const LONGEST: u64 = 1 << 26;
+
+/// What a value costs that is looked at or put into a list: about the bytes it takes.
+pub(super) const VALUE: usize = 32;
 
 thread_local! {
     /// Each rendering has a thread of its own.

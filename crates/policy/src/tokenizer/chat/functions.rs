@@ -1,17 +1,16 @@
-//! The functions, filters and tests that a rewritten template leans on.
+//! The functions that a rewritten template leans on: operators and literals that compute as Python's do.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use minijinja::{
-    Environment, Error, State, Value,
+    Environment, Error, Value,
     value::{Enumerator, Kwargs, Object, ObjectRepr, Rest, ValueKind},
 };
 
 use super::{
-    budget::charge,
-    percent,
-    python::{self, Dump, fault},
-    strings,
+    budget::{VALUE, charge},
+    methods, percent,
+    python::{self, fault},
 };
 
 /// A tuple, which Python prints, compares and formats otherwise than a list.
@@ -80,7 +79,7 @@ impl Arguments {
         }
     }
 
-    fn either(&self, index: usize, name: &str) -> Option<&Value> {
+    pub(super) fn either(&self, index: usize, name: &str) -> Option<&Value> {
         let value = self.positional.get(index);
         value
             .or_else(|| self.named.get(name))
@@ -123,15 +122,14 @@ pub(super) fn list<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value 
 /// The items of anything that Python iterates over: of a text its characters.
 pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if let Some(text) = value.as_str() {
-        charge(text.len())?;
+        charge(text.len().saturating_mul(VALUE))?;
         return Ok(text.chars().map(|c| Value::from(c.to_string())).collect());
     }
-    let items: Vec<Value> = value.try_iter()?.collect();
-    charge(items.len())?;
-    Ok(items)
+    charge(value.len().unwrap_or_default().saturating_mul(VALUE))?;
+    Ok(value.try_iter()?.collect())
 }
 
-/// Adds all of them to an environment.
+/// Adds them to an environment.
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__add", add);
     environment.add_function("__cat", cat);
@@ -141,54 +139,13 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_function("__in", contains);
     environment.add_function("__iter", iterated);
     environment.add_function("__seen", seen);
+    environment.add_function("__seen_through", seen_through);
     environment.add_function("__list", made_list);
     environment.add_function("__tuple", made_tuple);
     environment.add_function("__dict", dict);
     environment.add_function("__slice", slice);
-    environment.add_function("__call", call);
-    environment.add_function("__bound", bound);
-    environment.add_filter("tojson", tojson);
-    environment.add_filter("string", |value: Value| python::text(&value));
-    environment.add_filter("join", join);
-    environment.add_filter("trim", trim);
-    environment.add_filter("length", length);
-    environment.add_filter("count", length);
-    environment.add_filter("int", int);
-    environment.add_filter("float", float);
-    environment.add_filter("items", pairs);
-    environment.add_filter("dictsort", dictsort);
-    environment.add_filter("replace", replace);
-    environment.add_filter("indent", indent);
-    environment.add_filter("capitalize", |value: Value| {
-        Ok::<_, Error>(strings::capitalize(&python::text(&value)?))
-    });
-    environment.add_filter("upper", |value: Value| {
-        Ok::<_, Error>(python::text(&value)?.to_uppercase())
-    });
-    environment.add_filter("lower", |value: Value| {
-        Ok::<_, Error>(python::text(&value)?.to_lowercase())
-    });
-    environment.add_filter("list", |value: Value| items(&value).map(list));
-    environment.add_filter("format", |template: String, values: Rest<Value>| {
-        percent::percent(&template, &Value::from_object(Tuple(values.to_vec())))
-    });
-    for name in ["escape", "e"] {
-        environment.add_filter(name, escape);
-    }
-    environment.add_test("sequence", |value: Value| {
-        matches!(
-            value.kind(),
-            ValueKind::Seq | ValueKind::Map | ValueKind::String
-        )
-    });
-    environment.add_test("iterable", |value: Value| {
-        value.is_undefined()
-            || value.as_str().is_some()
-            || value.try_iter().is_ok() && !value.is_none()
-    });
-    environment.add_test("number", |value: Value| {
-        matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
-    });
+    environment.add_function("__call", methods::call);
+    environment.add_function("__bound", methods::bound);
     environment.add_function("raise_exception", |what: String| {
         Err::<Value, _>(fault(what))
     });
@@ -199,7 +156,7 @@ fn is_list(value: &Value) -> bool {
 }
 
 /// A number, True being 1.
-fn number(value: &Value) -> Option<Value> {
+pub(super) fn number(value: &Value) -> Option<Value> {
     match value.kind() {
         ValueKind::Bool => Some(Value::from(i64::from(value.is_true()))),
         ValueKind::Number => Some(value.clone()),
@@ -283,7 +240,7 @@ fn mul(a: Value, b: Value) -> Result<Value, Error> {
         }
         if is_list(sequence) {
             let once = items(sequence)?;
-            charge(once.len().saturating_mul(times))?;
+            charge(once.len().saturating_mul(times).saturating_mul(VALUE))?;
             return Ok(list(std::iter::repeat_n(once, times).flatten()));
         }
     }
@@ -319,7 +276,24 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
         let kind = value.kind();
         return Err(fault(format!("{kind} cannot be sliced")));
     }
+    if let Some(text) = value.as_str() {
+        charge(text.len())?;
+        let chars: Vec<char> = text.chars().collect();
+        let places = places(chars.len(), [start, stop, step])?;
+        let taken: String = places.into_iter().map(|place| chars[place]).collect();
+        return Ok(Value::from(taken));
+    }
     let items = items(&value)?;
+    let places = places(items.len(), [start, stop, step])?;
+    let taken: Vec<Value> = places.into_iter().map(|at| items[at].clone()).collect();
+    Ok(match value.downcast_object_ref::<Tuple>() {
+        Some(_) => Value::from_object(Tuple(taken)),
+        None => Value::from(taken),
+    })
+}
+
+/// Which of `count` places a slice takes, by Python's rules for bounds that are negative, too far or none.
+fn places(count: usize, bounds: [Value; 3]) -> Result<Vec<usize>, Error> {
     let bound = |bound: &Value| -> Result<Option<i64>, Error> {
         let number = || bound.as_i64().filter(|_| bound.is_integer());
         let fault = || fault(format!("a slice needs whole numbers, got {bound}"));
@@ -327,7 +301,8 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
             .then(|| number().ok_or_else(fault))
             .transpose()
     };
-    let (count, step) = (items.len() as i64, bound(&step)?.unwrap_or(1));
+    let [start, stop, step] = bounds.each_ref().map(bound);
+    let (count, step) = (count as i64, step?.unwrap_or(1));
     if step == 0 {
         return Err(fault("a slice's step cannot be zero"));
     }
@@ -341,26 +316,28 @@ fn slice(value: Value, start: Value, stop: Value, step: Value) -> Result<Value, 
         Some(at) => at.min(most),
     };
     let (from, to) = match step > 0 {
-        true => (place(bound(&start)?, 0), place(bound(&stop)?, count)),
-        false => (place(bound(&start)?, count - 1), place(bound(&stop)?, -1)),
+        true => (place(start?, 0), place(stop?, count)),
+        false => (place(start?, count - 1), place(stop?, -1)),
     };
-    let (mut at, mut taken) = (from, Vec::new());
+    let (mut at, mut places) = (from, Vec::new());
     while (step > 0 && at < to) || (step < 0 && at > to) {
-        taken.push(items[at as usize].clone());
+        places.push(at as usize);
         at = at.saturating_add(step);
     }
-    if value.as_str().is_some() {
-        let taken: String = taken.iter().filter_map(Value::as_str).collect();
-        return Ok(Value::from(taken));
-    }
-    Ok(match value.downcast_object_ref::<Tuple>() {
-        Some(_) => Value::from_object(Tuple(taken)),
-        None => Value::from(taken),
-    })
+    Ok(places)
 }
 
-/// Charges for what a filter is about to look at: filters that sort compare values down to their ground.
+/// Charges for what a filter is about to look at.
 fn seen(value: Value) -> Result<Value, Error> {
+    charge(match value.as_str() {
+        Some(text) => text.len(),
+        None => value.len().unwrap_or_default(),
+    })?;
+    Ok(value)
+}
+
+/// As [`seen`], for filters that compare values down to their ground.
+fn seen_through(value: Value) -> Result<Value, Error> {
     python::walk(&value, 0)?;
     Ok(value)
 }
@@ -388,92 +365,27 @@ fn contains(value: Value, container: Value) -> Result<bool, Error> {
     }
 }
 
-/// What is undefined has no length, but 0.
-fn length(value: Value) -> Result<usize, Error> {
-    let text = value.as_str().map(|text| text.chars().count());
-    let length = text.or_else(|| value.len());
-    match length {
-        None if value.is_undefined() => Ok(0),
-        None if value.kind() == ValueKind::Iterable => Ok(items(&value)?.len()),
-        None => Err(fault(format!("{} has no length", value.kind()))),
-        Some(length) => Ok(length),
-    }
-}
-
 fn made_list(items: Rest<Value>) -> Result<Value, Error> {
-    charge(items.len())?;
+    charge(items.len() * VALUE)?;
     Ok(Value::from(items.to_vec()))
 }
 
 fn made_tuple(items: Rest<Value>) -> Result<Value, Error> {
-    charge(items.len())?;
+    charge(items.len() * VALUE)?;
     Ok(Value::from_object(Tuple(items.to_vec())))
 }
 
 /// Keys and values in turn.
 fn dict(entries: Rest<Value>) -> Result<Value, Error> {
-    charge(entries.len())?;
+    charge(entries.len() * VALUE)?;
     let pairs = entries.chunks_exact(2);
     Ok(pairs
         .map(|pair| (pair[0].clone(), pair[1].clone()))
         .collect())
 }
 
-/// `object.name(…)`.
-fn call(
-    state: &State<'_, '_>,
-    object: Value,
-    name: String,
-    arguments: Rest<Value>,
-) -> Result<Value, Error> {
-    if object.is_undefined() || object.is_none() {
-        let kind = object.kind();
-        return Err(fault(format!("{kind} has no method {name}")));
-    }
-    let called = if let Some(text) = object.as_str() {
-        strings::call(text, &name, &Arguments::new(&arguments)?)?
-    } else if object.kind() == ValueKind::Map {
-        dict_method(&object, &name, &Arguments::new(&arguments)?)?
-    } else if object.kind() == ValueKind::Seq {
-        list_method(&object, &name, &Arguments::new(&arguments)?)?
-    } else {
-        None
-    };
-    match called {
-        Some(value) => Ok(value),
-        None => object.call_method(state, &name, &arguments),
-    }
-}
-
-fn dict_method(object: &Value, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
-    let keys = || items(object);
-    let entry = |key: &Value| object.get_item(key);
-    Ok(Some(match name {
-        "keys" => list(keys()?),
-        "values" => {
-            let values = keys()?.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-            list(values)
-        }
-        "items" => pairs(object.clone())?,
-        "get" => {
-            let found = entry(arguments.value(0)?)?;
-            match found.is_undefined() {
-                true => arguments.value(1).cloned().unwrap_or(Value::from(())),
-                false => found,
-            }
-        }
-        "copy" => object.clone(),
-        "update" | "pop" | "popitem" | "clear" | "setdefault" => {
-            return Err(fault(format!(
-                "access to the method {name} of a dict is unsafe"
-            )));
-        }
-        _ => return Ok(None),
-    }))
-}
-
 /// Keys with their values.
-fn pairs(map: Value) -> Result<Value, Error> {
+pub(super) fn pairs(map: Value) -> Result<Value, Error> {
     // As in Jinja2, what is undefined has none.
     if map.is_undefined() {
         return Ok(list(Vec::<Value>::new()));
@@ -488,222 +400,4 @@ fn pairs(map: Value) -> Result<Value, Error> {
     };
     let pairs = items(&map)?.into_iter().map(pair);
     Ok(list(pairs.collect::<Result<Vec<_>, Error>>()?))
-}
-
-/// Sorted pairs; texts in lower case unless `case_sensitive`.
-fn dictsort(map: Value, arguments: Rest<Value>) -> Result<Value, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let by_case = arguments.flag(0, "case_sensitive")?;
-    let place = match arguments.named_text(1, "by")? {
-        None | Some("key") => 0,
-        Some("value") => 1,
-        Some(other) => return Err(fault(format!("by must be key or value, got {other:?}"))),
-    };
-    let key = |pair: &Value| -> Result<Value, Error> {
-        let key = pair.get_item(&Value::from(place))?;
-        Ok(match key.as_str() {
-            Some(text) if !by_case => Value::from(text.to_lowercase()),
-            _ => key,
-        })
-    };
-    let pairs = items(&pairs(map)?)?.into_iter();
-    let keyed = pairs.map(|pair| Ok((key(&pair)?, pair)));
-    let mut keyed = keyed.collect::<Result<Vec<_>, Error>>()?;
-    keyed.sort_by(|a, b| a.0.cmp(&b.0));
-    if arguments.flag(2, "reverse")? {
-        keyed.reverse();
-    }
-    Ok(list(keyed.into_iter().map(|(_, pair)| pair)))
-}
-
-fn list_method(object: &Value, name: &str, arguments: &Arguments) -> Result<Option<Value>, Error> {
-    Ok(Some(match name {
-        "index" | "count" => {
-            let wanted = arguments.value(0)?;
-            let mut places = Vec::new();
-            for (index, item) in items(object)?.iter().enumerate() {
-                if python::equal(item, wanted, 0)? {
-                    places.push(index);
-                }
-            }
-            match (name, places.first()) {
-                ("count", _) => Value::from(places.len()),
-                (_, Some(first)) => Value::from(*first),
-                _ => return Err(fault("the value is not in the list")),
-            }
-        }
-        "copy" => object.clone(),
-        "append" | "extend" | "insert" | "remove" | "pop" | "clear" | "sort" | "reverse" => {
-            return Err(fault(format!(
-                "access to the method {name} of a list is unsafe"
-            )));
-        }
-        _ => return Ok(None),
-    }))
-}
-
-/// A method of a dict that is looked at and not called.
-#[derive(Debug)]
-struct Method(String);
-
-impl Object for Method {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<built-in method {} of dict object>", self.0)
-    }
-}
-
-fn bound(object: Value, name: String) -> Result<Value, Error> {
-    match object.kind() {
-        // A namespace is a map too, but one of attributes.
-        ValueKind::Map if !is_namespace(&object) => Ok(Value::from_object(Method(name))),
-        _ => object.get_attr(&name),
-    }
-}
-
-fn is_namespace(value: &Value) -> bool {
-    let object = value.as_object();
-    object.is_some_and(|object| object.type_name().ends_with("::Namespace"))
-}
-
-fn tojson(value: Value, arguments: Rest<Value>) -> Result<String, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let indent = arguments.either(1, "indent");
-    let indent = match indent.map(|indent| (indent.as_str(), indent.as_i64())) {
-        None => None,
-        Some((Some(text), _)) => Some(text.to_owned()),
-        Some((None, Some(width @ ..=1000))) => Some(" ".repeat(width.max(0) as usize)),
-        Some(_) => return Err(fault("indent must be a text or at most 1000")),
-    };
-    let separators = match arguments.either(2, "separators") {
-        None => None,
-        Some(pair) => Some(items(pair)?),
-    };
-    let separators: Option<Vec<String>> = separators
-        .map(|pair| pair.iter().map(python::text).collect())
-        .transpose()?;
-    let (item_separator, key_separator) = match separators.as_deref() {
-        Some([item, key]) => (item.clone(), key.clone()),
-        Some(_) => return Err(fault("separators must be two texts")),
-        None if indent.is_some() => (",".to_owned(), ": ".to_owned()),
-        None => (", ".to_owned(), ": ".to_owned()),
-    };
-    let dump = Dump {
-        ensure_ascii: arguments.flag(0, "ensure_ascii")?,
-        indent,
-        item_separator,
-        key_separator,
-        sort_keys: arguments.flag(3, "sort_keys")?,
-    };
-    dump.text(&value)
-}
-
-fn join(value: Value, arguments: Rest<Value>) -> Result<String, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let separator = arguments.named_text(0, "d")?.unwrap_or_default();
-    let attribute = arguments.named_text(1, "attribute")?;
-    let mut texts = Vec::new();
-    for item in items(&value)? {
-        let item = match attribute {
-            Some(attribute) => item.get_attr(attribute)?,
-            None => item,
-        };
-        texts.push(python::text(&item)?);
-    }
-    strings::join(separator, &list(texts))
-}
-
-fn trim(value: Value, arguments: Rest<Value>) -> Result<String, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    strings::strip(&python::text(&value)?, &arguments, true, true)
-}
-
-fn replace(value: Value, arguments: Rest<Value>) -> Result<String, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let most = arguments.named_number(2, "count")?.unwrap_or(-1);
-    let (old, new) = (
-        python::text(arguments.value(0)?)?,
-        python::text(arguments.value(1)?)?,
-    );
-    let most = usize::try_from(most).ok();
-    strings::replaced(&python::text(&value)?, &old, &new, most)
-}
-
-/// A whole number; what is none is the default, 0.
-fn int(value: Value, arguments: Rest<Value>) -> Result<Value, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let default = arguments.either(0, "default");
-    let default = default.cloned().unwrap_or(Value::from(0));
-    let whole = match value.as_str() {
-        Some(text) => {
-            let text = text.trim_matches(strings::is_space).replace('_', "");
-            let parsed = text.parse::<i64>().ok();
-            parsed.or_else(|| truncated(text.parse().ok()?))
-        }
-        None if number(&value).is_none() => None,
-        None if value.is_integer() => return Ok(value),
-        None => number(&value).and_then(|x| truncated(f64::try_from(x).ok()?)),
-    };
-    Ok(whole.map_or(default, Value::from))
-}
-
-fn truncated(value: f64) -> Option<i64> {
-    let whole = value.trunc();
-    (whole.abs() < i64::MAX as f64).then_some(whole as i64)
-}
-
-/// A fraction; what is none is the default, 0.0.
-fn float(value: Value, arguments: Rest<Value>) -> Result<Value, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let default = arguments.either(0, "default");
-    let default = default.cloned().unwrap_or(Value::from(0.0));
-    let fraction = match value.as_str() {
-        Some(text) => text.trim_matches(strings::is_space).parse::<f64>().ok(),
-        None => number(&value).and_then(|x| f64::try_from(x).ok()),
-    };
-    Ok(fraction.map_or(default, Value::from))
-}
-
-/// Jinja2's: all lines but the first, unless `first`; blank ones only with `blank`.
-fn indent(value: Value, arguments: Rest<Value>) -> Result<String, Error> {
-    let arguments = Arguments::new(&arguments)?;
-    let width = arguments.either(0, "width");
-    let prefix = match width.map(|width| (width.as_str(), width.as_i64())) {
-        None => "    ".to_owned(),
-        Some((Some(text), _)) => text.to_owned(),
-        Some((None, Some(width @ ..=1000))) => " ".repeat(width.max(0) as usize),
-        Some(_) => return Err(fault("width must be a text or at most 1000")),
-    };
-    let (first, blank) = (arguments.flag(1, "first")?, arguments.flag(2, "blank")?);
-    // Jinja2 adds a line end so that the last line counts as one.
-    let lines = strings::lines(&(python::text(&value)? + "\n"), false);
-    charge(lines.len().saturating_mul(prefix.len()))?;
-    let mut out = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        let is_indented = match index {
-            0 => first,
-            _ => blank || !line.is_empty(),
-        };
-        out.push_str(if is_indented { &prefix } else { "" });
-        out.push_str(line);
-    }
-    Ok(out)
-}
-
-fn escape(value: Value) -> Result<String, Error> {
-    let text = python::text(&value)?;
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('>', "&gt;")
-        .replace('<', "&lt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;");
-    charge(escaped.len())?;
-    Ok(escaped)
 }

@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use minijinja::{Error, ErrorKind, Value, value::ValueKind};
 
-use super::{budget::charge, functions::Tuple};
+use super::{
+    budget::{VALUE, charge},
+    functions::Tuple,
+};
 
 /// Values within values: no template goes so deep.
 const MAX_DEPTH: usize = 100;
@@ -68,7 +71,7 @@ fn represent(value: &Value, out: &mut String, depth: usize) -> Result<(), Error>
         _ => out.push_str(&value.to_string()),
     }
     // What the parts added was charged by them, and once more here: deep values cost more.
-    charge(out.len() - before)
+    charge(VALUE + out.len() - before)
 }
 
 fn check_depth(depth: usize) -> Result<(), Error> {
@@ -187,7 +190,7 @@ impl Dump {
             }
             kind => return Err(fault(format!("{kind} is not JSON serializable"))),
         }
-        charge(out.len() - before)
+        charge(VALUE + out.len() - before)
     }
 
     fn block(
@@ -278,7 +281,7 @@ fn json_number(value: &Value) -> String {
 /// Whether two values are equal, True being 1. Charged, since values may share parts and look the larger for it.
 pub(super) fn equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
     check_depth(depth)?;
-    charge(1)?;
+    charge(VALUE)?;
     let as_number = |value: &Value| match value.kind() {
         ValueKind::Bool => Some(Value::from(i64::from(value.is_true()))),
         ValueKind::Number => Some(value.clone()),
@@ -320,7 +323,7 @@ pub(super) fn equal(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
 /// Charges for every value within a value, as often as it occurs there.
 pub(super) fn walk(value: &Value, depth: usize) -> Result<(), Error> {
     check_depth(depth)?;
-    charge(value.as_str().map_or(0, str::len))?;
+    charge(value.as_str().map_or(VALUE, str::len))?;
     match value.kind() {
         ValueKind::Seq => value
             .try_iter()?

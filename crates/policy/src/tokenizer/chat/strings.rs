@@ -3,7 +3,7 @@
 use minijinja::{Error, Value, value::ValueKind};
 
 use super::{
-    budget::charge,
+    budget::{VALUE, charge},
     functions::{Arguments, Tuple, list},
     percent,
     python::fault,
@@ -160,7 +160,7 @@ fn split(text: &str, arguments: &Arguments, from_end: bool) -> Result<Value, Err
         Some(separator) => split_by(text, separator, most, from_end),
         None => split_at_spaces(text, most, from_end),
     };
-    charge(parts.len())?;
+    charge(parts.len().saturating_mul(VALUE))?;
     Ok(list(parts))
 }
 
