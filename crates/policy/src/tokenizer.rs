@@ -128,7 +128,7 @@ impl Tokenizer {
 
     /// What `tokenizer.json` says.
     #[cfg(feature = "torch")]
-    pub(crate) fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<serde_json::Value> {
         let text = self.inner.to_string(false).map_err(Error::Tokenizer)?;
         serde_json::from_str(&text).map_err(|error| Error::Tokenizer(error.into()))
     }

@@ -275,7 +275,7 @@ fn a_step_is_recorded() {
         (0..7, true, false)
     );
     assert_eq!(argument.items[0].name, "Casino (1995)");
-    assert_eq!(argument.items[0].spans, [0..6]);
+    assert_eq!(argument.items[0].spans, vec![0..6; 1]);
     assert_eq!(wrong.token_byte_lens, [1; 22]);
     let queries: Vec<_> = run.queries().unwrap().map(Result::unwrap).collect();
     let asked = queries.iter().find(|asked| asked.query == "q1").unwrap();

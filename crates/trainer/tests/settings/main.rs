@@ -40,6 +40,8 @@ fn query(id: &str) -> Query {
         targets: vec!["heat".into()],
         candidates: Some(vec!["heat".into(), "casino".into(), "alien".into()]),
         history: Vec::new(),
+        user: None,
+        time: None,
     }
 }
 
