@@ -89,6 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.responses
         .as_deref()
         .map_or(Ok(()), rerec_files::check_output)?;
+    // First of all: without it there is nothing to read data for.
+    let answerer = Answerer::of(args)?;
     let run = args.run()?;
     let dataset = args.dataset(run.as_ref())?;
     let asked = Asked {
@@ -99,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         max_new_tokens: args.max_new_tokens,
         dataset: &dataset,
     };
-    let answers = Answerer::of(args)?.answers(&asked)?;
+    let answers = answerer.answers(&asked)?;
     if let Some(path) = &args.responses {
         rerec_datasets::write_jsonl(path, &answers)?;
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rerec_policy::{
-    DecoderPolicy, DecoderPolicyConfig, Error, Learner, SampleRequest, Sampler, Sampling,
+    DecoderPolicy, DecoderPolicyConfig, Error, GgmlType, Learner, SampleRequest, Sampler, Sampling,
     SupervisedExample,
 };
 use serde::Deserialize;
@@ -212,4 +212,64 @@ fn damaged_files_are_named_with_what_is_wrong() {
     damaged("qwen2", "config.json", half);
     damaged("qwen3", "tokenizer.json", half);
     damaged("qwen3", "tokenizer_config.json", half);
+}
+
+#[test]
+fn a_model_as_gguf_computes_what_it_computed() {
+    for name in ["llama-tied", "llama3-sharded", "mistral", "qwen2", "qwen3"] {
+        let (policy, expected) = (load(&folder(name)), expected(name));
+        let file = tempfile::tempdir().unwrap();
+        // Of 24 columns no row is a whole number of blocks of 32: matrices of either kind are F16.
+        for kind in [GgmlType::F16, GgmlType::Q8_0] {
+            let write = |policy: &DecoderPolicy, name: &str| {
+                let path = file.path().join(name);
+                policy.save_gguf(&path, kind).unwrap();
+                DecoderPolicy::from_gguf(&path, DecoderPolicyConfig::default()).unwrap()
+            };
+            let logits = |policy: &DecoderPolicy| policy.logits(&expected.ids).unwrap();
+            let read = write(&policy, "once.gguf");
+            let (ours, theirs) = (logits(&policy), logits(&read));
+            let gaps = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
+            let gap = gaps.fold(0.0, f32::max);
+            let largest = ours.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            // Weights drawn wide make much of the fourth digit; rows in another order would give other logits altogether.
+            assert!(gap < 0.05 * largest, "{name}: {gap} of {largest}");
+            // What is F16 already stays as it is.
+            assert_eq!(logits(&write(&read, "twice.gguf")), theirs, "{name}");
+            let ids = |policy: &DecoderPolicy| {
+                let tokenizer = policy.tokenizer();
+                (
+                    tokenizer.encode_prompt(&expected.chat).unwrap(),
+                    tokenizer.stops()[0],
+                )
+            };
+            assert_eq!(ids(&read), ids(&policy), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_gguf_file_cannot_say_is_refused() {
+    for (name, what) in [
+        ("granite", "Granite"),
+        ("smollm3", "SmolLm3"),
+        ("qwen2-yarn", "YaRN"),
+        ("llama-yarn-bias", "biases"),
+    ] {
+        let file = tempfile::tempdir().unwrap();
+        let path = file.path().join("model.gguf");
+        let refused = load(&folder(name))
+            .save_gguf(&path, GgmlType::F16)
+            .unwrap_err();
+        assert!(refused.to_string().contains(what), "{name}: {refused}");
+        assert!(!path.exists(), "{name}");
+    }
+    let other = load(&folder("qwen2")).save_gguf("x.gguf".as_ref(), GgmlType::Q4K);
+    assert!(matches!(
+        other,
+        Err(Error::InvalidSetting {
+            setting: "type",
+            ..
+        })
+    ));
 }

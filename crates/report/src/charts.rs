@@ -1,6 +1,7 @@
 //! The charts of a run: what is drawn on the page, as pictures, and written as numbers.
 
 mod measures;
+mod timings;
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,7 @@ use rerec_trainer::{EpochRecord, Evaluation, MetricsRecord, Phase};
 use serde::Serialize;
 
 use self::measures::{others, validation_measures};
+pub(crate) use self::timings::of_timings;
 
 /// One chart: lines over the steps of reinforcement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

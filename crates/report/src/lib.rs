@@ -33,6 +33,7 @@ pub use pictures::write_charts;
 pub use scorecard::{ScoreRow, Scorecard};
 pub use statistics::{Pairs, wilson};
 pub use table::accuracy_table;
+pub use worries::{Worry, worries_of_steps};
 
 /// Writes a page about one or several runs: an HTML file that needs nothing beside it and asks no network. A run may still be
 /// going on; what cannot be read is left out and said on the page.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rerec_rewards::RewardWeights;
 use serde::Serialize;
 
-use crate::charts::{Chart, Difficulty, charts, difficulties};
+use crate::charts::{Chart, Difficulty, difficulties};
 use crate::comparison::{Paired, between};
 use crate::epochs::{Epoch, epochs};
 use crate::error::Result;
@@ -96,7 +96,7 @@ impl Part {
             name: &reading.name,
             folder: reading.folder.display().to_string(),
             glance: Glance::of(reading, rollouts, reading.notes.clone()),
-            charts: charts(&reading.metrics, &reading.epochs, &reading.evaluations),
+            charts: reading.charts(),
             epochs: epochs(&reading.metrics),
             difficulties: difficulties(&reading.epochs),
             weights: reading.config.as_ref().map(|config| config.reward.weights),

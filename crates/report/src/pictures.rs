@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::chart::{difficulty_svg, svg};
-use crate::charts::{Chart, Difficulty, charts, difficulties};
+use crate::charts::{Chart, Difficulty, difficulties};
 use crate::epochs::epochs;
 use crate::error::{Error, Result};
 use crate::reading::{Reading, readings};
@@ -38,7 +38,7 @@ fn write_run(reading: &Reading, folder: &Path, written: &mut Vec<PathBuf>) -> Re
         Ok(())
     };
     let bands = epochs(&reading.metrics);
-    for chart in charts(&reading.metrics, &reading.epochs, &reading.evaluations) {
+    for chart in reading.charts() {
         write(format!("{}.svg", chart.id), &svg(&chart, &bands)?)?;
         write(format!("{}.csv", chart.id), &csv(&chart))?;
     }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use rerec_trainer::{
     EpochRecord, Error as RunError, Evaluation, MetricsRecord, QueryRecord, Records, Run,
-    TrainConfig, files,
+    TimingRecord, TrainConfig, files,
 };
 use serde::de::DeserializeOwned;
 
+use crate::charts::{Chart, charts, of_timings};
 use crate::error::{Error, Result};
 
 /// The records of a run but for its responses, which may not fit into memory.
@@ -22,6 +23,7 @@ pub(crate) struct Reading {
     pub(crate) epochs: Vec<EpochRecord>,
     pub(crate) evaluations: Vec<Evaluation>,
     pub(crate) queries: Vec<QueryRecord>,
+    pub(crate) timings: Vec<TimingRecord>,
     /// What is missing or at fault.
     pub(crate) notes: Vec<String>,
 }
@@ -54,10 +56,22 @@ impl Reading {
             epochs: all(&folder.join(files::EPOCHS), &mut notes),
             evaluations: all(&folder.join(files::EVALUATIONS), &mut notes),
             queries: all(&folder.join(files::QUERIES), &mut notes),
+            // Runs of before it was written have none, which is no fault.
+            timings: match folder.join(files::TIMINGS) {
+                path if path.is_file() => all(&path, &mut notes),
+                _ => Vec::new(),
+            },
             folder: folder.to_owned(),
             config,
             notes,
         })
+    }
+
+    /// All charts that have a point.
+    pub(crate) fn charts(&self) -> Vec<Chart> {
+        let mut charts = charts(&self.metrics, &self.epochs, &self.evaluations);
+        charts.extend(of_timings(&self.timings));
+        charts
     }
 }
 

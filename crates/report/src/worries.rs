@@ -8,11 +8,11 @@ use crate::statistics::wilson;
 
 /// Something that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Worry {
+pub struct Worry {
     /// In a few words.
-    pub(crate) title: String,
+    pub title: String,
     /// What was seen, and what may help.
-    pub(crate) text: String,
+    pub text: String,
     /// What the browser of rollouts shows of it: one of its filters and the value, `flag=no box`.
     pub(crate) filter: Option<String>,
 }
@@ -39,18 +39,25 @@ const COLLAPSED: f64 = 0.1;
 /// How much higher right answers' preference scores must be than wrong ones', so that the score tells them apart.
 const CONTRAST: f64 = 0.1;
 
-/// Everything that stands out.
-pub(crate) fn worries(
-    metrics: &[MetricsRecord],
-    evaluations: &[Evaluation],
-    preference: [Scores; 2],
-) -> Vec<Worry> {
+/// What stands out in the steps so far, judged by the last ten: idle groups, flags, answers that were cut off, drift, clipping, collapsed
+/// entropy.
+pub fn worries_of_steps(metrics: &[MetricsRecord]) -> Vec<Worry> {
     let mut found = Vec::new();
     if !metrics.is_empty() {
         of_groups(metrics, &mut found);
         of_responses(metrics, &mut found);
         of_policy(metrics, &mut found);
     }
+    found
+}
+
+/// Everything that stands out.
+pub(crate) fn worries(
+    metrics: &[MetricsRecord],
+    evaluations: &[Evaluation],
+    preference: [Scores; 2],
+) -> Vec<Worry> {
+    let mut found = worries_of_steps(metrics);
     found.extend(flat_preference(preference));
     of_classes(evaluations, &mut found);
     found

@@ -51,6 +51,11 @@ impl Job {
     pub fn new(config: TrainConfig, start: Start, observer: &mut dyn Observer) -> Result<Self> {
         config.validate()?;
         let folder = config.run_folder();
+        // Killed while its folder was made: nothing is there to go on from.
+        let start = match start {
+            Start::Resume if ledger::is_barely_begun(&folder) => Start::New,
+            start => start,
+        };
         match start {
             Start::New => ledger::refuse_used(&folder)?,
             Start::Resume => same_run(&folder, Run::open(&folder)?.config(), &config)?,

@@ -1,6 +1,7 @@
 //! The files that a run writes while it goes on.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -131,10 +132,16 @@ pub(crate) fn create(config: &TrainConfig) -> Result<()> {
     write_config(config)
 }
 
-/// Refuses a folder that holds anything.
+/// Whether a run's folder is there, but nothing of a run in it yet.
+pub(crate) fn is_barely_begun(folder: &Path) -> bool {
+    folder.is_dir() && refuse_used(folder).is_ok()
+}
+
+/// Refuses a folder that holds anything but drafts of files that a killed run left.
 pub(crate) fn refuse_used(folder: &Path) -> Result<()> {
-    let is_used = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    match is_used {
+    let is_draft = |name: &OsStr| name.to_string_lossy().starts_with('.');
+    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    match entries.any(|entry| !is_draft(&entry.file_name())) {
         true => Err(Error::RunExists {
             path: folder.to_owned(),
         }),

@@ -607,16 +607,11 @@ fn patience_ends_a_run_that_gets_no_better() {
             .iter()
             .all(|one| one.tokens == tokens && one.total >= one.sampling)
     );
-    let refused = settings_alone(&["evaluation.patience=2"]).unwrap_err();
+    let refused = self::config(runs.path(), &["evaluation.patience=2"]).unwrap_err();
     assert!(
         refused.to_string().contains("checkpoints.best"),
         "{refused}"
     );
-}
-
-/// Settings alone, whose run is never begun.
-fn settings_alone(overrides: &[&str]) -> Result<TrainConfig, Error> {
-    config(Path::new("nowhere"), overrides)
 }
 
 /// A sampler that is not the learner: it follows, and its own log-probabilities are not trusted.

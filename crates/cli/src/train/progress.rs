@@ -1,6 +1,7 @@
 //! Progress bars of a run.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,11 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rerec_report::{Worry, worries_of_steps};
 use rerec_trainer::{Event, MetricsRecord, Observer, Phase, Verdict};
+
+/// Steps before anything is said to stand out.
+const FIRST_WORRIES: usize = 5;
 
 /// One bar at a time, for whatever goes on; lines of text above it for what is done.
 #[derive(Debug)]
@@ -17,6 +22,10 @@ pub(crate) struct Bars {
     stop: Arc<AtomicBool>,
     bar: ProgressBar,
     stage: &'static str,
+    /// The steps of this process.
+    steps: Vec<MetricsRecord>,
+    /// Titles of the worries that were told.
+    told: BTreeSet<String>,
 }
 
 impl Bars {
@@ -25,6 +34,8 @@ impl Bars {
             stop,
             bar: ProgressBar::hidden(),
             stage: "",
+            steps: Vec::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -62,6 +73,20 @@ impl Bars {
         // Without a terminal every fifth step prints a line instead.
         if self.bar.is_hidden() && metrics.step.is_multiple_of(5) {
             eprintln!("step {} of {total}  {}", metrics.step, line(metrics));
+        }
+        self.steps.push(metrics.clone());
+        self.tell_worries();
+    }
+
+    /// Says what stands out, each thing once, when there are steps enough to tell.
+    fn tell_worries(&mut self) {
+        if self.steps.len() < FIRST_WORRIES {
+            return;
+        }
+        for Worry { title, text, .. } in worries_of_steps(&self.steps) {
+            if self.told.insert(title.clone()) {
+                self.say(&format!("warning: {title}: {text}"));
+            }
         }
     }
 }
