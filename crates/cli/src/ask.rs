@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::error::Failure;
 use crate::filter::print_line;
-use crate::interrupt::interrupt_flag;
+use crate::interrupt::{interrupt_flag, set_idle};
 use crate::model::ModelArgs;
 
 /// Ask a model for a recommendation from a catalogue
@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Temperature of sampling; 0 takes the most probable token
     #[arg(long, value_name = "T", default_value_t = 0.0)]
     temperature: f64,
+    /// Seed of sampling at a temperature above 0
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Print one JSON object per question instead of text
     #[arg(long)]
     json: bool,
@@ -67,6 +70,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let dataset = args.dataset(run.as_ref())?;
     let prompt = args.prompt(run.as_ref(), &dataset);
     let mut assistant = Assistant::new(&dataset, prompt)?;
+    if let Some(run) = &run {
+        assistant = assistant.reading_as(&run.reward);
+    }
     if args.user.is_some() {
         assistant = assistant.with_lightgcn(LightGcnConfig::default())?;
     }
@@ -81,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         sampling: Sampling {
             temperature: args.temperature,
             max_new_tokens: args.max_new_tokens.unwrap_or(longest),
+            seed: args.seed,
             ..Sampling::default()
         },
         interrupted: interrupt_flag("stopping")?,
@@ -95,7 +102,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 impl Args {
     fn dataset(&self, run: Option<&TrainConfig>) -> Result<Dataset, Failure> {
         match (&self.catalogue, run) {
-            (Some(path), _) if has_ending(path, "toml") => crate::data::of_config(path, None),
+            (Some(path), _) if has_ending(path, "toml") => {
+                Ok(crate::data::of_config(path, None)?.0)
+            }
             (Some(path), _) => {
                 let file = CatalogueFile {
                     file: path.clone(),
@@ -154,7 +163,10 @@ impl Conversation<'_> {
             if is_terminal {
                 eprint!("> ");
             }
-            let Some(line) = lines.next() else {
+            set_idle(true);
+            let line = lines.next();
+            set_idle(false);
+            let Some(line) = line else {
                 return Ok(());
             };
             let line = line.map_err(Failure::Read)?;
@@ -191,7 +203,8 @@ impl Conversation<'_> {
 
     /// The model's response, printed while it grows unless JSON is wanted.
     fn respond(&mut self, asked: &Asked) -> Result<String, Failure> {
-        let query = QueryId::from("question");
+        // Each turn draws from a stream of its own.
+        let query = QueryId::from(format!("question {}", asked.questions.len()));
         let request = SampleRequest {
             query: &query,
             prompt: Prompt::Chat(&asked.conversation),

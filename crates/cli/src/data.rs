@@ -164,14 +164,11 @@ impl DataConfig {
     }
 }
 
-/// The data of a configuration. `seed` goes before its own.
-pub(crate) fn of_config(path: &Path, seed: Option<u64>) -> Result<Dataset, Failure> {
+/// The data of a configuration with their seed. `seed` goes before the configuration's.
+pub(crate) fn of_config(path: &Path, seed: Option<u64>) -> Result<(Dataset, u64), Failure> {
     let config = DataConfig::read(path)?;
-    load(
-        &config.data,
-        seed.unwrap_or(config.seed),
-        LoadContext::default(),
-    )
+    let seed = seed.unwrap_or(config.seed);
+    Ok((load(&config.data, seed, LoadContext::default())?, seed))
 }
 
 impl InspectArgs {

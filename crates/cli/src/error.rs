@@ -69,12 +69,29 @@ pub(crate) enum Failure {
     #[error("cannot write TOML")]
     Toml(#[source] toml::ser::Error),
     /// Nothing says who answers.
-    #[error("name a model: {NAMES}")]
-    NoModel,
-    /// A model and a baseline are given.
-    #[error("--baseline cannot stand beside a model; compare them by --against")]
+    #[error("name who answers: {ANSWERERS}")]
+    NoAnswerer,
+    /// Nothing says which model is meant.
     #[cfg(feature = "torch")]
-    TwoModels,
+    #[error("name a model: --run RUN, or --model FOLDER or FILE.gguf")]
+    NoModel,
+    /// A baseline is given settings of a model.
+    #[error(
+        "--baseline ranks items: options of models and of sampling do not belong to it; compare with a model by --against"
+    )]
+    OnlyForModels,
+    /// Several answers that cannot differ, or none.
+    #[cfg(feature = "torch")]
+    #[error("--samples must be at least 1, and above 1 only at a --temperature above 0")]
+    SamplesAlike,
+    /// A name that stands for nothing.
+    #[error(
+        "--against {name}: there is no baseline (random, popularity, lightgcn, bm25, overlap), run, model or file of answers of that name"
+    )]
+    NoSuchAnswerer {
+        /// The name.
+        name: String,
+    },
     /// Nothing says which data are meant.
     #[error("--data CONFIG is needed, a TOML file with a table [data]; only a run knows its own")]
     NoData,
@@ -139,12 +156,12 @@ pub(crate) enum Failure {
 }
 
 #[cfg(feature = "torch")]
-const NAMES: &str = "--run RUN, --model FOLDER or FILE.gguf, or --baseline NAME";
+const ANSWERERS: &str = "--run RUN, --model FOLDER or FILE.gguf, or --baseline NAME";
 #[cfg(not(feature = "torch"))]
-const NAMES: &str = "--baseline NAME; this build has no language models";
+const ANSWERERS: &str = "--baseline NAME; this build has no language models";
 
 impl Failure {
-    /// 1 when the machine failed or a check says no, 2 when the input or the settings are at fault, 130 after an interruption.
+    /// 1 when standard input or output fail or a check says no, 130 after an interruption, else 2: input or settings are at fault.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Read(_) | Self::Write(_) => ExitCode::from(1),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rerec_datasets::{Dataset, Query};
 use rerec_report::{ModelComparison, Scorecard};
-use rerec_rewards::Metric;
+use rerec_rewards::{DualGraphConfig, Metric};
 use rerec_trainer::{AnswerRecord, TrainConfig};
 use serde::Serialize;
 
@@ -14,9 +14,9 @@ use self::answerer::Answerer;
 use crate::error::Failure;
 use crate::filter::{print_line, print_text};
 
-/// Evaluate a model or a baseline on held-out queries: accuracy and list metrics by class, with intervals of 95 %
+/// Evaluate a model or a baseline on held-out queries: accuracy with its interval of 95 %, and list metrics, by class
 ///
-/// Single answers are greedy; several are sampled. `--against` compares query by query with another model, a baseline, or answers
+/// Single answers are greedy; several are sampled. `--json` has intervals of all metrics. `--against` compares query by query with another model, a baseline, or answers
 /// that an earlier call wrote by `--responses`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -89,16 +89,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.responses
         .as_deref()
         .map_or(Ok(()), rerec_files::check_output)?;
-    // First of all: without it there is nothing to read data for.
+    // Everything that can be wrong with the arguments shows before a query is asked.
     let answerer = Answerer::of(args)?;
+    let other = args
+        .against
+        .as_deref()
+        .map(|name| Answerer::named(args, name))
+        .transpose()?;
     let run = args.run()?;
-    let dataset = args.dataset(run.as_ref())?;
+    let (dataset, seed) = args.dataset(run.as_ref())?;
+    let reward = run.as_ref().map(|run| run.reward.clone());
     let asked = Asked {
         queries: args.queries(&dataset)?,
-        seed: args.seed.or(run.as_ref().map(|run| run.seed)).unwrap_or(0),
+        seed,
         samples: args.samples,
         temperature: args.temperature,
         max_new_tokens: args.max_new_tokens,
+        // All are judged alike.
+        judge: reward.unwrap_or_default(),
         dataset: &dataset,
     };
     let answers = answerer.answers(&asked)?;
@@ -106,8 +114,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         rerec_datasets::write_jsonl(path, &answers)?;
     }
     let score = |answers: &[AnswerRecord]| Scorecard::of(answers, &args.metrics, asked.seed);
-    let against = |name: &String| {
-        let other = Answerer::named(name).answers(&asked)?;
+    let against = |(name, other): (&String, Answerer)| {
+        let other = other.answers(&asked)?;
         Ok::<_, Failure>(Against {
             name: name.clone(),
             scores: score(&other)?,
@@ -115,9 +123,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             comparison: ModelComparison::of(&other, &answers, asked.seed),
         })
     };
+    let other = args.against.as_ref().zip(other);
     let outcome = Outcome {
         scores: score(&answers)?,
-        against: args.against.as_ref().map(against).transpose()?,
+        against: other.map(against).transpose()?,
     };
     match args.json {
         true => print_line(&outcome),
@@ -153,10 +162,23 @@ impl Args {
         Ok(None)
     }
 
-    fn dataset(&self, run: Option<&TrainConfig>) -> Result<Dataset, Failure> {
+    /// Whether something is set that a baseline has no use for.
+    fn asks_a_model(&self) -> bool {
+        #[cfg(feature = "torch")]
+        let model = self.model.is_set();
+        #[cfg(not(feature = "torch"))]
+        let model = false;
+        model || self.samples != 1 || self.temperature.is_some() || self.max_new_tokens.is_some()
+    }
+
+    /// The data and their seed.
+    fn dataset(&self, run: Option<&TrainConfig>) -> Result<(Dataset, u64), Failure> {
         match (&self.data, run) {
             (Some(path), _) => crate::data::of_config(path, self.seed),
-            (None, Some(run)) => Ok(run.data.load(self.seed.unwrap_or(run.seed))?),
+            (None, Some(run)) => {
+                let seed = self.seed.unwrap_or(run.seed);
+                Ok((run.data.load(seed)?, seed))
+            }
             (None, None) => Err(Failure::NoData),
         }
     }
@@ -184,4 +206,5 @@ pub(crate) struct Asked<'a> {
     samples: usize,
     temperature: Option<f64>,
     max_new_tokens: Option<usize>,
+    judge: DualGraphConfig,
 }

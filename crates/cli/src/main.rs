@@ -5,6 +5,7 @@
 mod advantage;
 #[cfg(feature = "torch")]
 mod ask;
+mod completions;
 mod curriculum;
 mod data;
 mod error;
@@ -40,6 +41,7 @@ enum Command {
     Advantage(advantage::Args),
     #[cfg(feature = "torch")]
     Ask(ask::Args),
+    Completions(completions::Args),
     Curriculum(curriculum::Args),
     #[command(subcommand)]
     Data(data::Args),
@@ -59,6 +61,10 @@ fn main() -> ExitCode {
         Command::Advantage(args) => advantage::run(&args),
         #[cfg(feature = "torch")]
         Command::Ask(args) => ask::run(&args),
+        Command::Completions(args) => {
+            completions::run(&args);
+            Ok(())
+        }
         Command::Curriculum(args) => curriculum::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -29,7 +29,7 @@ pub(crate) struct ModelArgs {
     /// Where to compute: cpu or cuda:0 [default: the run's, or cpu]
     #[arg(long, value_parser = named::<Device>)]
     device: Option<Device>,
-    /// In what to compute: f32 or bf16 [default: the run's, or f32]
+    /// In what to compute: f32, bf16 or auto [default: the run's, or f32]
     #[arg(long, value_parser = named::<Precision>)]
     precision: Option<Precision>,
 }
@@ -41,8 +41,8 @@ pub(crate) struct Opened {
 }
 
 impl ModelArgs {
-    /// The model in a folder or file, with nothing else set.
-    pub(crate) fn at(path: PathBuf) -> Self {
+    /// The model in another folder or file, computed where this one is.
+    pub(crate) fn at(&self, path: PathBuf) -> Self {
         let is_run = path.join("config.toml").is_file();
         let (run, model) = if is_run {
             (Some(path), None)
@@ -51,12 +51,16 @@ impl ModelArgs {
         };
         Self {
             run,
-            checkpoint: None,
             model,
+            checkpoint: None,
             adapters: None,
-            device: None,
-            precision: None,
+            ..*self
         }
+    }
+
+    /// Whether something is set that only a model has.
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_given() || self.device.is_some() || self.precision.is_some()
     }
 
     /// Whether a model is named.

@@ -51,6 +51,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         Start::New
     };
+    if args.resume {
+        // A run without records has made no steps; one that is no run is refused below.
+        let steps = Run::open(&folder).and_then(|run| run.metrics());
+        bars.recall(steps.unwrap_or_default());
+    }
     let mut job = Job::new(config, start, &mut bars)?;
     bars.say(&overview(&job));
     let outcome = job.run(&mut bars)?;

@@ -91,6 +91,8 @@ fn mistakes_are_told_with_what_would_do() {
         said.contains("random, popularity, lightgcn, bm25, overlap"),
         "{said}"
     );
+    let said = refused(&["--baseline", "random", "--data", &world, "--samples", "8"]);
+    assert!(said.contains("options of models"), "{said}");
     let said = refused(&["--baseline", "random"]);
     assert!(said.contains("--data CONFIG is needed"), "{said}");
     let said = refused(&[
@@ -110,5 +112,8 @@ fn mistakes_are_told_with_what_would_do() {
         "--against",
         "nowhere.jsonl",
     ]);
-    assert!(said.contains("nowhere.jsonl"), "{said}");
+    assert!(
+        said.contains("--against nowhere.jsonl: there is no baseline"),
+        "{said}"
+    );
 }

@@ -95,6 +95,13 @@ fn a_trained_model_is_checked_evaluated_asked_and_exported() {
         (&2.into(), &8.into())
     );
     assert!(!Path::new(&run).exists(), "a check leaves nothing behind");
+    let correction = "reinforcement.sampler_correction={ kind = 'token_truncated', most = 2.0 }";
+    let one = refused(&["train", &config, "--set", correction], 2);
+    assert!(one.contains("here they are one"), "{one}");
+    assert!(
+        !Path::new(&run).exists(),
+        "a refused run leaves nothing behind"
+    );
     let long = refused(
         &[
             "train",
@@ -158,6 +165,9 @@ fn a_trained_model_is_checked_evaluated_asked_and_exported() {
         table.contains("| all | 6 |") && table.contains("0.0 [0.0, 0.0] | 0 | 0 | 1.000 |"),
         "{table}"
     );
+    // A model on both sides.
+    let table = printed(&["eval", "--run", &run, "--against", &model, "--queries", "2"]);
+    assert!(table.contains("| all | 2 |"), "{table}");
     let said = printed(&[
         "ask",
         "--run",

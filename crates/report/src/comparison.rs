@@ -78,13 +78,21 @@ fn row(class: &str, pairs: Pairs) -> PairedRow {
     }
 }
 
-/// The first run against each other one, on test queries after reinforcement.
+/// The first run against each other one on the same data, on test queries after reinforcement.
 pub(crate) fn between(runs: &[&Reading]) -> Vec<Paired> {
     let Some((first, others)) = runs.split_first() else {
         return Vec::new();
     };
     let last = |run: &&Reading| of_phase(&run.evaluations, Phase::Final).cloned();
+    // An id names another query in other data.
+    let data = |run: &Reading| {
+        let config = run.config.as_ref();
+        config.map(|config| (config.data.clone(), config.seed))
+    };
     let compare = |other: &&Reading| {
+        if data(first) != data(other) {
+            return None;
+        }
         let paired = paired(&last(first)?, &last(other)?)?;
         Some(Paired {
             first: first.name.clone(),

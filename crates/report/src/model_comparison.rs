@@ -1,10 +1,9 @@
 //! Two models' answers to the same queries.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use rerec_datasets::QueryClass;
-use rerec_text::QueryId;
 use rerec_trainer::AnswerRecord;
 use serde::Serialize;
 
@@ -16,7 +15,7 @@ use crate::statistics::Pairs;
 pub struct ModelComparison {
     /// Each class, then all queries under the name `all`.
     pub rows: Vec<ComparisonRow>,
-    /// Queries that only one of the two answered: they are left out.
+    /// Queries that only one of the two answered, or that are not the same under one id: they are left out.
     pub unpaired: usize,
 }
 
@@ -42,18 +41,30 @@ pub struct ComparisonRow {
 }
 
 impl ModelComparison {
-    /// Pairs the answers by query id; `seed` draws the resamples.
-    pub fn of(first: &[AnswerRecord], second: &[AnswerRecord], seed: u64) -> Self {
-        let scored =
-            |records: &'_ [AnswerRecord]| records.iter().filter(|r| !r.answers.is_empty()).count();
-        let of_second: HashMap<&QueryId, &AnswerRecord> = second
-            .iter()
-            .map(|record| (&record.query, record))
-            .collect();
+    /// Pairs the answers by query id, where targets and number of choices agree; `seed` draws the resamples.
+    pub fn of<'a>(first: &'a [AnswerRecord], second: &'a [AnswerRecord], seed: u64) -> Self {
+        let scored = |records: &'a [AnswerRecord]| {
+            let scored = records.iter().filter(|record| !record.answers.is_empty());
+            scored
+                .map(|record| (&record.query, record))
+                .collect::<HashMap<_, _>>()
+        };
+        let (of_first, of_second) = (scored(first), scored(second));
+        // The id alone may name another query of other data.
+        let is_same =
+            |a: &AnswerRecord, b: &AnswerRecord| a.targets == b.targets && a.choices == b.choices;
+        let mut seen = HashSet::new();
+        // In the order of the first, each query once.
         let pairs: Vec<(&AnswerRecord, &AnswerRecord)> = first
             .iter()
-            .filter_map(|record| Some((record, *of_second.get(&record.query)?)))
-            .filter(|(a, b)| !a.answers.is_empty() && !b.answers.is_empty())
+            .filter(|record| seen.insert(&record.query))
+            .filter_map(|record| {
+                Some((
+                    *of_first.get(&record.query)?,
+                    *of_second.get(&record.query)?,
+                ))
+            })
+            .filter(|(a, b)| is_same(a, b))
             .collect();
         let classes: BTreeSet<&QueryClass> = pairs.iter().map(|(a, _)| &a.class).collect();
         let of_class = |class: &QueryClass| {
@@ -68,7 +79,7 @@ impl ModelComparison {
         rows.push(ComparisonRow::of("all", &pairs, seed));
         Self {
             rows,
-            unpaired: scored(first) + scored(second) - 2 * pairs.len(),
+            unpaired: of_first.len() + of_second.len() - 2 * pairs.len(),
         }
     }
 }
@@ -142,6 +153,7 @@ mod tests {
             class: QueryClass::EXPLICIT,
             targets: vec!["t".into()],
             choices: 4,
+            cutoff: 1,
             open: false,
             answers: right.iter().map(answer).collect(),
             error: None,

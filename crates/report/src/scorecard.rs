@@ -304,6 +304,7 @@ mod tests {
             class,
             targets: vec!["t".into()],
             choices: 4,
+            cutoff: 1,
             open: false,
             answers: lists.iter().map(answer).collect(),
             error: None,

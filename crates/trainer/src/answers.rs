@@ -6,6 +6,7 @@ use rerec_rewards::{Catalogue, Flag, ItemId, ItemIndex, RewardBreakdown};
 use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
 use crate::query_table::PreparedQuery;
 
 /// All answers to one query, by whoever gave them: a model, or a baseline that only ranks items.
@@ -20,6 +21,9 @@ pub struct AnswerRecord {
     pub targets: Vec<ItemId>,
     /// Number of items to choose from; the whole catalogue where the query names no candidates.
     pub choices: usize,
+    /// Ranks of an answer that count, K.
+    #[serde(default = "one")]
+    pub cutoff: usize,
     /// Whether the query names no candidates.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
@@ -30,6 +34,10 @@ pub struct AnswerRecord {
     pub error: Option<String>,
 }
 
+fn one() -> usize {
+    1
+}
+
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,9 +45,9 @@ pub struct JudgedAnswer {
     /// The listed items without duplicates, best first. A rank whose item is unknown, ambiguous or outside the candidates is kept as
     /// null.
     pub ranking: Vec<Option<ItemId>>,
-    /// Whether a target is among the first K of the ranking, K being the reward's cut-off; 1 for a baseline.
+    /// Whether a target is among the first K of the ranking.
     pub right: bool,
-    /// NDCG at the same cut-off, in [0, 1]; 0 without an answer.
+    /// NDCG@K, in [0, 1]; 0 without an answer.
     pub ndcg: f64,
     /// What is notable about the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,7 +71,7 @@ pub struct WrittenResponse {
 
 impl AnswerRecord {
     /// A record without answers yet.
-    pub(crate) fn of(query: &PreparedQuery<'_>, catalogue: &Catalogue) -> Self {
+    pub(crate) fn of(query: &PreparedQuery<'_>, catalogue: &Catalogue, cutoff: usize) -> Self {
         let Query {
             id, class, targets, ..
         } = query.query;
@@ -72,15 +80,34 @@ impl AnswerRecord {
             class: class.clone(),
             targets: targets.clone(),
             choices: query.candidates.as_ref().map_or(catalogue.len(), Vec::len),
+            cutoff,
             open: query.candidates.is_none(),
             answers: Vec::new(),
             error: None,
         }
     }
 
-    /// Share of the items to choose from that are right: what a guess gets, in [0, 1].
+    /// A query that was not asked, and why.
+    ///
+    /// # Errors
+    /// A query with an item that the catalogue does not have.
+    pub fn unasked(query: &Query, catalogue: &Catalogue, why: String) -> Result<Self> {
+        let record = Self::of(&PreparedQuery::new(query, catalogue)?, catalogue, 1);
+        let error = Some(why);
+        Ok(Self { error, ..record })
+    }
+
+    /// Chance that K items drawn from those to choose from hold a right one, in [0, 1]: what a guess gets.
     pub fn guess(&self) -> f64 {
-        self.targets.len() as f64 / self.choices.max(1) as f64
+        let (wrong, all) = (
+            self.choices.saturating_sub(self.targets.len()),
+            self.choices,
+        );
+        let drawn = 0..self.cutoff.min(all);
+        let all_wrong: f64 = drawn
+            .map(|i| wrong.saturating_sub(i) as f64 / (all - i) as f64)
+            .product();
+        1.0 - all_wrong
     }
 
     /// Share of the answers that are right, in [0, 1]; 0 without any.
@@ -121,13 +148,17 @@ impl JudgedAnswer {
         }
     }
 
-    /// A ranking of known items, of which the first is the answer.
-    pub(crate) fn of_ranking(ranking: Vec<ItemId>, targets: &[ItemId]) -> Self {
-        let right = ranking.first().is_some_and(|first| targets.contains(first));
+    /// A ranking of known items, of which the first `cutoff` are the answer.
+    pub(crate) fn of_ranking(ranking: Vec<ItemId>, targets: &[ItemId], cutoff: usize) -> Self {
+        let discount = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
+        let gains = ranking.iter().take(cutoff).enumerate();
+        let gains = gains.filter(|(_, item)| targets.contains(item));
+        let gained: f64 = gains.map(|(rank, _)| discount(rank)).sum();
+        let ideal: f64 = (0..targets.len().min(cutoff)).map(discount).sum();
         Self {
             ranking: ranking.into_iter().map(Some).collect(),
-            right,
-            ndcg: f64::from(u8::from(right)),
+            right: gained > 0.0,
+            ndcg: if ideal > 0.0 { gained / ideal } else { 0.0 },
             flags: Vec::new(),
             response: None,
         }
@@ -161,13 +192,14 @@ mod tests {
     fn record(right: &[bool]) -> AnswerRecord {
         let answer = |&right: &bool| {
             let listed = if right { "b" } else { "a" };
-            JudgedAnswer::of_ranking(vec![listed.into()], &["b".into()])
+            JudgedAnswer::of_ranking(vec![listed.into()], &["b".into()], 1)
         };
         AnswerRecord {
             query: "q".into(),
             class: QueryClass::EXPLICIT,
             targets: vec!["b".into()],
             choices: 4,
+            cutoff: 1,
             open: false,
             answers: right.iter().map(answer).collect(),
             error: None,
@@ -179,6 +211,13 @@ mod tests {
         let record = record(&[true, false, false, false]);
         assert_eq!(record.share(), 0.25);
         assert_eq!(record.guess(), 0.25);
+        // 1 - 3/4 · 2/3: two of four items, one of them right.
+        let guess = AnswerRecord {
+            cutoff: 2,
+            ..record.clone()
+        }
+        .guess();
+        assert!((guess - 0.5).abs() < 1e-12);
         assert_eq!(record.pass_at(1), Some(0.25));
         // 1 - C(3, 2) / C(4, 2) = 1 - 3 / 6.
         assert_eq!(record.pass_at(2), Some(0.5));
@@ -188,8 +227,13 @@ mod tests {
 
     #[test]
     fn a_rank_without_an_item_counts() {
-        let mut answer = JudgedAnswer::of_ranking(vec!["a".into(), "b".into()], &["b".into()]);
+        let ranking =
+            |cutoff| JudgedAnswer::of_ranking(vec!["a".into(), "b".into()], &["b".into()], cutoff);
+        let mut answer = ranking(1);
         assert!(!answer.right);
+        let longer = ranking(2);
+        // The only target at rank 2: 1 / log2 3.
+        assert!(longer.right && (longer.ndcg - 1.0 / 3f64.log2()).abs() < 1e-12);
         assert_eq!(answer.reciprocal_rank(&["b".into()]), 0.5);
         answer.ranking[0] = None;
         assert_eq!(answer.reciprocal_rank(&["b".into()]), 0.5);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rerec_datasets::{Dataset, PromptConfig, Retriever};
 use rerec_rewards::{
-    AnswerChoice, AnswerReader, EmbeddingTable, Flag, Item, ItemId, ItemIndex, LightGcnConfig,
-    TitleMatch,
+    AnswerChoice, AnswerReader, DualGraphConfig, EmbeddingTable, Flag, Item, ItemId, ItemIndex,
+    LightGcnConfig, TitleMatch,
 };
 use rerec_text::Message;
 use serde::Serialize;
@@ -95,12 +95,21 @@ impl<'d> Assistant<'d> {
         })
     }
 
+    /// Reads answers as a reward does: which titles match, and which of several boxes counts.
+    #[must_use]
+    pub fn reading_as(mut self, reward: &DualGraphConfig) -> Self {
+        let catalogue = Arc::new(self.dataset.catalogue.clone());
+        self.reader = AnswerReader::new(catalogue, reward.title_match, reward.answer);
+        self
+    }
+
     /// Trains LightGCN on the data's choices, so that the users among them get candidates by it.
     ///
     /// # Errors
     /// Ratings that cannot be trained on.
     pub fn with_lightgcn(mut self, config: LightGcnConfig) -> Result<Self> {
-        self.embeddings = Some(choice_embeddings(self.dataset, config)?);
+        let choices: Vec<(&str, &str)> = self.dataset.choices().collect();
+        self.embeddings = Some(choice_embeddings(&choices, config)?);
         Ok(self)
     }
 

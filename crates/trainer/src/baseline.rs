@@ -12,8 +12,10 @@ use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::Result;
 use crate::query_table::PreparedQuery;
 
-/// A way to rank the items that a query offers. All five know the same as a model does: the conversation, the history, the
-/// catalogue, and the data's ratings.
+/// A way to rank the items that a query offers, by the conversation, the history, the catalogue, and the data's choices.
+///
+/// A choice that a query asks for, its user's of a target, is left out of what popularity and LightGCN see. Where the data do not say whose
+/// query it is, that choice is among the others: these two then know more than they should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Baseline {
@@ -54,8 +56,8 @@ impl Baseline {
         }
     }
 
-    /// Ranks what each query offers, candidates or the catalogue without the history; the first item is the answer, at most 100
-    /// are kept. Items of equal score come in a random order that `seed` and the query's id decide, so that the order of the
+    /// Ranks what each query offers, candidates or the catalogue without the history; the first `cutoff` items are the answer, at most
+    /// 100 are kept. Items of equal score come in a random order that `seed` and the query's id decide, so that the order of the
     /// candidates tells nothing.
     ///
     /// # Errors
@@ -64,22 +66,25 @@ impl Baseline {
         self,
         dataset: &Dataset,
         queries: &[Query],
+        cutoff: usize,
         seed: u64,
     ) -> Result<Vec<AnswerRecord>> {
         let lightgcn = LightGcnConfig {
             seed,
             ..LightGcnConfig::default()
         };
-        let scorer = Scorer::new(self, dataset, lightgcn)?;
+        let scorer = Scorer::new(self, dataset, queries, lightgcn)?;
         let answer = |query| {
             let query = PreparedQuery::new(query, &dataset.catalogue)?;
-            let mut record = AnswerRecord::of(&query, &dataset.catalogue);
+            let mut record = AnswerRecord::of(&query, &dataset.catalogue, cutoff);
             let ranked = scorer.ranked(&offered(&query, dataset), query.query, seed);
             let ids = ranked.into_iter().take(KEPT);
             let ids = ids.map(|item| dataset.catalogue.get(item).id.clone());
-            record
-                .answers
-                .push(JudgedAnswer::of_ranking(ids.collect(), &record.targets));
+            record.answers.push(JudgedAnswer::of_ranking(
+                ids.collect(),
+                &record.targets,
+                cutoff,
+            ));
             Ok(record)
         };
         queries.iter().map(answer).collect()
@@ -150,7 +155,7 @@ mod tests {
 
     fn ranking(baseline: Baseline, query: &Query) -> Vec<String> {
         let answers = baseline
-            .answers(&dataset(), std::slice::from_ref(query), 7)
+            .answers(&dataset(), std::slice::from_ref(query), 1, 7)
             .unwrap();
         let ranking = &answers[0].answers[0].ranking;
         ranking.iter().flatten().map(ToString::to_string).collect()
@@ -162,6 +167,21 @@ mod tests {
             ranking(Baseline::Popularity, &query("A film.")),
             ["2", "3", "1"]
         );
+    }
+
+    #[test]
+    fn the_choice_that_is_asked_for_is_not_known() {
+        let mut query = query("A film.");
+        // Two chose 2 and one chose 3; without b's own choice both have one, and the seed decides.
+        (query.user, query.targets) = (Some("b".into()), vec!["2".into()]);
+        let first = |seed| {
+            let answers = Baseline::Popularity
+                .answers(&dataset(), &[query.clone()], 1, seed)
+                .unwrap();
+            answers[0].answers[0].ranking[0].clone()
+        };
+        let firsts: std::collections::BTreeSet<_> = (0..20).map(first).collect();
+        assert_eq!(firsts.len(), 2);
     }
 
     #[test]
@@ -192,7 +212,7 @@ mod tests {
             let mut query = query("A film.");
             query.candidates = Some(candidates.map(Into::into).into());
             let answers = Baseline::Random
-                .answers(&dataset(), &[query], seed)
+                .answers(&dataset(), &[query], 1, seed)
                 .unwrap();
             answers[0].answers[0].ranking[0].clone()
         };
@@ -228,7 +248,7 @@ mod tests {
         query.candidates = Some(["i1", "i5", "i2"].map(Into::into).into());
         query.history = vec!["i4".into(), "i6".into()];
         let answers = Baseline::Lightgcn
-            .answers(&dataset, &[query.clone()], 1)
+            .answers(&dataset, &[query.clone()], 1, 1)
             .unwrap();
         assert_eq!(answers[0].answers[0].ranking[0], Some("i5".into()));
     }

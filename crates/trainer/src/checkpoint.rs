@@ -88,7 +88,7 @@ pub(crate) fn policy_folder(run: &Path, which: Kept) -> Result<PathBuf> {
         (Kept::BestOrLast | Kept::Last, _) => last,
         (Kept::Best, None) => {
             return Err(missing(
-                "no best checkpoint: it was run without checkpoints.best",
+                "no best checkpoint: none was validated yet, or checkpoints.best is not set",
             ));
         }
     };

@@ -102,7 +102,8 @@ impl TokenWeights {
 
     pub(crate) fn record(&self) -> SamplerRecord {
         let tokens: usize = self.rows.iter().map(Vec::len).sum();
-        let is_masked = |row: &&Vec<f64>| row.iter().all(|&weight| weight == 0.0);
+        let is_masked =
+            |row: &&Vec<f64>| !row.is_empty() && row.iter().all(|&weight| weight == 0.0);
         SamplerRecord {
             mean_gap: self.gap / tokens.max(1) as f64,
             masked: self.rows.iter().filter(is_masked).count(),

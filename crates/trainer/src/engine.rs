@@ -58,11 +58,9 @@ impl Engine<'_> {
 
     /// Refuses a correction of a sampler that is the learner: it would have nothing to correct.
     pub(crate) fn check(&self, config: &ReinforcementConfig) -> Result<(), Error> {
-        match config.sampler_correction {
-            Some(_) if !self.is_split() => Err(Error::contradiction(
-                "reinforcement.sampler_correction makes up for a sampler that is not the learner, but here they are one",
-            )),
-            _ => Ok(()),
+        match self {
+            Self::One(_) => config.check_for_one_engine(),
+            Self::Two { .. } => Ok(()),
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Evaluator<'a> {
     pub reward: &'a dyn Reward,
     /// The items of the queries.
     pub catalogue: &'a Catalogue,
+    /// The reward's cut-off, K.
+    pub cutoff: usize,
 }
 
 impl std::fmt::Debug for Evaluator<'_> {
@@ -100,7 +102,7 @@ impl Evaluator<'_> {
         let mut first_fault = None;
         let mut records = Vec::with_capacity(queries.len());
         for (query, group) in queries.iter().zip(groups) {
-            let mut record = AnswerRecord::of(query, self.catalogue);
+            let mut record = AnswerRecord::of(query, self.catalogue, self.cutoff);
             let responses = group.responses.into_iter();
             for (response, reward) in responses.zip(rewards.by_ref()) {
                 match reward {

@@ -11,6 +11,7 @@ use rerec_policy::{DecoderPolicy, set_threads};
 use crate::config::TrainConfig;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::files::CONFIG;
 use crate::ledger;
 use crate::observer::{Event, Observer};
 use crate::prompt_lengths::PromptLengths;
@@ -61,6 +62,7 @@ impl Job {
             Start::Resume => same_run(&folder, Run::open(&folder)?.config(), &config)?,
         }
         set_threads(config.threads);
+        config.reinforcement.check_for_one_engine()?;
         let mut dataset = config.data.load(config.seed)?;
         config.check_against(&dataset)?;
         let (settings, corpus) = (config.policy.clone(), dataset.corpus());
@@ -70,7 +72,7 @@ impl Job {
             config.reinforcement.max_new_tokens,
         );
         let lengths = PromptLengths::new(&dataset, policy.tokenizer(), room, new_tokens)?;
-        let mut remarks = lengths.settle(&mut dataset, &config.reinforcement)?;
+        let mut remarks = lengths.settle(&mut dataset, &config)?;
         remarks.splice(0..0, dataset.remarks.iter().cloned());
         remarks.extend(emulated(&config));
         for remark in &remarks {
@@ -87,8 +89,10 @@ impl Job {
             source.build(&dataset, Some(&kept), observer)
         });
         if reward.is_err() && start == Start::New {
-            // Nothing was run, so that the next attempt need not be a resumption.
-            let _ = fs::remove_dir_all(&folder);
+            // Nothing was run, so that the next attempt need not be a resumption. What this one did not write stays.
+            let _ = fs::remove_file(folder.join(CONFIG));
+            let _ = fs::remove_dir_all(folder.join(BASE));
+            let _ = fs::remove_dir(&folder);
         }
         let assessor = Assessor::new(config.assessor(), &dataset.catalogue, Arc::new(reward?))?;
         Ok(Self {

@@ -139,7 +139,7 @@ pub(crate) fn is_barely_begun(folder: &Path) -> bool {
 
 /// Refuses a folder that holds anything but drafts of files that a killed run left.
 pub(crate) fn refuse_used(folder: &Path) -> Result<()> {
-    let is_draft = |name: &OsStr| name.to_string_lossy().starts_with('.');
+    let is_draft = |name: &OsStr| name.to_string_lossy().starts_with(".draft-");
     let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
     match entries.any(|entry| !is_draft(&entry.file_name())) {
         true => Err(Error::RunExists {

@@ -8,9 +8,10 @@ use rerec_datasets::{Dataset, Query};
 use rerec_policy::{DecoderPolicy, Device, MemoryEstimate, StepSize};
 use serde::Serialize;
 
-use crate::config::{OverlongPrompts, TrainConfig};
+use crate::config::TrainConfig;
 use crate::error::Result;
 use crate::job::emulated;
+use crate::ledger;
 use crate::prompt_lengths::PromptLengths;
 
 /// What a run will do and need: found out from its settings, the data and the model's shape, without reading a weight.
@@ -53,21 +54,35 @@ impl Plan {
     /// Settings that are at fault or contradict each other or the data; files that are missing or malformed.
     pub fn new(config: &TrainConfig) -> Result<Self> {
         config.validate()?;
-        let dataset = config.data.load(config.seed)?;
+        let mut dataset = config.data.load(config.seed)?;
         config.check_against(&dataset)?;
-        let (model, tokenizer) = DecoderPolicy::outline(&config.model, dataset.corpus())?;
+        let (model, tokenizer) =
+            DecoderPolicy::outline(&config.model, &config.policy, dataset.corpus())?;
         let rl = &config.reinforcement;
         let room = model.max_position_embeddings;
         let lengths = PromptLengths::new(&dataset, &tokenizer, room, rl.max_new_tokens)?;
+        let mut remarks = dataset.remarks.clone();
+        let mut faults = faults(config);
+        match lengths.settle(&mut dataset, config) {
+            Ok(more) => remarks.extend(more),
+            Err(fault) => faults.push(fault.to_string()),
+        }
+        remarks.extend(emulated(config));
+        let splits = &dataset.splits;
         let step = StepSize {
             prompts: config.curriculum.batch_size,
             samples: rl.samples,
             prompt_tokens: lengths.longest,
             new_tokens: rl.max_new_tokens,
+            evaluated: splits.validation.len().max(splits.test.len()),
         };
         let memory = MemoryEstimate::of(&model, &config.policy, step);
         let is_cpu = config.policy.device == Device::Cpu;
-        let mut plan = Self {
+        let free_memory = if is_cpu { free_memory() } else { None };
+        if free_memory.is_some_and(|free| memory.peak() > free) {
+            remarks.push(TOO_LARGE.to_owned());
+        }
+        Ok(Self {
             queries: queries(&dataset),
             demonstrations: dataset.demonstrations.len(),
             warm_start_steps: config.warm_start.steps,
@@ -79,37 +94,29 @@ impl Plan {
             context: room,
             million_weights: model.parameters() as f64 / 1e6,
             memory,
-            free_memory: if is_cpu { free_memory() } else { None },
-            faults: Vec::new(),
-            remarks: dataset.remarks.clone(),
-        };
-        plan.judge(config, dataset, &lengths);
-        Ok(plan)
+            free_memory,
+            faults,
+            remarks,
+        })
     }
 
     /// Whether nothing is known that would keep the run from beginning.
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
     }
+}
 
-    fn judge(&mut self, config: &TrainConfig, mut dataset: Dataset, lengths: &PromptLengths) {
-        match lengths.settle(&mut dataset, &config.reinforcement) {
-            Ok(remarks) => self.remarks.extend(remarks),
-            Err(fault) => self.faults.push(fault.to_string()),
-        }
-        if config.reinforcement.overlong_prompts == OverlongPrompts::LeaveOut {
-            self.queries = queries(&dataset);
-        }
-        self.remarks.extend(emulated(config));
-        let needed = self.memory.peak();
-        if self.free_memory.is_some_and(|free| needed > free) {
-            self.remarks.push(
-                "training will likely not fit into the memory that is free: lower policy.micro_batch_tokens or policy.generation_rows, set \
-                 policy.gradient_checkpointing, or train adapters by policy.lora"
-                    .to_owned(),
-            );
-        }
-    }
+const TOO_LARGE: &str = "training will likely not fit into the memory that is free: lower policy.micro_batch_tokens or \
+                         policy.generation_rows, set policy.gradient_checkpointing, or train adapters by policy.lora";
+
+/// What a run would refuse of its folder and its engine.
+fn faults(config: &TrainConfig) -> Vec<String> {
+    let checks = [
+        ledger::refuse_used(&config.run_folder()),
+        config.reinforcement.check_for_one_engine(),
+    ];
+    let faults = checks.into_iter().filter_map(Result::err);
+    faults.map(|fault| fault.to_string()).collect()
 }
 
 fn queries(dataset: &Dataset) -> BTreeMap<&'static str, BTreeMap<String, usize>> {

@@ -1,24 +1,26 @@
 //! Whether what the data ask fits the model.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 use rerec_datasets::{Dataset, Demonstration, Query};
 use rerec_policy::Tokenizer;
 use rerec_text::{Message, QueryId};
 
-use crate::config::{OverlongPrompts, ReinforcementConfig};
+use crate::config::{OverlongPrompts, TrainConfig};
 use crate::error::{Error, Result};
 
 /// Lengths of the prompts of all splits, in tokens.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PromptLengths {
-    /// Longest prompt.
+    /// Longest prompt of those that fit.
     pub(crate) longest: usize,
-    /// Mean length.
+    /// Mean length of those that fit.
     pub(crate) mean: f64,
     /// Queries whose prompt leaves too little room for a response, with their lengths.
     pub(crate) overlong: Vec<(QueryId, usize)>,
-    /// Demonstrations that do not fit.
-    pub(crate) overlong_demonstrations: usize,
+    /// Whether each demonstration, in their order, is too long to learn from.
+    overlong_demonstrations: Vec<bool>,
     /// Tokens that prompt and response have room for.
     pub(crate) room: usize,
     /// Longest response.
@@ -55,18 +57,14 @@ impl PromptLengths {
             .par_iter()
             .map(is_overlong)
             .collect::<Result<Vec<bool>>>()?;
-        let total: usize = lengths.iter().map(|(_, length)| length).sum();
+        let fits = |(_, length): &(QueryId, usize)| length + new_tokens <= room;
+        let (fitting, overlong): (Vec<_>, Vec<_>) = lengths.into_iter().partition(fits);
+        let total: usize = fitting.iter().map(|(_, length)| length).sum();
         Ok(Self {
-            longest: lengths.iter().map(|(_, length)| *length).max().unwrap_or(0),
-            mean: total as f64 / lengths.len().max(1) as f64,
-            overlong: lengths
-                .into_iter()
-                .filter(|(_, length)| length + new_tokens > room)
-                .collect(),
-            overlong_demonstrations: demonstrations
-                .into_iter()
-                .filter(|overlong| *overlong)
-                .count(),
+            longest: fitting.iter().map(|(_, length)| *length).max().unwrap_or(0),
+            mean: total as f64 / fitting.len().max(1) as f64,
+            overlong,
+            overlong_demonstrations: demonstrations,
             room,
             new_tokens,
         })
@@ -90,26 +88,21 @@ impl PromptLengths {
     pub(crate) fn settle(
         &self,
         dataset: &mut Dataset,
-        config: &ReinforcementConfig,
+        config: &TrainConfig,
     ) -> Result<Vec<String>> {
+        let leave_out = config.reinforcement.overlong_prompts == OverlongPrompts::LeaveOut;
         let mut told = Vec::new();
-        if self.overlong_demonstrations > 0 {
-            return Err(Error::contradiction(format!(
-                "{} demonstrations are longer than the {} tokens of the model: shorten the data's prompts, or take a model with more room",
-                self.overlong_demonstrations, self.room
-            )));
-        }
+        told.extend(self.settle_demonstrations(dataset, leave_out, config.warm_start.steps)?);
         let Some(complaint) = self.complaint() else {
             return Ok(told);
         };
-        if config.overlong_prompts == OverlongPrompts::Refuse {
+        if !leave_out {
             return Err(Error::contradiction(format!(
                 "{complaint}; lower reinforcement.max_new_tokens, shorten the data's prompts, or set \
                  reinforcement.overlong_prompts = \"leave_out\""
             )));
         }
-        let overlong: std::collections::HashSet<&QueryId> =
-            self.overlong.iter().map(|(id, _)| id).collect();
+        let overlong: HashSet<&QueryId> = self.overlong.iter().map(|(id, _)| id).collect();
         let splits = &mut dataset.splits;
         for queries in [&mut splits.train, &mut splits.validation, &mut splits.test] {
             queries.retain(|query| !overlong.contains(&query.id));
@@ -119,7 +112,41 @@ impl PromptLengths {
                 "{complaint}; no train query is left"
             )));
         }
+        // Anew: a split may have become empty.
+        config.check_against(dataset)?;
         told.push(format!("{complaint}; they are left out"));
         Ok(told)
+    }
+
+    /// Demonstrations that do not fit, where any are learned from.
+    fn settle_demonstrations(
+        &self,
+        dataset: &mut Dataset,
+        leave_out: bool,
+        warm_steps: u64,
+    ) -> Result<Option<String>> {
+        let count = self
+            .overlong_demonstrations
+            .iter()
+            .filter(|overlong| **overlong)
+            .count();
+        if count == 0 || warm_steps == 0 {
+            return Ok(None);
+        }
+        let complaint = format!(
+            "{count} demonstrations are longer than the {} tokens of the model",
+            self.room
+        );
+        if !leave_out {
+            return Err(Error::contradiction(format!(
+                "{complaint}: shorten the data's prompts, take a model with more room, or set \
+                 reinforcement.overlong_prompts = \"leave_out\""
+            )));
+        }
+        let mut overlong = self.overlong_demonstrations.iter();
+        dataset
+            .demonstrations
+            .retain(|_| !overlong.next().copied().unwrap_or(false));
+        Ok(Some(format!("{complaint}; they are left out")))
     }
 }

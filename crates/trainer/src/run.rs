@@ -80,12 +80,15 @@ impl Run {
         self.records(EVALUATIONS)?.collect()
     }
 
-    /// Where the time of each step went. Runs begun before it was written down have no such file.
+    /// Where the time of each step went; none of runs begun before it was written down.
     ///
     /// # Errors
     /// A file that cannot be read, or a line that is no record.
     pub fn timings(&self) -> Result<Vec<TimingRecord>> {
-        self.records(TIMINGS)?.collect()
+        match self.folder.join(TIMINGS).is_file() {
+            true => self.records(TIMINGS)?.collect(),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// The groups of responses of all steps, one at a time: a long run's do not fit into memory.

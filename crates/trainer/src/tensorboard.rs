@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
@@ -25,10 +24,10 @@ impl EventFile {
     pub(crate) fn create(run: &Path, step: u64) -> Result<Self> {
         let folder = run.join(FOLDER);
         fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        // TensorBoard reads files in the order of their names; the number of the process keeps two of one second apart.
-        let name = format!("events.out.tfevents.{:.0}.rerec.{}", now(), process::id());
+        // TensorBoard reads files in the order of their names: one of a later moment comes later.
+        let name = format!("events.out.tfevents.{:.9}.rerec", now());
         let path = folder.join(name);
-        let file = File::create(&path).map_err(Error::io(&path))?;
+        let file = File::create_new(&path).map_err(Error::io(&path))?;
         let mut events = Self { path, file };
         events.write(&event(now(), 0, &text(3, "brain.Event:2")))?;
         // SessionLog { status: START }

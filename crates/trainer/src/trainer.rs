@@ -101,6 +101,7 @@ impl<'a> Trainer<'a> {
 
     /// Begins a run whose folder is there.
     pub(crate) fn begin(config: &'a TrainConfig, task: Task<'a>) -> Result<Self> {
+        task.engine.check(&config.reinforcement)?;
         let curriculum = new_curriculum(config, &task)?;
         let queries = QueryTable::new(task.dataset)?;
         Self::assemble(config, task, State::default(), curriculum, queries)
@@ -222,6 +223,9 @@ impl<'a> Trainer<'a> {
             .is_some_and(|most| self.state.steps >= most);
         let patience = self.config.evaluation.patience;
         let is_stale = patience.is_some_and(|most| self.state.evaluations_since_best >= most);
+        if is_stale && !is_over {
+            self.tell_of_patience(observer);
+        }
         if is_over || is_stale || self.finishing {
             return Ok(None);
         }
@@ -236,6 +240,16 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(Some(self.state.pending.clone()))
+    }
+
+    fn tell_of_patience(&self, observer: &mut dyn Observer) {
+        let (step, count) = (self.state.steps, self.state.evaluations_since_best);
+        let best = self.state.best.map_or(0, |best| best.step);
+        let text = format!(
+            "no evaluation was better for {count} in a row: reinforcement ends at step {step}; the best was at step {best}"
+        );
+        // The run is about to end in any case.
+        let _ = observer.event(&Event::Warning(&text));
     }
 
     fn end_epoch(&mut self, observer: &mut dyn Observer) -> Halting<()> {
@@ -305,6 +319,7 @@ impl<'a> Trainer<'a> {
         let evaluator = Evaluator {
             reward: self.task.assessor.reward(),
             catalogue: &self.task.dataset.catalogue,
+            cutoff: self.config.reward.cutoff,
         };
         let mut verdicts = Verdicts::default();
         let watch =

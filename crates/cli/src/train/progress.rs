@@ -39,6 +39,11 @@ impl Bars {
         }
     }
 
+    /// Takes the steps that a resumed run has made before.
+    pub(crate) fn recall(&mut self, steps: Vec<MetricsRecord>) {
+        self.steps = steps;
+    }
+
     /// Prints a line above the bar, or plainly where there is no terminal.
     pub(crate) fn say(&self, line: &str) {
         // A hidden bar prints no lines at all.

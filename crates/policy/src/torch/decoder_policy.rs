@@ -444,6 +444,12 @@ impl DecoderPolicy {
     }
 }
 
+/// The folder that a model's shape and tokenizer are read from: the one itself, or the base that a checkpoint of adapters points to.
+pub(super) fn base_of(folder: &Path) -> Result<std::path::PathBuf> {
+    let base = Base::pointed_to(folder)?;
+    Ok(base.map_or_else(|| folder.to_owned(), |base| base.folder))
+}
+
 /// What training changes, by name.
 fn trained_tensors<'a>(weights: &'a Weights, adapters: &'a Option<Adapters>) -> Parameters<'a> {
     match adapters {

@@ -457,10 +457,10 @@ fn check_number(log_prob: f32) -> Result<()> {
     })
 }
 
-/// What makes a request impossible to sample.
 /// Responses to one query at most; each takes memory before the first is drawn.
 const MAX_SAMPLES: usize = 1 << 20;
 
+/// What makes a request impossible to sample.
 fn check_request(
     samples: usize,
     prompt: &[u32],

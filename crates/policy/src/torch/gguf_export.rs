@@ -106,7 +106,7 @@ fn metadata(model: &ModelConfig, kind: GgmlType) -> Result<Vec<(String, GgufValu
             )));
         }
     };
-    if model.attention_bias || model.mlp_bias {
+    if model.has_output_bias() || model.has_mlp_bias() {
         return Err(refused(
             "biases of attention or feed-forward layers have no place in this family".to_owned(),
         ));

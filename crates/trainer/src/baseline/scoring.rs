@@ -1,7 +1,7 @@
 //! What a baseline thinks of an item.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rand::RngExt;
 use rerec_datasets::{Dataset, Query, Retriever};
@@ -35,13 +35,15 @@ impl<'d> Scorer<'d> {
     pub(super) fn new(
         baseline: Baseline,
         dataset: &'d Dataset,
+        queries: &[Query],
         lightgcn: LightGcnConfig,
     ) -> Result<Self> {
         let catalogue = &dataset.catalogue;
+        let choices = known_choices(dataset, queries);
         let kind = match baseline {
             Baseline::Random => Kind::Random,
             Baseline::Popularity => Kind::Popularity,
-            Baseline::Lightgcn => Kind::Embeddings(choice_embeddings(dataset, lightgcn)?),
+            Baseline::Lightgcn => Kind::Embeddings(choice_embeddings(&choices, lightgcn)?),
             Baseline::Bm25 => Kind::Words(Retriever::new(catalogue)),
             Baseline::Overlap => {
                 let values = catalogue.items().iter().map(|item| {
@@ -53,7 +55,7 @@ impl<'d> Scorer<'d> {
         };
         Ok(Self {
             catalogue,
-            popularity: dataset.popularity(),
+            popularity: popularity(catalogue, &choices),
             kind,
         })
     }
@@ -106,12 +108,35 @@ impl<'d> Scorer<'d> {
     }
 }
 
-/// LightGCN on the data's choices.
+/// The data's choices without those that the queries ask for.
+fn known_choices<'d>(dataset: &'d Dataset, queries: &[Query]) -> Vec<(&'d str, &'d str)> {
+    let asked: HashSet<(&str, &str)> = queries
+        .iter()
+        .filter_map(|query| Some((query.user.as_ref()?.as_str(), &query.targets)))
+        .flat_map(|(user, targets)| targets.iter().map(move |target| (user, target.as_str())))
+        .collect();
+    let choices = dataset.choices();
+    choices.filter(|choice| !asked.contains(choice)).collect()
+}
+
+/// How many choices each item has, in the order of the catalogue.
+fn popularity(catalogue: &Catalogue, choices: &[(&str, &str)]) -> Vec<usize> {
+    let mut counts = vec![0; catalogue.len()];
+    for item in choices
+        .iter()
+        .filter_map(|(_, item)| catalogue.index_of(item))
+    {
+        counts[item.position()] += 1;
+    }
+    counts
+}
+
+/// LightGCN on choices.
 pub(crate) fn choice_embeddings(
-    dataset: &Dataset,
+    choices: &[(&str, &str)],
     config: LightGcnConfig,
 ) -> Result<EmbeddingTable> {
-    let interactions = Interactions::from_pairs(dataset.choices())?;
+    let interactions = Interactions::from_pairs(choices.iter().copied())?;
     let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
     Ok(fitted.item_embeddings()?)
 }
@@ -126,8 +151,8 @@ pub(crate) fn likeness(embeddings: &EmbeddingTable, item: &ItemId, liked: &[Item
     mean(liked.map(|other| f64::from(own.dot(&other))))
 }
 
-/// What a user says, without the list of options: lines that begin with a candidate's title, behind a number or a dash, are left out,
-/// and titles elsewhere are cut out. Every option names itself there, which tells nothing of what is asked for.
+/// What a user says, without the list of options: every option names itself there, which tells nothing of what is asked for. Titles of
+/// candidates elsewhere are cut out as well.
 fn question(query: &Query, catalogue: &Catalogue) -> String {
     let titles = query.candidates.iter().flatten();
     let title = |id: &ItemId| Some(catalogue.get(catalogue.index_of(id)?).title.as_str());
@@ -138,19 +163,43 @@ fn question(query: &Query, catalogue: &Catalogue) -> String {
         .conversation
         .iter()
         .flat_map(|message| message.content.lines());
-    let lines = said.filter(|line| {
-        let entry =
-            line.trim_start_matches(|c: char| c.is_ascii_digit() || "[]().-*• \t".contains(c));
-        !titles
-            .iter()
-            .any(|title| entry.starts_with(title) || line.starts_with(title))
-    });
+    let lines = said.filter(|line| !titles.iter().any(|title| is_option(line, title)));
     let cut = |line: &str| {
         titles
             .iter()
-            .fold(line.to_owned(), |line, title| line.replace(title, " "))
+            .fold(line.to_owned(), |line, title| without(&line, title))
     };
     lines.map(cut).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a line is an entry of a list of options: a title behind a number or a dash, or alone but for facts in brackets.
+fn is_option(line: &str, title: &str) -> bool {
+    let line = line.trim();
+    let is_marker = |c: char| c.is_ascii_digit() || "[]().-*• \t".contains(c);
+    let entry = line.trim_start_matches(is_marker);
+    let Some(rest) = entry
+        .strip_prefix(title)
+        .or_else(|| line.strip_prefix(title))
+    else {
+        return false;
+    };
+    let is_alone = rest.is_empty() || (rest.starts_with(" (") && rest.ends_with(')'));
+    is_alone || (entry.len() < line.len() && !rest.starts_with(char::is_alphanumeric))
+}
+
+/// A text without a title, where the title stands as whole words.
+fn without(text: &str, title: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(title).filter(|_| !title.is_empty()) {
+        let (before, behind) = (&rest[..at], &rest[at + title.len()..]);
+        kept.push_str(before);
+        let is_inside =
+            kept.ends_with(char::is_alphanumeric) || behind.starts_with(char::is_alphanumeric);
+        kept.push_str(if is_inside { title } else { " " });
+        rest = behind;
+    }
+    kept + rest
 }
 
 /// Folded words, each between two spaces, so that a value is found as whole words alone.
@@ -160,4 +209,25 @@ fn words(text: &str) -> String {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
     words.fold(String::from(" "), |text, word| text + word + " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_words_are_no_options() {
+        assert!(!is_option("It should be a horror novel set in Maine", "It"));
+        assert!(
+            is_option("[3] It", "It")
+                && is_option("It", "It")
+                && is_option("It (genre horror)", "It")
+        );
+        assert!(is_option("- 1984 (1949)", "1984 (1949)") && is_option("12. Go: a film", "Go"));
+        assert!(!is_option("2 Good films", "Go"));
+        assert_eq!(
+            without("Good films like Go, please", "Go"),
+            "Good films like  , please"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use rerec_policy::Decay;
 use serde::{Deserialize, Serialize};
 
 use crate::correction::SamplerCorrection;
-use crate::error::{Result, check};
+use crate::error::{Error, Result, check};
 
 /// The supervised warm start on the data's demonstrations and drills.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,6 +127,16 @@ impl ReinforcementConfig {
                 cache,
                 weight,
             })
+    }
+
+    /// Refuses what makes up for a sampler of its own where one model samples and learns.
+    pub(crate) fn check_for_one_engine(&self) -> Result<()> {
+        match self.sampler_correction {
+            None => Ok(()),
+            Some(_) => Err(Error::contradiction(
+                "reinforcement.sampler_correction makes up for a sampler that is not the learner, but here they are one",
+            )),
+        }
     }
 
     pub(super) fn validate(&self) -> Result<()> {

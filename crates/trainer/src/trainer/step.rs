@@ -286,7 +286,9 @@ impl Trainer<'_> {
 
     /// The responses that the token limit cut off, where these are masked.
     fn masked(&self, records: &[GroupRecord]) -> Option<usize> {
-        let responses = records.iter().flat_map(|group| &group.responses);
+        // What was replaced was not to be learned from in any case.
+        let kept = records.iter().filter(|group| !group.replaced);
+        let responses = kept.flat_map(|group| &group.responses);
         let is_cut = |one: &&ResponseRecord| one.finish == Finish::Length && one.reward.is_some();
         let mask = self.config.reinforcement.mask_truncated;
         mask.then(|| responses.filter(is_cut).count())

@@ -108,19 +108,28 @@ fn merges(json: &Value) -> Result<Vec<String>> {
         .collect()
 }
 
-/// llama.cpp's name for how text is cut before the merges.
+/// llama.cpp's name for how text becomes words, where everything else about the tokenizer is what that name implies.
 fn pre_tokenizer(json: &Value) -> Result<&'static str> {
     let own = without_offsets(&json["pre_tokenizer"]);
-    let is_nfc = json["normalizer"]["type"] == "NFC";
+    let model = &json["model"];
+    let is_off =
+        |key: &str| matches!(&model[key], Value::Null | Value::Bool(false)) || model[key] == "";
+    let others = [
+        "continuing_subword_prefix",
+        "end_of_word_suffix",
+        "byte_fallback",
+    ];
+    let normalizer = json["normalizer"]["type"].as_str();
     let matches = |(name, cut): &(&'static str, Value)| {
-        without_offsets(cut) == own && (*name == "qwen2") == is_nfc
+        without_offsets(cut) == own
+            // The name stands for the normal form and for what becomes of words that are tokens, too.
+            && normalizer == (*name == "qwen2").then_some("NFC")
+            && (model["ignore_merges"] == true) == (*name == "llama-bpe")
+            && others.iter().all(|key| is_off(key))
     };
     let known = pre_tokenizer_names().into_iter().find(matches);
     known.map(|(name, _)| name).ok_or_else(|| {
-        refused(
-            "llama.cpp has no name that is known here for the way its tokenizer cuts text"
-                .to_owned(),
-        )
+        refused("llama.cpp has no name that is known here for the way its tokenizer makes words of text".to_owned())
     })
 }
 
