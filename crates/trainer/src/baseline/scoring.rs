@@ -175,16 +175,23 @@ fn question(query: &Query, catalogue: &Catalogue) -> String {
 /// Whether a line is an entry of a list of options: a title behind a number or a dash, or alone but for facts in brackets.
 fn is_option(line: &str, title: &str) -> bool {
     let line = line.trim();
-    let is_marker = |c: char| c.is_ascii_digit() || "[]().-*• \t".contains(c);
-    let entry = line.trim_start_matches(is_marker);
-    let Some(rest) = entry
-        .strip_prefix(title)
-        .or_else(|| line.strip_prefix(title))
-    else {
-        return false;
-    };
-    let is_alone = rest.is_empty() || (rest.starts_with(" (") && rest.ends_with(')'));
-    is_alone || (entry.len() < line.len() && !rest.starts_with(char::is_alphanumeric))
+    let behind = |entry: &str| entry.strip_prefix(title).map(str::to_owned);
+    let is_alone = |rest: &str| rest.is_empty() || (rest.starts_with(" (") && rest.ends_with(')'));
+    let marked = unmarked(line).and_then(behind);
+    behind(line).is_some_and(|rest| is_alone(&rest))
+        || marked.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+/// What stands behind a dash, `[3]`, `3.` or `3)`; none where a line begins otherwise.
+fn unmarked(line: &str) -> Option<&str> {
+    let dashless = line.trim_start_matches(['-', '*', '•']);
+    let open = dashless.trim_start();
+    let open = open.strip_prefix('[').unwrap_or(open);
+    let behind = open.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_number = behind.len() < open.len();
+    let numberless = behind.strip_prefix([']', '.', ')']).filter(|_| is_number);
+    let dashless = (dashless.len() < line.len()).then_some(dashless);
+    numberless.or(dashless).map(str::trim_start)
 }
 
 /// A text without a title, where the title stands as whole words.
