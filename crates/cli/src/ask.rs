@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::error::Failure;
 use crate::filter::print_line;
 use crate::interrupt::{interrupt_flag, set_idle};
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, has_ending};
 
 /// Ask a model for a recommendation from a catalogue
 ///
@@ -128,11 +128,6 @@ impl Args {
             ..PromptConfig::default()
         })
     }
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension()
-        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 fn relations(dataset: &Dataset) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! `rerec eval`: how well queries are answered, by a model or without one.
 
 mod answerer;
+#[cfg(feature = "torch")]
+mod asking;
 
 use std::path::PathBuf;
 
@@ -16,8 +18,8 @@ use crate::filter::{print_line, print_text};
 
 /// Evaluate a model or a baseline on held-out queries: accuracy with its interval of 95 %, and list metrics, by class
 ///
-/// Single answers are greedy; several are sampled. `--json` has intervals of all metrics. `--against` compares query by query with another model, a baseline, or answers
-/// that an earlier call wrote by `--responses`.
+/// Single answers are greedy; several are sampled. `--json` has intervals of all metrics. `--against` compares query by query with
+/// another model, a baseline, or answers that an earlier call wrote by `--responses`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rerec eval --baseline bm25 --data configs/quickstart.toml
@@ -62,7 +64,7 @@ pub(crate) struct Args {
     /// Compare with this: a baseline's name, a run, a model, or a file written by --responses
     #[arg(long, value_name = "OTHER")]
     against: Option<String>,
-    /// Write what was answered, one query a line
+    /// Write what was answered, one line per query
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
     /// Print the result as JSON
@@ -199,6 +201,10 @@ impl Args {
 }
 
 /// The queries and how they are asked.
+#[cfg_attr(
+    not(feature = "torch"),
+    allow(dead_code, reason = "only a model is sampled from")
+)]
 pub(crate) struct Asked<'a> {
     dataset: &'a Dataset,
     queries: &'a [Query],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rerec_policy::GgmlType;
 
 use crate::error::Failure;
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, has_ending};
 
 /// Write a model for other programs, its adapters merged: a Hugging Face folder, or a GGUF file for llama.cpp
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let is_gguf = args
-        .output
-        .extension()
-        .is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    let is_gguf = has_ending(&args.output, "gguf");
     // Before a large model is read.
     match is_gguf {
         true => rerec_files::check_output(&args.output)?,

@@ -1,6 +1,6 @@
 //! The model that a command works with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rerec_policy::{
     DecoderPolicy, DecoderPolicyConfig, Device, LoraConfig, ModelSource, Precision,
@@ -101,10 +101,7 @@ impl ModelArgs {
     ) -> Result<(ModelSource, DecoderPolicyConfig, Option<TrainConfig>), Failure> {
         let adapters = self.adapters.clone();
         let lora = adapters.as_deref().map(LoraConfig::from_peft).transpose()?;
-        let source = if path
-            .extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
-        {
+        let source = if has_ending(&path, "gguf") {
             ModelSource::Gguf { path, adapters }
         } else {
             ModelSource::Folder { path, adapters }
@@ -118,6 +115,12 @@ impl ModelArgs {
             None,
         ))
     }
+}
+
+/// Whether a file's name ends so, in capitals or not.
+pub(crate) fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 fn kept(name: &str) -> Result<Kept, String> {

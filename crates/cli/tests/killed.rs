@@ -4,66 +4,23 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "shared/tiny.rs"]
+mod tiny;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tiny::tiny;
+
 /// Everything that a run keeps: adapters, the best checkpoint, embeddings, all logs.
-fn settings(runs: &Path) -> String {
-    format!(
-        r#"
-name = "tiny"
-seed = 5
-threads = 1
-runs = {runs:?}
-evaluation = {{ every = 1, validation_queries = 4 }}
-checkpoints = {{ every = 1, best = "accuracy" }}
-policy.lora = {{ rank = 4, alpha = 8 }}
-
-[data.quickstart]
-items = 60
-users = 40
-queries = {{ train = 12, validation = 4, test = 5 }}
-demonstrator.drills = 8
-
-[model]
-kind = "fresh"
-vocab_size = 420
-hidden_size = 16
-intermediate_size = 32
-layers = 1
-heads = 2
-kv_heads = 1
-max_positions = 1024
-
-[warm_start]
-steps = 2
-demonstrations = 2
-drills = 2
-learning_rate = 1e-3
-warmup = 1
-
-[embeddings.lightgcn]
-dimension = 8
-max_epochs = 2
-
-[curriculum]
-batch_size = 4
-
-[reinforcement]
-epochs = 2
-max_steps = 4
-samples = 2
-temperature = 1.0
-max_new_tokens = 12
-mini_batches = 1
-learning_rate = 1e-3
-warmup = 0
-"#
-    )
-}
+const KEPT: &str = r#"
+evaluation = { every = 1, validation_queries = 4 }
+checkpoints = { every = 1, best = "accuracy" }
+policy.lora = { rank = 4, alpha = 8 }
+"#;
 
 fn train(config: &Path, resume: bool) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rerec"));
@@ -77,7 +34,7 @@ fn train(config: &Path, resume: bool) -> Command {
 
 fn configured(folder: &Path) -> (PathBuf, PathBuf) {
     let (config, runs) = (folder.join("tiny.toml"), folder.join("runs"));
-    fs::write(&config, settings(&runs)).unwrap();
+    fs::write(&config, tiny(&runs, KEPT, 4)).unwrap();
     (config, runs.join("tiny"))
 }
 

@@ -2,12 +2,17 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "shared/tiny.rs"]
+mod tiny;
+
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use serde_json::Value;
+
+use tiny::tiny;
 
 fn rerec(args: &[&str]) -> Assert {
     Command::cargo_bin("rerec").unwrap().args(args).assert()
@@ -22,58 +27,6 @@ fn refused(args: &[&str], code: i32) -> String {
     String::from_utf8(said.get_output().stderr.clone()).unwrap()
 }
 
-/// A run of seconds.
-fn tiny(runs: &Path) -> String {
-    format!(
-        r#"
-name = "tiny"
-seed = 5
-threads = 1
-runs = {runs:?}
-
-[data.quickstart]
-items = 60
-users = 40
-queries = {{ train = 12, validation = 4, test = 6 }}
-demonstrator.drills = 8
-
-[model]
-kind = "fresh"
-vocab_size = 420
-hidden_size = 32
-intermediate_size = 64
-layers = 1
-heads = 2
-kv_heads = 1
-max_positions = 1024
-
-[warm_start]
-steps = 2
-demonstrations = 2
-drills = 2
-learning_rate = 1e-3
-warmup = 1
-
-[embeddings.lightgcn]
-dimension = 8
-max_epochs = 2
-
-[curriculum]
-batch_size = 4
-
-[reinforcement]
-epochs = 1
-max_steps = 2
-samples = 2
-temperature = 1.0
-max_new_tokens = 12
-mini_batches = 1
-learning_rate = 1e-3
-warmup = 0
-"#
-    )
-}
-
 fn answers(path: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
@@ -86,7 +39,7 @@ fn a_trained_model_is_checked_evaluated_asked_and_exported() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (config, run) = (path("tiny.toml"), path("runs/tiny"));
-    fs::write(&config, tiny(&folder.path().join("runs"))).unwrap();
+    fs::write(&config, tiny(&folder.path().join("runs"), "", 2)).unwrap();
 
     let plan: Value =
         serde_json::from_str(&printed(&["train", &config, "--check", "--json"])).unwrap();

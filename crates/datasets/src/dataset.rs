@@ -134,8 +134,16 @@ impl Dataset {
 
     /// How many choices each item has, in the order of the catalogue.
     pub fn popularity(&self) -> Vec<usize> {
+        self.popularity_by(self.choices())
+    }
+
+    /// As [`popularity`](Self::popularity), by some of the choices.
+    pub fn popularity_by<'c>(
+        &self,
+        choices: impl IntoIterator<Item = (&'c str, &'c str)>,
+    ) -> Vec<usize> {
         let mut counts = vec![0; self.catalogue.len()];
-        for (_, item) in self.choices() {
+        for (_, item) in choices {
             if let Some(item) = self.catalogue.index_of(item) {
                 counts[item.position()] += 1;
             }

@@ -91,6 +91,14 @@ fn whole_or_none<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S:
     }
 }
 
+/// What Llama 3 divides a frequency by that turns `turns` times within the first context: the factor up to `low` turns, nothing from
+/// `high` on, between them the harmonic mean by how far it is from both.
+#[cfg(feature = "torch")]
+pub(crate) fn llama3_divisor(turns: f64, factor: f64, low: f64, high: f64) -> f64 {
+    let share = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+    1.0 / ((1.0 - share) / factor + share)
+}
+
 impl RopeScaling {
     pub(crate) fn validate(&self) -> Result<()> {
         match *self {

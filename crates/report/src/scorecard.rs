@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::bootstrap::{Estimate, bootstrap_mean};
 use crate::error::Result;
 use crate::statistics::wilson;
+use crate::table::notes;
 
 /// Scores of answers by class, each with its 95 % interval over queries.
 ///
@@ -241,28 +242,7 @@ impl fmt::Display for Scorecard {
                 .map_or("–".to_owned(), |mean| format!("{mean:.0}"));
             writeln!(f, " {tokens} |")?;
         }
-        self.notes(f)
-    }
-}
-
-impl Scorecard {
-    /// What the numbers alone would hide.
-    fn notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.open > 0 {
-            writeln!(
-                f,
-                "\n{} of the queries name no candidates: they choose from the whole catalogue.",
-                self.open
-            )?;
-        }
-        if self.unscored > 0 {
-            writeln!(
-                f,
-                "\n{} queries could not be scored and are left out: their data are at fault.",
-                self.unscored
-            )?;
-        }
-        Ok(())
+        f.write_str(&notes(self.open, self.unscored))
     }
 }
 

@@ -28,7 +28,9 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
     let overall: Vec<Scores> = columns.iter().map(|e| e.overall).collect();
     row(&mut table, "all", &overall);
     table.push('\n');
-    notes(&mut table, &columns);
+    if let Some(last) = columns.last() {
+        table.push_str(&notes(last.open, last.unscored));
+    }
     table
 }
 
@@ -42,23 +44,23 @@ fn row(table: &mut String, label: &str, cells: &[Scores]) {
     }
 }
 
-/// What the numbers alone would hide.
-fn notes(table: &mut String, columns: &[&Evaluation]) {
-    let Some(last) = columns.last() else { return };
-    if last.open > 0 {
+/// What the numbers alone would hide: queries that are open, and queries that are in no number.
+pub(crate) fn notes(open: usize, unscored: usize) -> String {
+    let mut notes = String::new();
+    // Writing to a string cannot fail.
+    if open > 0 {
         let _ = writeln!(
-            table,
-            "\n{} of the queries name no candidates: they choose from the whole catalogue.",
-            last.open
+            notes,
+            "\n{open} of the queries name no candidates: they choose from the whole catalogue."
         );
     }
-    if last.unscored > 0 {
+    if unscored > 0 {
         let _ = writeln!(
-            table,
-            "\n{} queries could not be scored and are left out: their data are at fault.",
-            last.unscored
+            notes,
+            "\n{unscored} queries could not be scored and are left out: their data are at fault."
         );
     }
+    notes
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use rerec_datasets::{Query, QueryClass};
 use rerec_policy::{Finish, Response};
-use rerec_rewards::{Catalogue, Flag, ItemId, ItemIndex, RewardBreakdown};
+use rerec_rewards::{
+    Catalogue, Conventions, Flag, ItemId, ItemIndex, MetricKind, RankedQuery, Relevance,
+    RewardBreakdown,
+};
 use rerec_text::QueryId;
 use serde::{Deserialize, Serialize};
 
@@ -149,19 +152,27 @@ impl JudgedAnswer {
     }
 
     /// A ranking of known items, of which the first `cutoff` are the answer.
-    pub(crate) fn of_ranking(ranking: Vec<ItemId>, targets: &[ItemId], cutoff: usize) -> Self {
-        let discount = |rank: usize| 1.0 / ((rank + 2) as f64).log2();
-        let gains = ranking.iter().take(cutoff).enumerate();
-        let gains = gains.filter(|(_, item)| targets.contains(item));
-        let gained: f64 = gains.map(|(rank, _)| discount(rank)).sum();
-        let ideal: f64 = (0..targets.len().min(cutoff)).map(discount).sum();
-        Self {
+    ///
+    /// # Errors
+    /// No target, or a cut-off of 0.
+    pub(crate) fn of_ranking(
+        ranking: Vec<ItemId>,
+        targets: &[ItemId],
+        cutoff: usize,
+    ) -> Result<Self> {
+        let metrics = vec![MetricKind::Ndcg.at(cutoff)];
+        let evaluator = rerec_rewards::Evaluator::new(metrics, Conventions::trec_eval())?;
+        let ndcg = evaluator.evaluate(&RankedQuery {
+            ranked: &ranking,
+            relevance: Relevance::Items(targets),
+        })?[0];
+        Ok(Self {
             ranking: ranking.into_iter().map(Some).collect(),
-            right: gained > 0.0,
-            ndcg: if ideal > 0.0 { gained / ideal } else { 0.0 },
+            right: ndcg > 0.0,
+            ndcg,
             flags: Vec::new(),
             response: None,
-        }
+        })
     }
 
     /// 1 / rank of the first target in the ranking; 0 where none is in it.
@@ -192,7 +203,7 @@ mod tests {
     fn record(right: &[bool]) -> AnswerRecord {
         let answer = |&right: &bool| {
             let listed = if right { "b" } else { "a" };
-            JudgedAnswer::of_ranking(vec![listed.into()], &["b".into()], 1)
+            JudgedAnswer::of_ranking(vec![listed.into()], &["b".into()], 1).unwrap()
         };
         AnswerRecord {
             query: "q".into(),
@@ -227,8 +238,9 @@ mod tests {
 
     #[test]
     fn a_rank_without_an_item_counts() {
-        let ranking =
-            |cutoff| JudgedAnswer::of_ranking(vec!["a".into(), "b".into()], &["b".into()], cutoff);
+        let ranking = |cutoff| {
+            JudgedAnswer::of_ranking(vec!["a".into(), "b".into()], &["b".into()], cutoff).unwrap()
+        };
         let mut answer = ranking(1);
         assert!(!answer.right);
         let longer = ranking(2);

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use rerec_datasets::{Dataset, PromptConfig, Retriever};
 use rerec_rewards::{
-    AnswerChoice, AnswerReader, DualGraphConfig, EmbeddingTable, Flag, Item, ItemId, ItemIndex,
-    LightGcnConfig, TitleMatch,
+    AnswerChoice, AnswerReader, Catalogue, DualGraphConfig, EmbeddingTable, Flag, Item, ItemId,
+    ItemIndex, LightGcnConfig, TitleMatch,
 };
 use rerec_text::Message;
 use serde::Serialize;
 
-use crate::baseline::{choice_embeddings, likeness};
+use crate::baseline::likeness;
 use crate::error::{Error, Result};
+use crate::reward_source::lightgcn_embeddings;
 
 /// Finds candidates for a question, puts both into a prompt, and resolves the answer to items of the catalogue.
 ///
@@ -40,6 +41,9 @@ pub struct Assistant<'d> {
     retriever: Retriever,
     embeddings: Option<EmbeddingTable>,
     reader: AnswerReader,
+    catalogue: Arc<Catalogue>,
+    /// All items, the most popular first.
+    popular: Vec<ItemId>,
 }
 
 impl std::fmt::Debug for Assistant<'_> {
@@ -88,8 +92,10 @@ impl<'d> Assistant<'d> {
         let catalogue = Arc::new(dataset.catalogue.clone());
         Ok(Self {
             retriever: Retriever::new(&catalogue),
-            reader: AnswerReader::new(catalogue, TitleMatch::Title, AnswerChoice::Last),
+            reader: AnswerReader::new(catalogue.clone(), TitleMatch::Title, AnswerChoice::Last),
             embeddings: None,
+            popular: by_popularity(dataset),
+            catalogue,
             dataset,
             prompt,
         })
@@ -98,8 +104,7 @@ impl<'d> Assistant<'d> {
     /// Reads answers as a reward does: which titles match, and which of several boxes counts.
     #[must_use]
     pub fn reading_as(mut self, reward: &DualGraphConfig) -> Self {
-        let catalogue = Arc::new(self.dataset.catalogue.clone());
-        self.reader = AnswerReader::new(catalogue, reward.title_match, reward.answer);
+        self.reader = AnswerReader::new(self.catalogue.clone(), reward.title_match, reward.answer);
         self
     }
 
@@ -108,8 +113,8 @@ impl<'d> Assistant<'d> {
     /// # Errors
     /// Ratings that cannot be trained on.
     pub fn with_lightgcn(mut self, config: LightGcnConfig) -> Result<Self> {
-        let choices: Vec<(&str, &str)> = self.dataset.choices().collect();
-        self.embeddings = Some(choice_embeddings(&choices, config)?);
+        let choices = self.dataset.choices();
+        self.embeddings = Some(lightgcn_embeddings(choices, config, |_| ())?);
         Ok(self)
     }
 
@@ -204,7 +209,7 @@ impl<'d> Assistant<'d> {
         let by_words = self.retriever.search(said, count + liked.len());
         let mut by_words = by_words.into_iter().map(|(item, _)| id(item));
         let mut by_choices = self.by_choices(liked).into_iter();
-        let mut popular = self.by_popularity().into_iter();
+        let mut popular = self.popular.iter().cloned();
         let mut seen = HashSet::new();
         let mut found = Vec::new();
         while found.len() < count {
@@ -227,36 +232,35 @@ impl<'d> Assistant<'d> {
     /// All items, the nearest to what was liked first; none without a history or embeddings.
     fn by_choices(&self, liked: &[ItemId]) -> Vec<ItemId> {
         match &self.embeddings {
-            Some(embeddings) if !liked.is_empty() => {
-                self.by_score(|item| likeness(embeddings, &item.id, liked))
-            }
+            Some(embeddings) if !liked.is_empty() => by_score(&self.catalogue, |item| {
+                likeness(embeddings, &item.id, liked)
+            }),
             _ => Vec::new(),
         }
     }
+}
 
-    fn by_popularity(&self) -> Vec<ItemId> {
-        let counts = self.dataset.popularity();
-        let mut places = counts.iter();
-        self.by_score(|_| places.next().map_or(0.0, |&count| count as f64))
-    }
+fn by_popularity(dataset: &Dataset) -> Vec<ItemId> {
+    let counts = dataset.popularity();
+    let mut counts = counts.into_iter();
+    by_score(&dataset.catalogue, |_| {
+        counts.next().map_or(0.0, |count| count as f64)
+    })
+}
 
-    /// The catalogue by descending score; items of equal score in its order.
-    fn by_score(&self, score: impl FnMut(&Item) -> f64) -> Vec<ItemId> {
-        let items = self.dataset.catalogue.items();
-        let mut scored: Vec<(f64, &Item)> = items.iter().map(score).zip(items).collect();
-        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-        scored
-            .into_iter()
-            .map(|(_, item)| item.id.clone())
-            .collect()
-    }
+/// The catalogue by descending score; items of equal score in its order.
+fn by_score(catalogue: &Catalogue, score: impl FnMut(&Item) -> f64) -> Vec<ItemId> {
+    let items = catalogue.items();
+    let mut scored: Vec<(f64, &Item)> = items.iter().map(score).zip(items).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let ids = scored.into_iter().map(|(_, item)| item.id.clone());
+    ids.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use rerec_datasets::Rating;
-    use rerec_rewards::Catalogue;
 
     fn dataset() -> Dataset {
         let titles = [

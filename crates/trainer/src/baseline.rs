@@ -7,7 +7,7 @@ use rerec_rewards::{ItemIndex, LightGcnConfig};
 use serde::{Deserialize, Serialize};
 
 use self::scoring::Scorer;
-pub(crate) use self::scoring::{choice_embeddings, likeness};
+pub(crate) use self::scoring::likeness;
 use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::Result;
 use crate::query_table::PreparedQuery;
@@ -84,7 +84,7 @@ impl Baseline {
                 ids.collect(),
                 &record.targets,
                 cutoff,
-            ));
+            )?);
             Ok(record)
         };
         queries.iter().map(answer).collect()

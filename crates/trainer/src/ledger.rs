@@ -133,6 +133,7 @@ pub(crate) fn create(config: &TrainConfig) -> Result<()> {
 }
 
 /// Whether a run's folder is there, but nothing of a run in it yet.
+#[cfg(feature = "torch")]
 pub(crate) fn is_barely_begun(folder: &Path) -> bool {
     folder.is_dir() && refuse_used(folder).is_ok()
 }

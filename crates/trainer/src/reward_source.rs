@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rerec_datasets::Dataset;
 use rerec_rewards::{
-    AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Interactions,
-    ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig, MissingPolicy,
-    SimilarityConfig,
+    AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, EpochReport,
+    Interactions, ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig,
+    MissingPolicy, SimilarityConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +218,17 @@ fn warn(observer: &mut dyn Observer, what: &str) {
     let _ = observer.event(&Event::Warning(what));
 }
 
+/// LightGCN's item embeddings, trained on pairs of user and item; `watch` hears of each epoch.
+pub(crate) fn lightgcn_embeddings<'p>(
+    pairs: impl IntoIterator<Item = (&'p str, &'p str)>,
+    config: LightGcnConfig,
+    watch: impl FnMut(&EpochReport),
+) -> Result<EmbeddingTable> {
+    let interactions = Interactions::from_pairs(pairs)?;
+    let fitted = LightGcn::new(config)?.fit(&interactions, watch)?;
+    Ok(fitted.item_embeddings()?)
+}
+
 /// LightGCN's item embeddings: those kept from an earlier call, or trained now.
 fn trained(
     config: &LightGcnConfig,
@@ -230,15 +241,13 @@ fn trained(
     }
     let max_epochs = config.max_epochs;
     // Somebody who gave one star did choose the item, but not to have more like it.
-    let interactions = Interactions::from_pairs(data.choices())?;
-    let fitted = LightGcn::new(config.clone())?.fit(&interactions, |report| {
+    let table = lightgcn_embeddings(data.choices(), config.clone(), |report| {
         let _ = observer.event(&Event::Embeddings {
             epoch: report.epoch,
             max_epochs,
             ndcg: report.validation.map(|quality| quality.ndcg),
         });
     })?;
-    let table = fitted.item_embeddings()?;
     if let Some(path) = keep {
         table.write(path)?;
     }

@@ -6,6 +6,9 @@
     reason = "a test fails where an unwrap does; helpers here are part of tests"
 )]
 
+#[path = "shared/scripted.rs"]
+mod scripted;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use rerec_trainer::{
     Engine, Error, Event, GroupKind, Observer, Outcome, Phase, Run, Silent, Task, TrainConfig,
     Trainer, Verdict,
 };
+
+use scripted::{configured, run_with};
 
 const RIGHT: &str = r"\boxed{Heat}";
 /// One step that argues for the wrong item, then the wrong answer.
@@ -112,10 +117,7 @@ every = 1
 every = 1
 "#
     );
-    let path = runs.join("config.toml");
-    std::fs::write(&path, text).unwrap();
-    let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
-    TrainConfig::from_file(&path, &overrides)
+    configured(runs, &text, overrides)
 }
 
 fn assessor(config: &TrainConfig, data: &Dataset) -> rerec::Result<Assessor> {
@@ -132,17 +134,14 @@ fn run(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
-    let assessor = assessor(config, data)?;
-    let task = Task {
-        dataset: data,
-        assessor: &assessor,
-        engine: Engine::One(policy),
-    };
-    let trainer = match resume {
-        true => Trainer::resume(config, task)?,
-        false => Trainer::new(config, task)?,
-    };
-    trainer.run(observer)
+    run_with(
+        &assessor(config, data)?,
+        config,
+        data,
+        policy,
+        resume,
+        observer,
+    )
 }
 
 /// The first sample is right, the second wrong; `greedy` is the most probable response.

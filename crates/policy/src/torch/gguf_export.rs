@@ -6,11 +6,12 @@ use std::{f64::consts::PI, path::Path};
 
 use tch::{Kind, Tensor};
 
-use super::gguf_model::{DIVISORS, interleaved, stored_name};
+use super::gguf_model::{DIVISORS, interleaved, interleaved_heads, stored_name};
 use crate::{
     Architecture, DecoderPolicy, GgmlType, GgufValue, ModelConfig, RopeScaling,
     error::{Error, Result},
     gguf::{Planned, write_gguf},
+    rope_scaling::llama3_divisor,
 };
 
 impl DecoderPolicy {
@@ -79,20 +80,6 @@ fn numbers(name: &str, weight: &Tensor, model: &ModelConfig) -> Result<Vec<f32>>
         None => weight,
     };
     Ok(Vec::try_from(&weight.f_contiguous()?.f_view([-1])?)?)
-}
-
-/// Mistral is Llama to llama.cpp, which wants the rows of both in the same order.
-fn interleaved_heads(name: &str, model: &ModelConfig) -> Option<usize> {
-    let is_llama = matches!(
-        model.model_type,
-        Architecture::Llama | Architecture::Mistral
-    );
-    match name {
-        _ if !is_llama => None,
-        _ if name.contains(".q_proj.") => Some(model.num_attention_heads),
-        _ if name.contains(".k_proj.") => Some(model.num_key_value_heads),
-        _ => None,
-    }
 }
 
 fn metadata(model: &ModelConfig, kind: GgmlType) -> Result<Vec<(String, GgufValue)>> {
@@ -180,9 +167,7 @@ fn divisors(model: &ModelConfig) -> Option<Vec<f32>> {
     let head = model.head_width();
     let divisor = |pair: usize| {
         let turns = context * model.rope_theta.powf(-2.0 * pair as f64 / head as f64) / (2.0 * PI);
-        // Few turns within the first context: divided in full; many: not at all.
-        let share = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-        (1.0 / ((1.0 - share) / factor + share)) as f32
+        llama3_divisor(turns, factor, low, high) as f32
     };
     Some((0..head / 2).map(divisor).collect())
 }

@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 
 use self::meta::Meta;
 pub(super) use self::rope::DIVISORS;
-pub(super) use self::tokenizer::{pre_tokenizer_names, tokenizer};
+pub(super) use self::tokenizer::{ADDED, CONTROL, NORMAL, UNUSED, pre_tokenizer_names, tokenizer};
 use super::{placement::Placement, weights::Weights};
 use crate::{Architecture, GgufFile, ModelConfig, error::Result};
 
@@ -187,10 +187,15 @@ pub(super) fn stored_name(name: &str) -> String {
         .fold(name.to_owned(), |name, (from, to)| name.replace(from, to))
 }
 
-/// Heads of a tensor whose rows alternate between the two halves of the rotary embedding, as Llama's queries and keys do there.
-fn interleaved_heads(name: &str, config: &ModelConfig) -> Option<usize> {
+/// Heads of a tensor whose rows alternate between the two halves of the rotary embedding, as Llama's queries and keys do there;
+/// Mistral is Llama to llama.cpp.
+pub(super) fn interleaved_heads(name: &str, config: &ModelConfig) -> Option<usize> {
+    let is_llama = matches!(
+        config.model_type,
+        Architecture::Llama | Architecture::Mistral
+    );
     match name {
-        _ if config.model_type != Architecture::Llama => None,
+        _ if !is_llama => None,
         _ if name.contains(".q_proj.") => Some(config.num_attention_heads),
         _ if name.contains(".k_proj.") => Some(config.num_key_value_heads),
         _ => None,

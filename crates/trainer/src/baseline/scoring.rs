@@ -6,26 +6,28 @@ use std::collections::{HashMap, HashSet};
 use rand::RngExt;
 use rerec_datasets::{Dataset, Query, Retriever};
 use rerec_policy::random_stream;
-use rerec_rewards::{
-    Catalogue, EmbeddingTable, Interactions, ItemId, ItemIndex, LightGcn, LightGcnConfig,
-};
+use rerec_rewards::{Catalogue, EmbeddingTable, ItemId, ItemIndex, LightGcnConfig};
 use rerec_text::fold;
 
 use super::Baseline;
 use crate::error::Result;
 use crate::evaluation::mean;
+use crate::reward_source::lightgcn_embeddings;
 
 /// A baseline, ready to rank.
 pub(super) struct Scorer<'d> {
     catalogue: &'d Catalogue,
-    popularity: Vec<usize>,
     kind: Kind,
 }
 
 enum Kind {
     Random,
-    Popularity,
-    Embeddings(EmbeddingTable),
+    Popularity(Vec<usize>),
+    /// Popularity is for queries without a history.
+    Embeddings {
+        table: EmbeddingTable,
+        popularity: Vec<usize>,
+    },
     Words(Retriever),
     /// Folded attribute values of each item, each between spaces.
     Attributes(Vec<Vec<String>>),
@@ -35,15 +37,18 @@ impl<'d> Scorer<'d> {
     pub(super) fn new(
         baseline: Baseline,
         dataset: &'d Dataset,
-        queries: &[Query],
+        queries: &'d [Query],
         lightgcn: LightGcnConfig,
     ) -> Result<Self> {
         let catalogue = &dataset.catalogue;
-        let choices = known_choices(dataset, queries);
+        let choices = || known_choices(dataset, queries);
         let kind = match baseline {
             Baseline::Random => Kind::Random,
-            Baseline::Popularity => Kind::Popularity,
-            Baseline::Lightgcn => Kind::Embeddings(choice_embeddings(&choices, lightgcn)?),
+            Baseline::Popularity => Kind::Popularity(dataset.popularity_by(choices())),
+            Baseline::Lightgcn => Kind::Embeddings {
+                table: lightgcn_embeddings(choices(), lightgcn, |_| ())?,
+                popularity: dataset.popularity_by(choices()),
+            },
             Baseline::Bm25 => Kind::Words(Retriever::new(catalogue)),
             Baseline::Overlap => {
                 let values = catalogue.items().iter().map(|item| {
@@ -53,11 +58,7 @@ impl<'d> Scorer<'d> {
                 Kind::Attributes(values.collect())
             }
         };
-        Ok(Self {
-            catalogue,
-            popularity: popularity(catalogue, &choices),
-            kind,
-        })
+        Ok(Self { catalogue, kind })
     }
 
     /// The offered items, best first.
@@ -76,20 +77,19 @@ impl<'d> Scorer<'d> {
     }
 
     fn scores(&self, offered: &[ItemIndex], query: &Query) -> Vec<f64> {
-        let popularity = || {
-            offered
-                .iter()
-                .map(|item| self.popularity[item.position()] as f64)
-                .collect()
-        };
         match &self.kind {
             Kind::Random => vec![0.0; offered.len()],
-            Kind::Popularity => popularity(),
-            Kind::Embeddings(_) if query.history.is_empty() => popularity(),
-            Kind::Embeddings(embeddings) => {
+            Kind::Embeddings { table, .. } if !query.history.is_empty() => {
                 let id = |item: &ItemIndex| &self.catalogue.get(*item).id;
-                let score = |item| likeness(embeddings, id(item), &query.history);
+                let score = |item| likeness(table, id(item), &query.history);
                 offered.iter().map(score).collect()
+            }
+            Kind::Popularity(counts)
+            | Kind::Embeddings {
+                popularity: counts, ..
+            } => {
+                let count = |item: &ItemIndex| counts[item.position()] as f64;
+                offered.iter().map(count).collect()
             }
             Kind::Words(retriever) => {
                 let text = question(query, self.catalogue);
@@ -109,36 +109,17 @@ impl<'d> Scorer<'d> {
 }
 
 /// The data's choices without those that the queries ask for.
-fn known_choices<'d>(dataset: &'d Dataset, queries: &[Query]) -> Vec<(&'d str, &'d str)> {
+fn known_choices<'d>(
+    dataset: &'d Dataset,
+    queries: &'d [Query],
+) -> impl Iterator<Item = (&'d str, &'d str)> {
     let asked: HashSet<(&str, &str)> = queries
         .iter()
         .filter_map(|query| Some((query.user.as_ref()?.as_str(), &query.targets)))
         .flat_map(|(user, targets)| targets.iter().map(move |target| (user, target.as_str())))
         .collect();
     let choices = dataset.choices();
-    choices.filter(|choice| !asked.contains(choice)).collect()
-}
-
-/// How many choices each item has, in the order of the catalogue.
-fn popularity(catalogue: &Catalogue, choices: &[(&str, &str)]) -> Vec<usize> {
-    let mut counts = vec![0; catalogue.len()];
-    for item in choices
-        .iter()
-        .filter_map(|(_, item)| catalogue.index_of(item))
-    {
-        counts[item.position()] += 1;
-    }
-    counts
-}
-
-/// LightGCN on choices.
-pub(crate) fn choice_embeddings(
-    choices: &[(&str, &str)],
-    config: LightGcnConfig,
-) -> Result<EmbeddingTable> {
-    let interactions = Interactions::from_pairs(choices.iter().copied())?;
-    let fitted = LightGcn::new(config)?.fit(&interactions, |_| ())?;
-    Ok(fitted.item_embeddings()?)
+    choices.filter(move |choice| !asked.contains(choice))
 }
 
 /// Mean dot product with the liked items: LightGCN's score for a user whose embedding is the mean of theirs. An item that nobody
@@ -175,10 +156,9 @@ fn question(query: &Query, catalogue: &Catalogue) -> String {
 /// Whether a line is an entry of a list of options: a title behind a number or a dash, or alone but for facts in brackets.
 fn is_option(line: &str, title: &str) -> bool {
     let line = line.trim();
-    let behind = |entry: &str| entry.strip_prefix(title).map(str::to_owned);
-    let is_alone = |rest: &str| rest.is_empty() || (rest.starts_with(" (") && rest.ends_with(')'));
-    let marked = unmarked(line).and_then(behind);
-    behind(line).is_some_and(|rest| is_alone(&rest))
+    let alone = line.strip_prefix(title);
+    let marked = unmarked(line).and_then(|entry| entry.strip_prefix(title));
+    alone.is_some_and(|rest| rest.is_empty() || (rest.starts_with(" (") && rest.ends_with(')')))
         || marked.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 

@@ -9,6 +9,8 @@ mod advantage;
 mod length;
 mod refill;
 mod sampler;
+#[path = "../shared/scripted.rs"]
+mod scripted;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use rerec_trainer::{
     Engine, Error, Event, GroupRecord, MetricsRecord, Observer, Outcome, RefillRecord, Run, Silent,
     Task, TrainConfig, Trainer, Verdict,
 };
+
+use scripted::{configured, run_with};
 
 /// 12 tokens.
 const HEAT: &str = r"\boxed{Heat}";
@@ -95,10 +99,7 @@ learning_rate = 0.5
 warmup = 0
 "#
     );
-    let path = runs.join("config.toml");
-    std::fs::write(&path, text).unwrap();
-    let overrides: Vec<String> = settings.iter().map(|&o| o.to_owned()).collect();
-    TrainConfig::from_file(&path, &overrides)
+    configured(runs, &text, settings)
 }
 
 type Script = fn(&str, usize) -> &'static str;
@@ -126,17 +127,14 @@ fn run(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, Error> {
-    let assessor = assessor(config, data)?;
-    let task = Task {
-        dataset: data,
-        assessor: &assessor,
-        engine: Engine::One(policy),
-    };
-    let trainer = match resume {
-        true => Trainer::resume(config, task)?,
-        false => Trainer::new(config, task)?,
-    };
-    trainer.run(observer)
+    run_with(
+        &assessor(config, data)?,
+        config,
+        data,
+        policy,
+        resume,
+        observer,
+    )
 }
 
 /// What a run with these settings taught and wrote.

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::refused;
-use crate::{GgufValue, Tokenizer, error::Result, torch::gguf_model::pre_tokenizer_names};
-
-/// Types of tokens: normal, control, added by a user, no token at all.
-const NORMAL: i64 = 1;
-const CONTROL: i64 = 3;
-const ADDED: i64 = 4;
-const UNUSED: i64 = 5;
+use crate::{
+    GgufValue, Tokenizer,
+    error::Result,
+    torch::gguf_model::{ADDED, CONTROL, NORMAL, UNUSED, pre_tokenizer_names},
+};
 
 /// Tokens, merges, ends and the chat template. Rows of the embedding that no token belongs to get names of their own.
 pub(super) fn metadata(tokenizer: &Tokenizer, rows: usize) -> Result<Vec<(String, GgufValue)>> {
@@ -19,7 +17,11 @@ pub(super) fn metadata(tokenizer: &Tokenizer, rows: usize) -> Result<Vec<(String
     let (tokens, kinds) = tokens(&json, rows)?;
     let texts =
         |texts: Vec<String>| GgufValue::Array(texts.into_iter().map(GgufValue::Text).collect());
-    let kinds = kinds.into_iter().map(GgufValue::Signed).collect();
+    // llama.cpp wants them signed.
+    let kinds = kinds
+        .into_iter()
+        .map(|kind| GgufValue::Signed(kind as i64))
+        .collect();
     let text = |text: &str| GgufValue::Text(text.to_owned());
     let id = |id: u32| GgufValue::Unsigned(id.into());
     let mut metadata = vec![
@@ -57,8 +59,8 @@ pub(super) fn metadata(tokenizer: &Tokenizer, rows: usize) -> Result<Vec<(String
 }
 
 /// Text and type of each id.
-fn tokens(json: &Value, rows: usize) -> Result<(Vec<String>, Vec<i64>)> {
-    let mut named: BTreeMap<usize, (String, i64)> = BTreeMap::new();
+fn tokens(json: &Value, rows: usize) -> Result<(Vec<String>, Vec<u64>)> {
+    let mut named: BTreeMap<usize, (String, u64)> = BTreeMap::new();
     let vocabulary = json["model"]["vocab"].as_object().into_iter().flatten();
     for (token, id) in vocabulary {
         if let Some(id) = id.as_u64() {

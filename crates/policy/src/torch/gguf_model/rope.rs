@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::meta::Meta;
-use crate::{RopeScaling, Yarn, error::Result};
+use crate::{RopeScaling, Yarn, error::Result, rope_scaling::llama3_divisor};
 
 /// A divisor for each rotary frequency.
 pub(crate) const DIVISORS: &str = "rope_freqs.weight";
@@ -53,6 +53,10 @@ pub(super) fn scaling(
     }
 }
 
+/// Turns within the first context that bound Llama 3's stretching in all models of that family.
+const LOW: f64 = 1.0;
+const HIGH: f64 = 4.0;
+
 /// Llama 3's stretching is stored as its divisors alone. Factor and first context are worked out from them, with 1 and 4 turns
 /// as the bounds that all models of that family have, and have to give the same divisors again.
 fn divided(meta: &Meta<'_>, head: usize, theta: f64) -> Result<Option<RopeScaling>> {
@@ -71,8 +75,7 @@ fn divided(meta: &Meta<'_>, head: usize, theta: f64) -> Result<Option<RopeScalin
     let fits = |context: f64| {
         let mut pairs = divisors.iter().enumerate();
         pairs.all(|(pair, divisor)| {
-            let share = ((turns(pair) * context - 1.0) / 3.0).clamp(0.0, 1.0);
-            let expected = 1.0 / ((1.0 - share) / factor + share);
+            let expected = llama3_divisor(turns(pair) * context, factor, LOW, HIGH);
             (divisor / expected - 1.0).abs() < 1e-4
         })
     };
@@ -83,14 +86,14 @@ fn divided(meta: &Meta<'_>, head: usize, theta: f64) -> Result<Option<RopeScalin
         .filter(|(_, divisor)| **divisor > 1.0 && **divisor < factor);
     let told = told.map(|(pair, divisor)| {
         let share = (1.0 / divisor - 1.0 / factor) / (1.0 - 1.0 / factor);
-        ((3.0 * share + 1.0) / turns(pair)).round()
+        (((HIGH - LOW) * share + LOW) / turns(pair)).round()
     });
     let mut contexts = told.chain((3..24).map(|power| f64::from(1 << power)));
     match contexts.find(|context| fits(*context)) {
         Some(context) => Ok(Some(RopeScaling::Llama3 {
             factor,
-            low_freq_factor: 1.0,
-            high_freq_factor: 4.0,
+            low_freq_factor: LOW,
+            high_freq_factor: HIGH,
             original_max_position_embeddings: context,
         })),
         None => fault(format!(

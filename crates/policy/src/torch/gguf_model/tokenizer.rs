@@ -85,11 +85,12 @@ fn tokenizer_json(meta: &Meta<'_>, tokens: &[&str]) -> Result<Value> {
     }))
 }
 
-/// Types of tokens: in no text (`<unk>`), control, added by a user, no token at all.
+/// Types of tokens: normal, in no text (`<unk>`), control, added by a user, no token at all.
+pub(crate) const NORMAL: u64 = 1;
 const UNKNOWN: u64 = 2;
-const CONTROL: u64 = 3;
-const ADDED: u64 = 4;
-const UNUSED: u64 = 5;
+pub(crate) const CONTROL: u64 = 3;
+pub(crate) const ADDED: u64 = 4;
+pub(crate) const UNUSED: u64 = 5;
 
 /// The type of each token.
 fn kinds(meta: &Meta<'_>, tokens: &[&str]) -> Result<Vec<u64>> {
