@@ -112,6 +112,21 @@ pub(crate) enum Failure {
         /// The cause.
         source: io::Error,
     },
+    /// A run of an experiment failed.
+    #[cfg(feature = "torch")]
+    #[error("{run} ended with {status}; what it said is in {}", log.display())]
+    AblationRun {
+        /// The run.
+        run: String,
+        /// Its exit status.
+        status: std::process::ExitStatus,
+        /// The file with its output.
+        log: PathBuf,
+    },
+    /// A process cannot be begun or waited for.
+    #[cfg(feature = "torch")]
+    #[error("cannot run a process")]
+    Process(#[source] io::Error),
     /// A folder for new files holds others.
     #[cfg(feature = "torch")]
     #[error("{} holds files already; name a new folder", path.display())]

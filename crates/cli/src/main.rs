@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "a command reports on standard error")]
 
+#[cfg(feature = "torch")]
+mod ablation;
 mod advantage;
 #[cfg(feature = "torch")]
 mod ask;
@@ -38,6 +40,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "torch")]
+    Ablation(ablation::Args),
     Advantage(advantage::Args),
     #[cfg(feature = "torch")]
     Ask(ask::Args),
@@ -58,6 +62,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        #[cfg(feature = "torch")]
+        Command::Ablation(args) => ablation::run(&args),
         Command::Advantage(args) => advantage::run(&args),
         #[cfg(feature = "torch")]
         Command::Ask(args) => ask::run(&args),

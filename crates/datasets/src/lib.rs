@@ -62,7 +62,7 @@ pub use people::{FilmPair, JoinedBy, JoinedPeople, PeopleReport, join_people};
 pub use prompt::{Layout, PromptConfig};
 pub use query::{Query, QueryFault};
 pub use query_class::QueryClass;
-pub use quickstart::WorldConfig;
+pub use quickstart::{NameLength, WorldConfig};
 pub use recbench::{Domain, RecBenchConfig};
 pub use retriever::Retriever;
 pub use source::DataSource;

@@ -25,6 +25,8 @@ pub struct WorldConfig {
     pub directors: usize,
     /// Leading actors, at least 2. Default 24.
     pub actors: usize,
+    /// How long the names of films and people are. Default `full`.
+    pub names: NameLength,
     /// Genres, 2 to 8. Default 8.
     pub genres: usize,
     /// Decades from the 1950s on, 2 to 6. Default 6.
@@ -43,12 +45,23 @@ pub struct WorldConfig {
     pub prompt: PromptConfig,
 }
 
+/// How long names are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NameLength {
+    /// `Velmora Nights (1966)`, `Ada Lorne`: as films and people are really called.
+    Full,
+    /// `Velmora`, `Lorne`: fewer tokens for a model that is trained from nothing.
+    Short,
+}
+
 impl Default for WorldConfig {
     fn default() -> Self {
         Self {
             items: 240,
             directors: 24,
             actors: 24,
+            names: NameLength::Full,
             genres: 8,
             decades: 6,
             users: 300,

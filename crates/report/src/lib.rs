@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod ablation;
 mod bootstrap;
 mod chart;
 mod charts;
@@ -18,6 +19,7 @@ mod rollouts;
 mod scorecard;
 mod settings;
 mod statistics;
+mod student;
 mod table;
 mod worries;
 
@@ -25,6 +27,7 @@ use std::path::Path;
 
 use rerec_trainer::Run;
 
+pub use ablation::{ablation_table, write_ablation};
 pub use bootstrap::{Estimate, bootstrap_mean};
 pub use curves::Curves;
 pub use error::{Error, Result};
@@ -32,6 +35,7 @@ pub use model_comparison::{ComparisonRow, ModelComparison};
 pub use pictures::write_charts;
 pub use scorecard::{ScoreRow, Scorecard};
 pub use statistics::{Pairs, wilson};
+pub use student::student_mean;
 pub use table::accuracy_table;
 pub use worries::{Worry, worries_of_steps};
 

@@ -131,7 +131,6 @@ impl TrainConfig {
         let adapters = self.policy.lora.as_mut().map(|lora| &mut lora.seed);
         let sections = [
             ("embeddings.lightgcn.seed", self.embeddings.seed_mut()),
-            ("curriculum.seed", Some(&mut self.curriculum.seed)),
             ("policy.lora.seed", adapters),
         ];
         for (name, section) in sections {
@@ -142,8 +141,25 @@ impl TrainConfig {
             check(left_out, name, *section, "left out: the run's seed decides")?;
             *section = seed;
         }
+        self.seed_curriculum()?;
         self.validate()?;
         Ok(self)
+    }
+
+    /// The order of the queries is a part of reinforcement, which may have a seed of its own.
+    fn seed_curriculum(&mut self) -> Result<()> {
+        let seed = self.reinforcement_seed();
+        let given = self.curriculum.seed;
+        let allowed = "left out: the seed of reinforcement decides";
+        let left_out = given == 0 || given == seed;
+        check(left_out, "curriculum.seed", given, allowed)?;
+        self.curriculum.seed = seed;
+        Ok(())
+    }
+
+    /// The seed of sampling and of the order of the queries.
+    pub(crate) fn reinforcement_seed(&self) -> u64 {
+        self.reinforcement.seed.unwrap_or(self.seed)
     }
 
     /// Folder of this run.

@@ -2,6 +2,8 @@
 
 /// The settings.
 pub const CONFIG: &str = "config.toml";
+/// A [`WarmStartRecord`](crate::WarmStartRecord) per step of the warm start.
+pub const WARM_START: &str = "warm_start.jsonl";
 /// A [`MetricsRecord`](crate::MetricsRecord) per step.
 pub const METRICS: &str = "metrics.jsonl";
 /// A [`GroupRecord`](crate::GroupRecord) per query of a step.

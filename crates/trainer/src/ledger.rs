@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS};
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS, WARM_START};
 use crate::run::Records;
 use crate::tensorboard::EventFile;
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord};
+use crate::{
+    EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord, WarmStartRecord,
+};
 
 /// Bytes of each file that belong to what a checkpoint holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub(crate) struct Lengths {
     queries: u64,
     #[serde(default)]
     timings: u64,
+    #[serde(default)]
+    warm_start: u64,
 }
 
 /// Appends the records of a run to its files.
@@ -41,6 +45,7 @@ pub(crate) struct Ledger {
     evaluations: JsonLines,
     queries: JsonLines,
     timings: JsonLines,
+    warm_start: JsonLines,
     /// The same for TensorBoard.
     events: EventFile,
     /// The queries that are written down.
@@ -61,6 +66,7 @@ impl Ledger {
             epochs: open(EPOCHS, lengths.epochs)?,
             evaluations: open(EVALUATIONS, lengths.evaluations)?,
             timings: open(TIMINGS, lengths.timings)?,
+            warm_start: open(WARM_START, lengths.warm_start)?,
             events: EventFile::create(folder, steps + 1)?,
             folder: folder.to_owned(),
         })
@@ -80,7 +86,12 @@ impl Ledger {
             evaluations: self.evaluations.synced_len()?,
             queries: self.queries.synced_len()?,
             timings: self.timings.synced_len()?,
+            warm_start: self.warm_start.synced_len()?,
         })
+    }
+
+    pub(crate) fn warm_step(&mut self, record: &WarmStartRecord) -> Result<()> {
+        self.warm_start.push(record)
     }
 
     pub(crate) fn step(&mut self, metrics: &MetricsRecord, groups: &[GroupRecord]) -> Result<()> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod ablation;
 mod answers;
 mod assistant;
 mod baseline;
@@ -30,6 +31,7 @@ mod tensorboard;
 mod trainer;
 mod warm_start;
 
+pub use ablation::{Ablation, AblationConfig, AblationRun, Arm, ArmOutcome, ArmRun, World};
 pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
 pub use assistant::{Advice, Asked, Assistant};
 pub use baseline::Baseline;
@@ -49,7 +51,7 @@ pub use observer::{Event, Observer, Silent, Verdict};
 pub use plan::Plan;
 pub use record::{
     EpochRecord, GroupKind, GroupRecord, MetricsRecord, QueryRecord, RefillRecord, ResponseRecord,
-    SamplerRecord, TimingRecord, UpdateRecord,
+    SamplerRecord, TimingRecord, UpdateRecord, WarmStartRecord,
 };
 pub use reward_source::{EmbeddingSource, GraphSource, RewardSource};
 pub use run::{Kept, Records, Run};

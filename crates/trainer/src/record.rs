@@ -97,6 +97,20 @@ pub struct EpochRecord {
     pub statistics: EpochStatistics,
 }
 
+/// One step of the warm start; a line of `warm_start.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmStartRecord {
+    /// The step, from 1.
+    pub step: u64,
+    /// Cross-entropy of the responses, in nats per token.
+    pub loss: f64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// What the step took.
+    pub seconds: f64,
+}
+
 /// One step of reinforcement; a line of `metrics.jsonl`. It holds no timings, so that two runs from one seed can be compared line
 /// by line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,8 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS};
-use crate::{EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord};
+use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS, WARM_START};
+use crate::{
+    EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord, WarmStartRecord,
+};
 
 /// The folder of a running or finished run, with all its records. Reading it needs no libtorch and disturbs no run.
 ///
@@ -85,10 +87,15 @@ impl Run {
     /// # Errors
     /// A file that cannot be read, or a line that is no record.
     pub fn timings(&self) -> Result<Vec<TimingRecord>> {
-        match self.folder.join(TIMINGS).is_file() {
-            true => self.records(TIMINGS)?.collect(),
-            false => Ok(Vec::new()),
-        }
+        self.newer_records(TIMINGS)
+    }
+
+    /// One record per step of the warm start; none of runs begun before they were written down.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn warm_start(&self) -> Result<Vec<WarmStartRecord>> {
+        self.newer_records(WARM_START)
     }
 
     /// The groups of responses of all steps, one at a time: a long run's do not fit into memory.
@@ -117,6 +124,14 @@ impl Run {
             path,
             adapters: None,
         })
+    }
+
+    /// The records of a file that older runs do not have.
+    fn newer_records<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>> {
+        match self.folder.join(name).is_file() {
+            true => self.records(name)?.collect(),
+            false => Ok(Vec::new()),
+        }
     }
 
     fn records<T>(&self, name: &str) -> Result<Records<T>> {

@@ -4,6 +4,7 @@ mod attempt;
 mod step;
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use rerec::Assessor;
 use rerec_curriculum::{Curriculum, CurriculumConfig, MetricConfig, QuerySpec};
@@ -23,7 +24,7 @@ use crate::resume::same_run;
 use crate::run::Run;
 use crate::state::{Best, State};
 use crate::warm_start::WarmStart;
-use crate::{EpochRecord, Evaluation, Phase, TimingRecord};
+use crate::{EpochRecord, Evaluation, Phase, TimingRecord, WarmStartRecord};
 
 /// What a run is about: the data, what assesses responses, and the model to train.
 #[derive(Debug)]
@@ -171,7 +172,9 @@ impl<'a> Trainer<'a> {
     fn phases(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         // Every phase skips what the state says is done, so that a resumed run continues where it
         // stopped.
-        self.report(Phase::Untrained, observer)?;
+        if self.config.evaluation.untrained {
+            self.report(Phase::Untrained, observer)?;
+        }
         self.warm_start(observer)?;
         self.report(Phase::WarmStart, observer)?;
         self.anchor(observer)?;
@@ -191,10 +194,17 @@ impl<'a> Trainer<'a> {
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
             let (batch, rate) = (lessons.batch(step), lessons.learning_rate(step));
+            let begun = Instant::now();
             let SupervisedStats { loss, .. } =
                 self.task.engine.learner().supervise(&batch, rate)?;
             self.state.warm_steps += 1;
             let step = step + 1;
+            self.ledger.warm_step(&WarmStartRecord {
+                step,
+                loss,
+                learning_rate: rate,
+                seconds: begun.elapsed().as_secs_f64(),
+            })?;
             let verdict = observer.event(&Event::WarmStart { step, total, loss });
             self.heed(verdict)?;
         }
@@ -272,11 +282,31 @@ impl<'a> Trainer<'a> {
         if queries.is_empty() || self.state.evaluations.iter().any(is_same) {
             return Ok(());
         }
-        let evaluation = self.evaluate(phase, queries, observer)?;
+        let evaluation = match self.repeated(phase) {
+            Some(same) => {
+                self.ledger.evaluation(&same)?;
+                same
+            }
+            None => self.evaluate(phase, queries, observer)?,
+        };
         // A final evaluation that is there already is that of a shorter run.
         self.state.evaluations.retain(|e| e.phase != phase);
         self.state.evaluations.push(evaluation);
         Ok(())
+    }
+
+    /// The evaluation before, where nothing was learned since: the same weights give the same answers.
+    fn repeated(&self, phase: Phase) -> Option<Evaluation> {
+        let learned = match phase {
+            Phase::Untrained | Phase::Reinforcement => true,
+            Phase::WarmStart => self.state.warm_steps > 0,
+            Phase::Final => self.state.steps > 0,
+        };
+        let before = self.state.evaluations.last().filter(|_| !learned)?;
+        Some(Evaluation {
+            phase,
+            ..before.clone()
+        })
     }
 
     /// Evaluates on validation queries, and notes whether no earlier evaluation was better.

@@ -5,7 +5,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 
-use super::{WorldConfig, names};
+use super::{NameLength, WorldConfig, names};
 use crate::error::Result;
 use crate::random::stream;
 
@@ -55,7 +55,7 @@ struct Career {
 pub(super) fn invent(seed: u64, config: &WorldConfig) -> Vec<Film> {
     let mut rng = stream(seed, "films", "");
     let words = names::title_words(&mut rng);
-    let people = names::people(&mut rng);
+    let people = names::people(config.names, &mut rng);
     let (directors, rest) = people.split_at(config.directors);
     let directors = careers(directors, config, &mut rng);
     let actors = careers(&rest[..config.actors], config, &mut rng);
@@ -67,6 +67,7 @@ pub(super) fn invent(seed: u64, config: &WorldConfig) -> Vec<Film> {
                 number % directors.len(),
                 &directors,
                 &actors,
+                config.names,
                 &mut rng,
             )
         })
@@ -95,6 +96,7 @@ fn film(
     director: usize,
     directors: &[Career],
     actors: &[Career],
+    names: NameLength,
     rng: &mut ChaCha8Rng,
 ) -> Film {
     let maker = &directors[director];
@@ -104,7 +106,10 @@ fn film(
     let year = FIRST_DECADE + 10 * decade as u16 + rng.random_range(0..10);
     let pattern = TITLES.choose(rng).copied().unwrap_or("{}");
     Film {
-        title: format!("{} ({year})", pattern.replace("{}", word)),
+        title: match names {
+            NameLength::Full => format!("{} ({year})", pattern.replace("{}", word)),
+            NameLength::Short => word.to_owned(),
+        },
         year,
         director_name: maker.name.clone(),
         actor_name: actors[actor].name.clone(),

@@ -3,6 +3,8 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::NameLength;
+
 const TITLE_STEMS: [&str; 24] = [
     "Vel", "Kes", "Tal", "Bren", "Dor", "Ilm", "Sar", "Quil", "Hal", "Fen", "Wyn", "Cor", "Lum",
     "Nar", "Pel", "Ros", "Tem", "Zan", "Gar", "Jes", "Orl", "Ulm", "Yar", "Bas",
@@ -32,14 +34,17 @@ pub(super) fn title_words(rng: &mut ChaCha8Rng) -> Vec<String> {
     shuffled_words(&TITLE_STEMS, &TITLE_ENDINGS, rng)
 }
 
-/// Full names in random order; no given name and no surname comes twice.
-pub(super) fn people(rng: &mut ChaCha8Rng) -> Vec<String> {
+/// Names in random order; no given name and no surname comes twice.
+pub(super) fn people(length: NameLength, rng: &mut ChaCha8Rng) -> Vec<String> {
     let given = shuffled_words(&GIVEN_STEMS, &GIVEN_ENDINGS, rng);
     let surnames = shuffled_words(&SURNAME_STEMS, &SURNAME_ENDINGS, rng);
     given
         .iter()
         .zip(surnames)
-        .map(|(given, surname)| format!("{given} {surname}"))
+        .map(|(given, surname)| match length {
+            NameLength::Full => format!("{given} {surname}"),
+            NameLength::Short => surname,
+        })
         .collect()
 }
 
@@ -62,7 +67,7 @@ mod tests {
     fn names_are_distinct_in_every_part() {
         let mut rng = stream(0, "names", "test");
         let titles = title_words(&mut rng);
-        let people = people(&mut rng);
+        let people = people(NameLength::Full, &mut rng);
         assert_eq!((titles.len(), people.len()), (MAX_TITLES, MAX_PEOPLE));
         let words: HashSet<&str> = people
             .iter()

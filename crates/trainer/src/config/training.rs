@@ -43,6 +43,10 @@ impl WarmStartConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReinforcementConfig {
+    /// Decides the order of the queries and what is sampled. Default: the run's seed; another one repeats reinforcement on the same
+    /// data and warm start.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// Train queries that the curriculum schedules: the first so many. None: all.
     #[serde(default)]
     pub queries: Option<usize>,
@@ -229,6 +233,8 @@ pub struct EvaluationConfig {
     pub every: u64,
     /// Most validation queries asked each time. Default 100, at least 1.
     pub validation_queries: usize,
+    /// Whether test queries are asked before any training too: an untrained model answers at length. Default true.
+    pub untrained: bool,
     /// Reinforcement ends after so many evaluations in a row of which none was better than the best by `checkpoints.best`, which is then
     /// needed. Default: none, it goes on to its end; at least 1.
     pub patience: Option<u64>,
@@ -239,6 +245,7 @@ impl Default for EvaluationConfig {
         Self {
             every: 5,
             validation_queries: 100,
+            untrained: true,
             patience: None,
         }
     }

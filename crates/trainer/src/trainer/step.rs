@@ -106,7 +106,7 @@ impl Trainer<'_> {
         let sampling = Sampling {
             temperature: config.temperature,
             max_new_tokens: config.max_new_tokens,
-            seed: self.config.seed,
+            seed: self.config.reinforcement_seed(),
             // Streams are named by purpose, query and sample: a query draws anew in each epoch, and
             // the same when its step is made again.
             purpose: format!("rollouts of epoch {epoch}"),
@@ -126,7 +126,7 @@ impl Trainer<'_> {
             return Ok(Vec::new());
         }
         let sampling = Sampling {
-            seed: self.config.seed,
+            seed: self.config.reinforcement_seed(),
             purpose: format!("baselines of epoch {epoch}"),
             ..Sampling::greedy(self.config.reinforcement.max_new_tokens)
         };

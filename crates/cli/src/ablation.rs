@@ -1,0 +1,90 @@
+//! `rerec ablation`: an experiment whose arms differ in a few settings.
+
+mod pool;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args as ClapArgs;
+use indicatif::ProgressBar;
+use rerec_report::{ablation_table, write_ablation};
+use rerec_trainer::{Ablation, AblationConfig, AblationRun};
+
+use self::pool::Pool;
+use crate::error::Failure;
+use crate::filter::print_text;
+use crate::interrupt::interrupt_flag;
+use crate::train::bar;
+
+/// Compare ways to train: arms that differ in a few settings, over several worlds and seeds, from shared warm starts
+///
+/// Each run is a `rerec train` of its own. What is finished is not made again, and what was broken off goes on.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:
+  rerec ablation configs/ablation.toml --jobs 2
+  rerec ablation configs/ablation.toml --table")]
+pub(crate) struct Args {
+    /// The experiment, a TOML file
+    config: PathBuf,
+    /// Runs at a time [default: as many as there are cores]
+    #[arg(long, short)]
+    jobs: Option<NonZeroUsize>,
+    /// Print the tables of what is finished; run nothing
+    #[arg(long)]
+    table: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let mut ablation = Ablation::open(AblationConfig::from_file(&args.config)?)?;
+    if args.table {
+        return print_text(&ablation_table(&ablation));
+    }
+    let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let stop = interrupt_flag("stopping with a checkpoint of each run")?;
+    let mut pool = Pool::new(args.jobs.unwrap_or(cores).get(), stop);
+    let progress = Progress::new(&ablation);
+    // Learning rates that are chosen on some runs decide which others are due.
+    while let Some(run) = pool.next_finished(&ablation)? {
+        ablation.read(&run)?;
+        write_ablation(&ablation)?;
+        progress.tell(&ablation, &run);
+    }
+    progress.bar.finish_and_clear();
+    for file in write_ablation(&ablation)? {
+        eprintln!("{}", file.display());
+    }
+    print_text(&ablation_table(&ablation))
+}
+
+/// How many runs are finished.
+struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    fn new(ablation: &Ablation) -> Self {
+        let bar = bar("runs");
+        bar.set_length(ablation.runs() as u64);
+        bar.set_position(ablation.finished() as u64);
+        // What was finished before takes no time now.
+        bar.reset_eta();
+        Self { bar }
+    }
+
+    fn tell(&self, ablation: &Ablation, run: &AblationRun) {
+        let (all, finished) = (ablation.runs(), ablation.finished());
+        self.bar.set_position(finished as u64);
+        let share = ablation
+            .outcome(run)
+            .map_or(0.0, |one| one.last.overall.share());
+        let line = format!(
+            "{run}: {:.1} % right ({finished} of {all} runs)",
+            100.0 * share
+        );
+        match self.bar.is_hidden() {
+            true => eprintln!("{line}, {} left", indicatif::HumanDuration(self.bar.eta())),
+            false => self.bar.println(line),
+        }
+    }
+}

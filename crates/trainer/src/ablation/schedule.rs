@@ -1,0 +1,356 @@
+//! Which runs an experiment has, and which of them can be made now.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AblationConfig, Arm, ArmOutcome, World};
+use crate::error::{Error, Result};
+use crate::run::{Kept, Run};
+
+/// One run of an experiment: the warm start of a world and seed, or an arm that begins from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AblationRun {
+    /// Name of the world.
+    pub world: String,
+    /// Decides data and warm start.
+    pub seed: u64,
+    /// The arm; none for the warm start.
+    pub arm: Option<ArmRun>,
+}
+
+/// An arm of one world and seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmRun {
+    /// Its name.
+    pub name: String,
+    /// Its peak learning rate; none for the configuration's.
+    pub learning_rate: Option<f64>,
+    /// The repetition, from 0.
+    pub repeat: u64,
+}
+
+impl fmt::Display for AblationRun {
+    /// `rare-41/warm`, `rare-41/ReRec-0.0005-0`: the folder below the experiment's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}/", self.world, self.seed)?;
+        match &self.arm {
+            None => f.write_str("warm"),
+            Some(ArmRun {
+                name,
+                learning_rate,
+                repeat,
+            }) => {
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+                let name: String = name.chars().map(plain).collect();
+                let rate =
+                    learning_rate.map_or("as-configured".to_owned(), |rate| rate.to_string());
+                write!(f, "{name}-{rate}-{repeat}")
+            }
+        }
+    }
+}
+
+/// An experiment and what has come of its runs so far.
+#[derive(Debug)]
+pub struct Ablation {
+    config: AblationConfig,
+    /// By the run's folder below the experiment's.
+    outcomes: BTreeMap<String, ArmOutcome>,
+}
+
+impl Ablation {
+    /// Reads what is there of an experiment.
+    ///
+    /// # Errors
+    /// Records that cannot be read.
+    pub fn open(config: AblationConfig) -> Result<Self> {
+        let mut ablation = Self {
+            config,
+            outcomes: BTreeMap::new(),
+        };
+        // Rates that are chosen by the outcomes of some runs decide which other runs there are.
+        while ablation.read_more()? {}
+        Ok(ablation)
+    }
+
+    fn read_more(&mut self) -> Result<bool> {
+        let before = self.outcomes.len();
+        for run in self.due() {
+            self.read(&run)?;
+        }
+        Ok(self.outcomes.len() > before)
+    }
+
+    /// Reads the outcome of a run; whether it is finished.
+    ///
+    /// # Errors
+    /// Records that cannot be read.
+    pub fn read(&mut self, run: &AblationRun) -> Result<bool> {
+        let outcome = ArmOutcome::read(&self.folder(run))?;
+        let finished = outcome.is_some();
+        self.outcomes
+            .extend(outcome.map(|outcome| (run.to_string(), outcome)));
+        Ok(finished)
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &AblationConfig {
+        &self.config
+    }
+
+    /// The folder of a run.
+    pub fn folder(&self, run: &AblationRun) -> PathBuf {
+        self.config.folder().join(run.to_string())
+    }
+
+    /// What came of a run, where it is finished.
+    pub fn outcome(&self, run: &AblationRun) -> Option<&ArmOutcome> {
+        self.outcomes.get(&run.to_string())
+    }
+
+    /// The runs that are not finished and wait for no other, seed by seed: what is reported grows evenly.
+    pub fn due(&self) -> Vec<AblationRun> {
+        let mut due = Vec::new();
+        for (world, seed, tuning) in self.seeds() {
+            let warm = AblationRun {
+                world: world.name.clone(),
+                seed,
+                arm: None,
+            };
+            if self.outcome(&warm).is_none() {
+                due.push(warm);
+                continue;
+            }
+            let arms = self.config.arms.iter();
+            due.extend(
+                arms.flat_map(|arm| self.runs_of(world, seed, tuning, arm))
+                    .filter(|run| self.outcome(run).is_none() && self.is_timed(run)),
+            );
+        }
+        due
+    }
+
+    /// How many runs there are in all, finished ones included.
+    pub fn runs(&self) -> usize {
+        let rates = self.config.learning_rates.len().max(1);
+        let of_world = |world: &World| {
+            let tuned = if rates > 1 {
+                world.tuning_seeds.len()
+            } else {
+                0
+            };
+            let arms = self.config.arms.len();
+            let reported = world.seeds.len() * (1 + arms * world.repeats as usize);
+            reported + tuned * (1 + arms * rates)
+        };
+        self.config.worlds.iter().map(of_world).sum()
+    }
+
+    /// How many runs are finished.
+    pub fn finished(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    /// World, seed, and whether it is one on which learning rates are chosen; these come first.
+    fn seeds(&self) -> Vec<(&World, u64, bool)> {
+        let tunes = self.config.learning_rates.len() > 1;
+        let worlds = &self.config.worlds;
+        let tuning = worlds.iter().filter(|_| tunes).flat_map(|world| {
+            let seeds = world.tuning_seeds.iter();
+            seeds.map(move |&seed| (world, seed, true))
+        });
+        let most = worlds.iter().map(|world| world.seeds.len()).max();
+        // World by world within each place, so that all worlds have as many seeds done.
+        let reported = (0..most.unwrap_or(0)).flat_map(|place| {
+            let seed = move |world: &'_ World| world.seeds.get(place).copied();
+            worlds
+                .iter()
+                .filter_map(move |world| Some((world, seed(world)?, false)))
+        });
+        tuning.chain(reported).collect()
+    }
+
+    /// The runs of an arm on one seed; none while its learning rate is not chosen.
+    fn runs_of(&self, world: &World, seed: u64, tuning: bool, arm: &Arm) -> Vec<AblationRun> {
+        let run = |learning_rate, repeat| AblationRun {
+            world: world.name.clone(),
+            seed,
+            arm: Some(ArmRun {
+                name: arm.name.clone(),
+                learning_rate,
+                repeat,
+            }),
+        };
+        if tuning {
+            let rates = self.config.learning_rates.iter();
+            return rates.map(|&rate| run(Some(rate), 0)).collect();
+        }
+        match self.rate(world, arm) {
+            Some(rate) => (0..world.repeats).map(|repeat| run(rate, repeat)).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The runs that are reported of an arm, by seed; a seed's are in the order of their repetitions. Seeds that are not finished
+    /// are left out.
+    pub fn reported(&self, world: &World, arm: &Arm) -> Vec<(u64, Vec<&ArmOutcome>)> {
+        let finished = |&seed: &u64| {
+            let runs = self.runs_of(world, seed, false, arm);
+            let outcomes: Option<Vec<_>> = runs.iter().map(|run| self.outcome(run)).collect();
+            let outcomes = outcomes.filter(|outcomes| !outcomes.is_empty())?;
+            Some((seed, outcomes))
+        };
+        world.seeds.iter().filter_map(finished).collect()
+    }
+
+    /// What came of a world's warm starts, by seed.
+    pub fn warm_starts(&self, world: &World) -> Vec<(u64, &ArmOutcome)> {
+        let warm = |&seed: &u64| {
+            let world = world.name.clone();
+            let arm = None;
+            Some((seed, self.outcome(&AblationRun { world, seed, arm })?))
+        };
+        world.seeds.iter().filter_map(warm).collect()
+    }
+
+    /// The learning rate with the best mean accuracy on the tuning seeds, the first of equals; none while it is not known, and none
+    /// within where it is the configuration's.
+    pub fn rate(&self, world: &World, arm: &Arm) -> Option<Option<f64>> {
+        let rates = &self.config.learning_rates;
+        if rates.len() <= 1 {
+            return Some(rates.first().copied());
+        }
+        let mut best: Option<(f64, f64)> = None;
+        for &rate in rates {
+            let accuracy = self.tuned(world, arm, rate)?;
+            if best.is_none_or(|(_, most)| accuracy > most) {
+                best = Some((rate, accuracy));
+            }
+        }
+        best.map(|(rate, _)| Some(rate))
+    }
+
+    /// Mean accuracy of an arm on the tuning seeds under a learning rate; none while it is not known.
+    pub fn tuned(&self, world: &World, arm: &Arm, rate: f64) -> Option<f64> {
+        let seeds = &world.tuning_seeds;
+        let share = |&seed: &u64| {
+            let runs = self.runs_of(world, seed, true, arm);
+            let mut runs = runs.iter().filter(|run| {
+                run.arm
+                    .as_ref()
+                    .is_some_and(|arm| arm.learning_rate == Some(rate))
+            });
+            Some(self.outcome(runs.next()?)?.last.overall.share())
+        };
+        let shares: Option<Vec<f64>> = seeds.iter().map(share).collect();
+        shares.map(|shares| shares.iter().sum::<f64>() / seeds.len().max(1) as f64)
+    }
+
+    /// Whether the run that says how long this one lasts is finished, or none is needed.
+    fn is_timed(&self, run: &AblationRun) -> bool {
+        let lasting = run.arm.as_ref().and_then(|arm| self.lasting(run, arm));
+        lasting.is_none_or(|timed| self.outcome(&timed).is_some())
+    }
+
+    /// The run that lasts as long as a supervised one shall.
+    fn lasting(&self, run: &AblationRun, arm: &ArmRun) -> Option<AblationRun> {
+        let config = self.config.arm(&arm.name).ok()?;
+        let other = self
+            .config
+            .arm(config.supervised_as_long_as.as_deref()?)
+            .ok()?;
+        let world = self.config.world(&run.world).ok()?;
+        let tuning = world.tuning_seeds.contains(&run.seed);
+        let runs = self.runs_of(world, run.seed, tuning, other);
+        runs.into_iter().find(|other| {
+            let found = other.arm.as_ref();
+            found.is_some_and(|other| {
+                other.repeat == arm.repeat && (!tuning || other.learning_rate == arm.learning_rate)
+            })
+        })
+    }
+
+    /// The settings of a run on top of the experiment's configuration, as `rerec train --set` takes them.
+    ///
+    /// # Errors
+    /// A warm start without checkpoint; an arm that is not there.
+    pub fn settings(&self, run: &AblationRun) -> Result<Vec<String>> {
+        let world = self.config.world(&run.world)?;
+        let mut set = [&self.config.set[..], &world.set].concat();
+        match &run.arm {
+            None => set.push("reinforcement.epochs=0".to_owned()),
+            Some(arm) => self.push_arm(run, arm, &mut set)?,
+        }
+        let folder = self.folder(run);
+        let (parent, name) = (folder.parent(), folder.file_name());
+        let text = |part: Option<&std::ffi::OsStr>| {
+            part.unwrap_or_default().to_string_lossy().into_owned()
+        };
+        set.extend([
+            format!("seed={}", run.seed),
+            format!("runs={:?}", text(parent.map(|path| path.as_os_str()))),
+            format!("name={:?}", text(name)),
+        ]);
+        Ok(set)
+    }
+
+    fn push_arm(&self, run: &AblationRun, arm: &ArmRun, set: &mut Vec<String>) -> Result<()> {
+        let config = self.config.arm(&arm.name)?;
+        set.extend(config.set.iter().cloned());
+        let warm = AblationRun {
+            arm: None,
+            ..run.clone()
+        };
+        let model = Run::open(self.folder(&warm))?.model(Kept::Last)?;
+        set.push(format!("model={}", inline(&model)?));
+        let section = match &config.supervised_as_long_as {
+            None => {
+                set.push("warm_start.steps=0".to_owned());
+                "reinforcement"
+            }
+            Some(_) => {
+                let steps = self.supervised_steps(run, arm, &warm)?;
+                set.push(format!("warm_start.steps={steps}"));
+                set.push("reinforcement.epochs=0".to_owned());
+                "warm_start"
+            }
+        };
+        set.extend(
+            arm.learning_rate
+                .map(|rate| format!("{section}.learning_rate={rate}")),
+        );
+        // The first repetition has the seed of a run that is not repeated.
+        if arm.repeat > 0 {
+            let seed = run.seed.wrapping_add(arm.repeat.wrapping_mul(1_000_003));
+            set.push(format!("reinforcement.seed={seed}"));
+        }
+        Ok(())
+    }
+
+    /// How many steps of supervised training take as long as the run that sets the time.
+    fn supervised_steps(&self, run: &AblationRun, arm: &ArmRun, warm: &AblationRun) -> Result<u64> {
+        let timed = self.lasting(run, arm);
+        let seconds = timed
+            .and_then(|run| self.outcome(&run))
+            .map(|one| one.seconds);
+        let step = self.outcome(warm).and_then(|one| one.supervised_step);
+        match (seconds, step) {
+            (Some(seconds), Some(step)) if step > 0.0 => {
+                Ok((seconds / step).round().max(1.0) as u64)
+            }
+            _ => Err(Error::contradiction(format!(
+                "{run} goes on as long as another run, whose time or whose warm start's is not known"
+            ))),
+        }
+    }
+}
+
+/// A value as an inline table of TOML.
+fn inline(value: &impl Serialize) -> Result<String> {
+    let value = toml::Value::try_from(value);
+    let value = value.map_err(|error| Error::contradiction(error.to_string()))?;
+    Ok(value.to_string())
+}
