@@ -69,6 +69,7 @@ fn tiny_model() -> FreshModel {
         architecture: Architecture::Llama,
         // No merges: every byte is a token.
         vocab_size: 260,
+        tokens: Vec::new(),
         hidden_size: 32,
         intermediate_size: 64,
         layers: 2,

@@ -58,6 +58,7 @@ fn tiny_model() -> FreshModel {
         architecture: Architecture::Llama,
         // No merges: every byte is a token, so that a year is four digits.
         vocab_size: 260,
+        tokens: Vec::new(),
         hidden_size: 48,
         intermediate_size: 96,
         layers: 2,

@@ -188,7 +188,7 @@ impl RandomModel {
             vocab_size: vocab,
             ..config.clone()
         };
-        let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, [].into_iter())?;
+        let tokenizer = Tokenizer::train(&TokenizerConfig::new(260), [].into_iter())?;
         let policy = DecoderPolicy::from_scratch(&config, tokenizer, precision.config(), 1)?;
         let mut model = Self {
             vocab,

@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn prompts_have_the_length_asked_for_and_differ() {
-        let config = TokenizerConfig { vocab_size: 600 };
+        let config = TokenizerConfig::new(600);
         let corpus = WORDS.map(|word| format!("what do you recommend {word}"));
         let tokenizer = Tokenizer::train(&config, corpus.iter().map(String::as_str)).unwrap();
         let prompt = |number| Prompt::of_length(&tokenizer, number, 120).unwrap();
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_length_that_the_template_alone_exceeds_is_refused() {
-        let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, [].into_iter());
+        let tokenizer = Tokenizer::train(&TokenizerConfig::new(260), [].into_iter());
         let refused = Prompt::of_length(&tokenizer.unwrap(), 0, 3).unwrap_err();
         assert_eq!(refused.to_string(), "no words make a prompt of 3 tokens");
     }

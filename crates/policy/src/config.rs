@@ -12,8 +12,19 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Ids in all: 256 bytes, 4 special tokens, and merges. At least 260.
+    /// Ids in all but those of `tokens`: 256 bytes, 4 special tokens, and merges. At least 260.
     pub vocab_size: usize,
+    /// Texts that are one token each, wherever they stand. Default none.
+    #[serde(default)]
+    pub tokens: Vec<String>,
+}
+
+impl TokenizerConfig {
+    /// So many ids, and no texts of one token beside them.
+    pub fn new(vocab_size: usize) -> Self {
+        let tokens = Vec::new();
+        Self { vocab_size, tokens }
+    }
 }
 
 /// What a chat template is given beside the conversation.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, ModelConfig};
+use crate::{Architecture, ModelConfig, TokenizerConfig};
 
 /// Where a model comes from; `DecoderPolicy::open` builds the policy.
 ///
@@ -72,6 +72,10 @@ pub struct FreshModel {
     pub architecture: Architecture,
     /// Ids of the tokenizer at most; at least 260, which are the bytes and the special tokens.
     pub vocab_size: usize,
+    /// Texts that are one token each beside these, such as `"[1]"`: a number that options are referred to by is copied more easily
+    /// than the three tokens that it would be. Default none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width of the feed-forward layers.
@@ -94,6 +98,14 @@ fn default_deviation() -> f64 {
 }
 
 impl FreshModel {
+    /// How its tokenizer is trained.
+    pub fn tokenizer(&self) -> TokenizerConfig {
+        TokenizerConfig {
+            vocab_size: self.vocab_size,
+            tokens: self.tokens.clone(),
+        }
+    }
+
     /// The full configuration beside a tokenizer of `vocab_size` ids.
     pub fn config(&self, vocab_size: usize) -> ModelConfig {
         ModelConfig {

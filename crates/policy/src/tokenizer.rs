@@ -81,6 +81,9 @@ impl Tokenizer {
         inner
             .train(&mut trainer, corpus)
             .map_err(Error::Tokenizer)?;
+        let whole = config.tokens.iter();
+        let whole: Vec<AddedToken> = whole.map(|text| AddedToken::from(text, false)).collect();
+        inner.add_tokens(&whole);
         let mut config = tokenizer_class(PAD);
         config.insert("chat_template".to_owned(), CHAT_TEMPLATE.into());
         config.insert("eos_token".to_owned(), END.into());
@@ -353,7 +356,20 @@ mod tests {
             "Amélie — 千と千尋",
             "Velmora Nights",
         ];
-        Tokenizer::train(&TokenizerConfig { vocab_size: 300 }, corpus.into_iter()).unwrap()
+        Tokenizer::train(&TokenizerConfig::new(300), corpus.into_iter()).unwrap()
+    }
+
+    #[test]
+    fn some_texts_are_one_token_wherever_they_stand() {
+        let config = TokenizerConfig {
+            tokens: vec!["[1]".to_owned(), "[12]".to_owned()],
+            ..TokenizerConfig::new(300)
+        };
+        let tokenizer = Tokenizer::train(&config, ["[1]Velmora"].into_iter()).unwrap();
+        let ids = tokenizer.encode("a[12]b[1]").unwrap();
+        assert_eq!(ids.len(), 4);
+        assert_eq!(tokenizer.token_bytes(ids[1]), b"[12]");
+        assert_eq!(tokenizer.decode_with_lengths(&ids).1, [1, 4, 1, 3]);
     }
 
     fn map(json: Value) -> Map<String, Value> {

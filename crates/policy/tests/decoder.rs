@@ -46,8 +46,7 @@ fn model(model_type: Architecture, tied: bool) -> ModelConfig {
 }
 
 fn policy_with(config: DecoderPolicyConfig) -> DecoderPolicy {
-    let tokenizer =
-        Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+    let tokenizer = Tokenizer::train(&TokenizerConfig::new(280), TEXTS.into_iter()).unwrap();
     DecoderPolicy::from_scratch(&model(Architecture::Qwen2, false), tokenizer, config, 3).unwrap()
 }
 
@@ -379,8 +378,7 @@ fn a_restored_policy_goes_on_bit_for_bit() {
 fn a_saved_folder_loads_as_a_model() {
     for tied in [true, false] {
         let folder = tempfile::tempdir().unwrap();
-        let tokenizer =
-            Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+        let tokenizer = Tokenizer::train(&TokenizerConfig::new(280), TEXTS.into_iter()).unwrap();
         let config = DecoderPolicyConfig::default();
         let mut policy = DecoderPolicy::from_scratch(
             &model(Architecture::Llama, tied),

@@ -25,8 +25,7 @@ fn model() -> ModelConfig {
 }
 
 fn policy(config: DecoderPolicyConfig) -> DecoderPolicy {
-    let tokenizer =
-        Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+    let tokenizer = Tokenizer::train(&TokenizerConfig::new(280), TEXTS.into_iter()).unwrap();
     DecoderPolicy::from_scratch(&model(), tokenizer, config, 3).unwrap()
 }
 
@@ -427,8 +426,7 @@ fn adapters_of_another_kind_are_named() {
 
 #[test]
 fn impossible_adapters_are_named() {
-    let tokenizer =
-        Tokenizer::train(&TokenizerConfig { vocab_size: 280 }, TEXTS.into_iter()).unwrap();
+    let tokenizer = Tokenizer::train(&TokenizerConfig::new(280), TEXTS.into_iter()).unwrap();
     let refuse = |change: fn(&mut LoraConfig)| {
         let mut lora = LoraConfig::default();
         change(&mut lora);

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     DecoderPolicyConfig, GgufFile, Learner, ModelConfig, ModelSource, Objective, Progress,
     RolloutGroup, SampleRequest, Sampler, Sampling, SupervisedExample, SupervisedStats,
-    TokenScores, Tokenizer, TokenizerConfig, TrainingGroup, UpdateStats,
+    TokenScores, Tokenizer, TrainingGroup, UpdateStats,
     error::{Error, Result, check},
 };
 
@@ -90,8 +90,7 @@ impl DecoderPolicy {
     ) -> Result<Self> {
         let mut policy = match source {
             ModelSource::Fresh(fresh) => {
-                let vocab_size = fresh.vocab_size;
-                let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size }, corpus)?;
+                let tokenizer = Tokenizer::train(&fresh.tokenizer(), corpus)?;
                 let model = fresh.config(tokenizer.vocab_size());
                 Self::from_scratch(&model, tokenizer, config, seed)?
             }

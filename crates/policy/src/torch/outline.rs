@@ -3,7 +3,6 @@
 use super::{decoder_policy::base_of, gguf_model};
 use crate::{
     DecoderPolicy, DecoderPolicyConfig, GgufFile, ModelConfig, ModelSource, Tokenizer,
-    TokenizerConfig,
     error::{Error, Result},
 };
 
@@ -30,8 +29,7 @@ fn shape_and_tokenizer<'t>(
 ) -> Result<(ModelConfig, Tokenizer)> {
     match source {
         ModelSource::Fresh(fresh) => {
-            let vocab_size = fresh.vocab_size;
-            let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size }, corpus)?;
+            let tokenizer = Tokenizer::train(&fresh.tokenizer(), corpus)?;
             let model = fresh.config(tokenizer.vocab_size());
             model.validate()?;
             Ok((model, tokenizer))

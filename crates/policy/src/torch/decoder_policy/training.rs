@@ -328,7 +328,7 @@ mod tests {
             "initializer_range": 0.3
         }))
         .unwrap();
-        let tokenizer = Tokenizer::train(&TokenizerConfig { vocab_size: 260 }, std::iter::empty());
+        let tokenizer = Tokenizer::train(&TokenizerConfig::new(260), std::iter::empty());
         let config = DecoderPolicyConfig {
             micro_batch_tokens,
             gradient_checkpointing,
