@@ -21,6 +21,7 @@ cargo xtask setup             install libtorch 2.11.0 for CPUs into .libtorch (5
 cargo xtask setup --cuda      the same with CUDA 13.0 (2.5 GB to download, 3.7 GB on disk)
 cargo xtask quickstart [ARG]  train a recommender: rerec train configs/quickstart.toml ARG...
 cargo xtask movielens [ARG]   the same on MovieLens-100K and the people of its films: rerec train configs/movielens.toml ARG...
+cargo xtask ablation [ARG]    compare ReRec, its parts and other estimators over seeds: rerec ablation configs/ablation.toml ARG...
 cargo xtask test [ARG]        pass every test: cargo test --workspace --features rerec-policy/cuda ARG...; fetches SmolLM2-135M for one (93 MB, into data)
 cargo xtask bench-policy [OPTION]
                               time and memory of rerec-policy beside transformers, TRL and PEFT, in target/bench-policy
@@ -46,8 +47,9 @@ pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
     match words {
         ["setup"] => set_up(environment, Device::Cpu),
         ["setup", "--cuda"] => set_up(environment, Device::Cuda),
-        ["quickstart", rest @ ..] => train("configs/quickstart.toml", rest, environment),
+        ["quickstart", rest @ ..] => rerec(["train", "configs/quickstart.toml"], rest, environment),
         ["movielens", rest @ ..] => movielens(rest, environment),
+        ["ablation", rest @ ..] => rerec(["ablation", "configs/ablation.toml"], rest, environment),
         ["test", rest @ ..] => test(rest, environment),
         ["bench-policy", rest @ ..] => bench_policy::run(rest, environment),
         ["ci"] => ci(environment),
@@ -67,7 +69,8 @@ fn set_up(environment: &Environment, device: Device) -> Result<()> {
     Ok(())
 }
 
-fn train(config: &str, rest: &[&str], environment: &Environment) -> Result<()> {
+/// Builds the command and hands over to it.
+fn rerec(task: [&str; 2], rest: &[&str], environment: &Environment) -> Result<()> {
     libtorch::set_up(environment, Device::Cpu)?;
     let words = [
         "run",
@@ -77,16 +80,14 @@ fn train(config: &str, rest: &[&str], environment: &Environment) -> Result<()> {
         "--bin",
         "rerec",
         "--",
-        "train",
-        config,
     ];
-    hand_over(cargo(&[&words, rest].concat(), environment))
+    hand_over(cargo(&[&words, &task[..], rest].concat(), environment))
 }
 
 fn movielens(rest: &[&str], environment: &Environment) -> Result<()> {
     fetch(&MOVIELENS, "data/ml-100k", environment)?;
     films::fetch(environment)?;
-    train("configs/movielens.toml", rest, environment)
+    rerec(["train", "configs/movielens.toml"], rest, environment)
 }
 
 fn fetch(bundle: &Bundle, folder: &str, environment: &Environment) -> Result<()> {

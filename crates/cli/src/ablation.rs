@@ -5,9 +5,10 @@ mod pool;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use indicatif::ProgressBar;
+use indicatif::{HumanDuration, ProgressBar};
 use rerec_report::{ablation_table, write_ablation};
 use rerec_trainer::{Ablation, AblationConfig, AblationRun};
 
@@ -82,8 +83,13 @@ impl Progress {
             "{run}: {:.1} % right ({finished} of {all} runs)",
             100.0 * share
         );
+        let left = match self.bar.eta() {
+            // Nothing can be said of the time after the first run.
+            Duration::ZERO => String::new(),
+            eta => format!(", some {} left", HumanDuration(eta)),
+        };
         match self.bar.is_hidden() {
-            true => eprintln!("{line}, {} left", indicatif::HumanDuration(self.bar.eta())),
+            true => eprintln!("{line}{left}"),
             false => self.bar.println(line),
         }
     }

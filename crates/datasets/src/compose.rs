@@ -85,6 +85,7 @@ impl Dataset {
             .map(|(query, copy)| annotator.demonstrate(query, copy))
             .collect::<Result<_>>()?;
         let drills = annotator.drills();
+        let reading = annotator.reading();
         let splits = Splits {
             train: bare(train),
             validation: bare(validation),
@@ -98,6 +99,7 @@ impl Dataset {
             split_by: queries.split_by,
             demonstrations,
             drills,
+            reading,
             extra: HashMap::new(),
             remarks,
         })

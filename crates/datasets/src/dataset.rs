@@ -102,6 +102,8 @@ pub struct Dataset {
     pub demonstrations: Vec<Demonstration>,
     /// Checked options over all items, without a choice.
     pub drills: Vec<Drill>,
+    /// Options to read out, for models from nothing, which have to learn to copy before anything else.
+    pub reading: Vec<Drill>,
     /// What records made for verl hold beside their queries, by the id of the query and in the shape of the record:
     /// [`write`](Self::write) puts it into records for verl again.
     pub extra: HashMap<QueryId, Map<String, Value>>,
@@ -175,9 +177,7 @@ impl Dataset {
             let said = shown.conversation.iter().map(|said| said.content.as_str());
             said.chain([shown.response.as_str()])
         });
-        let drills = self
-            .drills
-            .iter()
+        let drills = (self.drills.iter().chain(&self.reading))
             .flat_map(|drill| [drill.prompt.as_str(), drill.response.as_str()]);
         titles.chain(demonstrations).chain(drills)
     }

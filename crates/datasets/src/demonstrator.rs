@@ -22,6 +22,10 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
+    /// Drills in which options are read out in random order: what teaches a model from nothing to copy. Default 2000.
+    pub reading_drills: usize,
+    /// Options of such a drill, at least 2 and at most the catalogue's items. Default 6.
+    pub reading_options: usize,
     /// Probability of checking no candidate at all, [0, 1]. Default 0.6.
     pub haste_first: f64,
     /// Probability of stopping before each later candidate, [0, 1]. Default 0.12.
@@ -38,6 +42,8 @@ impl Default for DemonstratorConfig {
         Self {
             per_query: 1,
             drills: 2000,
+            reading_drills: 2000,
+            reading_options: 6,
             haste_first: 0.6,
             haste_later: 0.12,
             glance_preference: 3.0,
@@ -54,6 +60,12 @@ impl DemonstratorConfig {
             "per_query",
             "at least 1",
             &self.per_query,
+        )?;
+        check(
+            self.reading_options >= 2,
+            "reading_options",
+            "at least 2",
+            &self.reading_options,
         )?;
         for (setting, share) in [
             ("haste_first", self.haste_first),

@@ -2,17 +2,42 @@
 //! meets two conditions.
 
 use rand::RngExt;
-use rand::seq::{IteratorRandom, SliceRandom};
+use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemIndex};
 
 use crate::dataset::Drill;
 use crate::demonstrator::Demonstrator;
 use crate::facts::{FactPair, FactTable};
-use crate::marks::{check_line, fits, listed, options, wanted_line};
+use crate::marks::{check_line, fits, listed, option, options, wanted_line};
 use crate::random::stream;
 
 impl Demonstrator<'_> {
+    /// Options, and the same read out in random order.
+    ///
+    /// The order has to be random: in the order of the options it would be enough to go on where the last line ended, and a number would
+    /// not have to be found.
+    pub fn reading(&self) -> Vec<Drill> {
+        let mut rng = stream(self.seed, "reading drills", "");
+        let items = self.catalogue.len();
+        let count = self.config.reading_options.min(items);
+        let drill = |_| {
+            let drawn = index::sample(&mut rng, items, count);
+            let titles: Vec<&str> = drawn
+                .iter()
+                .map(|item| self.catalogue.items()[item].title.as_str())
+                .collect();
+            let mut places: Vec<usize> = (0..count).collect();
+            places.shuffle(&mut rng);
+            let read = places.into_iter().map(|place| option(place, titles[place]));
+            Drill {
+                prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options(&titles)),
+                response: read.collect::<Vec<_>>().join("\n"),
+            }
+        };
+        (0..self.config.reading_drills).map(drill).collect()
+    }
+
     /// The conditions with up to three options; every mark right, and the line that fits is the last.
     ///
     /// Each item in turn is the one drilled, whatever split it is a target of, so that all come equally often.

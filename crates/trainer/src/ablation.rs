@@ -113,8 +113,11 @@ impl AblationConfig {
         for world in &self.worlds {
             self.validate_world(world)?;
         }
-        for name in self.referred_to() {
+        for name in &self.references {
             self.arm(name)?;
+        }
+        for arm in &self.arms {
+            self.validate_time(arm)?;
         }
         for &share in &self.reach {
             check(share > 0.0 && share <= 1.0, "reach", share, "in (0, 1]")?;
@@ -148,16 +151,6 @@ impl AblationConfig {
         )
     }
 
-    /// The arms that something refers to by name.
-    fn referred_to(&self) -> impl Iterator<Item = &str> {
-        let timed = self.arms.iter().filter_map(|arm| {
-            let name = arm.supervised_as_long_as.as_deref()?;
-            // The time of an arm that has none of its own cannot be known.
-            Some(name)
-        });
-        self.references.iter().map(String::as_str).chain(timed)
-    }
-
     pub(crate) fn arm(&self, name: &str) -> Result<&Arm> {
         let found = self.arms.iter().find(|arm| arm.name == name);
         found.ok_or_else(|| Error::InvalidSetting {
@@ -172,21 +165,20 @@ impl AblationConfig {
         found.ok_or_else(|| Error::contradiction(format!("the experiment has no world {name}")))
     }
 
-    /// Every arm's settings are read once, so that none is found to be wrong after hours.
+    /// A supervised arm lasts as long as one that has a time of its own.
+    fn validate_time(&self, arm: &Arm) -> Result<()> {
+        let Some(other) = &arm.supervised_as_long_as else {
+            return Ok(());
+        };
+        let setting = format!("arms.{}.supervised_as_long_as", arm.name);
+        let reinforced = self.arm(other)?.supervised_as_long_as.is_none();
+        check(reinforced, &setting, other, "an arm that is reinforced")
+    }
+
+    /// Every arm's settings are read once in every world, so that none is found to be wrong after hours.
     fn validate_runs(&self) -> Result<()> {
         for world in &self.worlds {
             for arm in &self.arms {
-                let timed_by = arm.supervised_as_long_as.as_deref();
-                let reinforced = timed_by.map_or(Ok(true), |name| {
-                    Ok::<_, Error>(self.arm(name)?.supervised_as_long_as.is_none())
-                })?;
-                let allowed = "an arm that is reinforced";
-                check(
-                    reinforced,
-                    &format!("arms.{}.supervised_as_long_as", arm.name),
-                    timed_by.unwrap_or_default(),
-                    allowed,
-                )?;
                 let set = [&self.set[..], &world.set, &arm.set].concat();
                 TrainConfig::from_file(&self.config, &set)?;
             }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::training::{
-    BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts,
+    BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts, ReadingConfig,
     ReinforcementConfig, WarmStartConfig,
 };
 use crate::error::{Error, Result, check};
@@ -264,6 +264,11 @@ impl TrainConfig {
         if self.warm_start.steps > 0 && shown == 0 {
             return Err(Error::contradiction(
                 "warm_start.steps is above 0, but the data have neither demonstrations nor drills to learn from; set it to 0",
+            ));
+        }
+        if self.warm_start.reading.is_some() && data.reading.is_empty() {
+            return Err(Error::contradiction(
+                "warm_start.reading reads out options, but the data have no such drills; leave it out",
             ));
         }
         if self.checkpoints.best.is_some() && data.splits.validation.is_empty() {

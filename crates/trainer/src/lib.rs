@@ -37,7 +37,7 @@ pub use assistant::{Advice, Asked, Assistant};
 pub use baseline::Baseline;
 pub use config::{
     AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts,
-    ReinforcementConfig, TrainConfig, WarmStartConfig,
+    ReadingConfig, ReinforcementConfig, TrainConfig, WarmStartConfig,
 };
 pub use correction::SamplerCorrection;
 pub use engine::Engine;

@@ -85,7 +85,7 @@ impl Plan {
         Ok(Self {
             queries: queries(&dataset),
             demonstrations: dataset.demonstrations.len(),
-            warm_start_steps: config.warm_start.steps,
+            warm_start_steps: config.warm_start.all_steps(),
             steps: steps(config, &dataset),
             responses_per_step: config.curriculum.batch_size * rl.samples,
             mean_prompt_tokens: lengths.mean,

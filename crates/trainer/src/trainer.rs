@@ -190,7 +190,7 @@ impl<'a> Trainer<'a> {
 
     fn warm_start(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let lessons = WarmStart::new(&self.config.warm_start, self.task.dataset, self.config.seed)?;
-        let total = self.config.warm_start.steps;
+        let total = self.config.warm_start.all_steps();
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
             let (batch, rate) = (lessons.batch(step), lessons.learning_rate(step));

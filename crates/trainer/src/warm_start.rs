@@ -1,20 +1,29 @@
 //! The batches of the supervised warm start.
 
 use rand::seq::SliceRandom;
-use rerec_datasets::Dataset;
+use rerec_datasets::{Dataset, Drill};
 use rerec_policy::{Prompt, Schedule, SupervisedExample, random_stream};
 
-use crate::config::WarmStartConfig;
+use crate::config::{ReadingConfig, WarmStartConfig};
 use crate::error::Result;
 
-/// Demonstrations and drills in seeded order. A step's batch depends on its number alone, so that a resumed
-/// run sees what it would have seen.
+/// Drills of reading, then demonstrations and drills, each in seeded order. A step's batch depends on its number alone, so that a
+/// resumed run sees what it would have seen.
 #[derive(Debug)]
 pub(crate) struct WarmStart<'a> {
     config: &'a WarmStartConfig,
     dataset: &'a Dataset,
     seed: u64,
     schedule: Schedule,
+    reading: Option<(ReadingConfig, Schedule)>,
+}
+
+/// What a step learns.
+enum Stage<'s> {
+    /// The step of reading, counted from 0.
+    Reading(u64, &'s ReadingConfig, &'s Schedule),
+    /// The step on demonstrations and drills, counted from 0.
+    Answers(u64),
 }
 
 impl<'a> WarmStart<'a> {
@@ -23,35 +32,72 @@ impl<'a> WarmStart<'a> {
         dataset: &'a Dataset,
         seed: u64,
     ) -> Result<Self> {
-        let schedule = Schedule::new(config.learning_rate, config.warmup, config.schedule)?;
+        let schedule = |rate| Schedule::new(rate, config.warmup, config.schedule);
+        let reading = config.reading.filter(|_| config.steps > 0);
+        let reading = reading
+            .map(|reading| Ok::<_, crate::Error>((reading, schedule(reading.learning_rate)?)));
         Ok(Self {
             config,
             dataset,
             seed,
-            schedule,
+            schedule: schedule(config.learning_rate)?,
+            reading: reading.transpose()?,
         })
+    }
+
+    fn reading_steps(&self) -> u64 {
+        self.reading
+            .as_ref()
+            .map_or(0, |(reading, _)| reading.steps)
+    }
+
+    fn stage(&self, step: u64) -> Stage<'_> {
+        match &self.reading {
+            Some((reading, schedule)) if step < reading.steps => {
+                Stage::Reading(step, reading, schedule)
+            }
+            _ => Stage::Answers(step - self.reading_steps()),
+        }
     }
 
     /// The examples of step `step`, counted from 0.
     pub(crate) fn batch(&self, step: u64) -> Vec<SupervisedExample<'a>> {
-        let demonstrations = &self.dataset.demonstrations;
-        let drills = &self.dataset.drills;
-        let shown = self.indices(
-            "demonstrations",
-            step,
-            self.config.demonstrations,
-            demonstrations.len(),
-        );
-        let drilled = self.indices("drills", step, self.config.drills, drills.len());
-        let shown = shown.into_iter().map(|i| SupervisedExample {
-            prompt: Prompt::Chat(&demonstrations[i].conversation),
-            response: &demonstrations[i].response,
-        });
-        let drilled = drilled.into_iter().map(|i| SupervisedExample {
+        let Dataset {
+            demonstrations,
+            drills,
+            reading,
+            ..
+        } = self.dataset;
+        match self.stage(step) {
+            Stage::Reading(step, config, _) => self
+                .drilled("reading", step, config.drills, reading)
+                .collect(),
+            Stage::Answers(step) => {
+                let (count, len) = (self.config.demonstrations, demonstrations.len());
+                let shown = self.indices("demonstrations", step, count, len);
+                let shown = shown.into_iter().map(|i| SupervisedExample {
+                    prompt: Prompt::Chat(&demonstrations[i].conversation),
+                    response: &demonstrations[i].response,
+                });
+                shown
+                    .chain(self.drilled("drills", step, self.config.drills, drills))
+                    .collect()
+            }
+        }
+    }
+
+    fn drilled(
+        &self,
+        purpose: &str,
+        step: u64,
+        count: usize,
+        drills: &'a [Drill],
+    ) -> impl Iterator<Item = SupervisedExample<'a>> {
+        let drilled = self.indices(purpose, step, count, drills.len());
+        drilled.into_iter().map(|i| SupervisedExample {
             prompt: (&drills[i].prompt).into(),
             response: &drills[i].response,
-        });
-        shown.chain(drilled).collect()
+        })
     }
 
     /// Positions `step * count ..` of an endless sequence of shuffled passes over `0..len`.
@@ -76,6 +122,9 @@ impl<'a> WarmStart<'a> {
     }
 
     pub(crate) fn learning_rate(&self, step: u64) -> f64 {
-        self.schedule.rate(step, self.config.steps)
+        match self.stage(step) {
+            Stage::Reading(step, config, schedule) => schedule.rate(step, config.steps),
+            Stage::Answers(step) => self.schedule.rate(step, self.config.steps),
+        }
     }
 }

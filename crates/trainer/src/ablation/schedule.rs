@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{AblationConfig, Arm, ArmOutcome, World};
+use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::run::{Kept, Run};
 
@@ -315,6 +316,10 @@ impl Ablation {
                 let steps = self.supervised_steps(run, arm, &warm)?;
                 set.push(format!("warm_start.steps={steps}"));
                 set.push("reinforcement.epochs=0".to_owned());
+                let configured = TrainConfig::from_file(&self.config.config, set)?;
+                // The warm start can read by now.
+                let reads = configured.warm_start.reading.is_some();
+                set.extend(reads.then(|| "warm_start.reading.steps=0".to_owned()));
                 "warm_start"
             }
         };

@@ -11,7 +11,11 @@ use crate::error::{Error, Result, check};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmStartConfig {
-    /// Optimiser steps. 0 leaves the warm start out.
+    /// Steps before all others that do nothing but read out options, for models from nothing: a model copies after a few hundred
+    /// steps of that, and after thousands where it learns everything at once. Default: none.
+    #[serde(default)]
+    pub reading: Option<ReadingConfig>,
+    /// Optimiser steps on demonstrations and drills. 0 leaves the warm start out, its reading too.
     pub steps: u64,
     /// Demonstrations per step, at least 1.
     pub demonstrations: usize,
@@ -27,15 +31,52 @@ pub struct WarmStartConfig {
     pub schedule: Decay,
 }
 
+/// The steps of [`WarmStartConfig::reading`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadingConfig {
+    /// Optimiser steps. 0 leaves the reading out.
+    pub steps: u64,
+    /// Drills per step, at least 1.
+    pub drills: usize,
+    /// Peak learning rate; it rises and falls as that of the warm start. Above 0.
+    pub learning_rate: f64,
+}
+
 fn falling() -> Decay {
     Decay::Linear { final_share: 0.0 }
 }
 
 impl WarmStartConfig {
+    /// All steps, those of reading included.
+    pub fn all_steps(&self) -> u64 {
+        match (self.steps, &self.reading) {
+            (0, _) | (_, None) => self.steps,
+            (steps, Some(reading)) => reading.steps + steps,
+        }
+    }
+
     pub(super) fn validate(&self) -> Result<()> {
         let (rate, shown) = (self.learning_rate, self.demonstrations);
         check(shown >= 1, "warm_start.demonstrations", shown, "at least 1")?;
+        if let Some(reading) = &self.reading {
+            reading.validate(self.schedule)?;
+        }
         check_rate("warm_start", rate, self.schedule)
+    }
+}
+
+impl ReadingConfig {
+    fn validate(&self, schedule: Decay) -> Result<()> {
+        let section = "warm_start.reading";
+        let drills = self.drills;
+        check(
+            drills >= 1,
+            &format!("{section}.drills"),
+            drills,
+            "at least 1",
+        )?;
+        check_rate(section, self.learning_rate, schedule)
     }
 }
 
