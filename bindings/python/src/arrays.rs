@@ -8,7 +8,7 @@ use numpy::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{IntoPyDict, PyList};
 use rerec::advantage::Ragged;
 
 use crate::arguments::each;
@@ -168,11 +168,12 @@ fn of_element<E: Number, T>(
     convert: Convert<'_, T>,
 ) -> PyResult<Numbers<T>> {
     let held = array.try_readonly()?;
-    let Ok(elements) = held.as_slice() else {
+    // Also the memory of a transposed array is one slice, in another order.
+    let elements = held.as_slice().ok().filter(|_| array.is_c_contiguous());
+    let Some(elements) = elements else {
         // Cut from another array, transposed or not aligned: numpy makes a copy that is none of these.
         let numpy = array.py().import("numpy")?;
-        let copy = numpy.call_method1("array", (array,))?;
-        let copy = numpy.call_method1("ascontiguousarray", (copy,))?;
+        let copy = numpy.call_method("array", (array,), Some(&[("order", "C")].into_py_dict(array.py())?))?;
         return of_element(copy.cast::<PyArrayDyn<E>>()?, what, convert);
     };
     let shape = array.shape().to_vec();

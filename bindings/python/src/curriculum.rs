@@ -31,7 +31,7 @@ use crate::error::{Failure, Kind, Result};
 ///     ['a', 'b']
 ///     >>> curriculum.record("a", [1.0, 1.0]); curriculum.record("b", [0.0, 1.0])
 ///     >>> curriculum.end_epoch()["newly_mastered"], curriculum.difficulty("b"), curriculum.next_batch()
-///     (1, 0.5, ['b', 'a'])
+///     (1, 0.5, ['a', 'b'])
 #[pyclass(frozen, module = "rerec")]
 #[derive(Debug)]
 pub(crate) struct Curriculum {

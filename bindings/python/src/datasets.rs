@@ -25,7 +25,7 @@ use crate::pool;
 /// Example:
 ///     >>> world = Dataset({"quickstart": {"queries": {"train": 30, "validation": 5, "test": 5}}}, seed=7)
 ///     >>> len(world.train), sorted(world.train[0])[:4]
-///     (30, ['candidates', 'class', 'conversation', 'history'])
+///     (30, ['candidates', 'class', 'conversation', 'id'])
 #[pyclass(frozen, module = "rerec")]
 #[derive(Debug)]
 pub(crate) struct Dataset {
