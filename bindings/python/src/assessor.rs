@@ -120,6 +120,12 @@ impl Assessor {
         Ok(pool::run(py, || self.assess_batch(&batch))??)
     }
 
+    /// What scores the responses.
+    #[getter]
+    fn reward(&self, py: Python<'_>) -> Py<DualGraphReward> {
+        self.reward.clone_ref(py)
+    }
+
     /// Least and largest value of the curriculum metric: the range of a curriculum's `metric`.
     #[getter]
     fn metric_range(&self) -> (f64, f64) {

@@ -85,6 +85,13 @@ def test_a_sampler_serves_epochs() -> None:
     assert list(sampler) == [1, 1, 0, 0, 1, 1, 0, 0]
 
 
+def test_a_last_batch_is_filled_with_its_own_queries() -> None:
+    curriculum = rerec.Curriculum(["a", "b", "c", "d"], {"batch_size": 3})
+    sampler = rerec.CurriculumSampler(curriculum, ["a", "b", "c", "d"], whole_batches=True)
+    assert len(sampler) == 6
+    assert list(sampler) == [0, 1, 2, 3, 3, 3]
+
+
 def test_a_sampler_is_resumed_where_it_stood() -> None:
     def sampler() -> rerec.CurriculumSampler:
         return rerec.CurriculumSampler(rerec.Curriculum(["a", "b", "c"], {"batch_size": 1}), ["a", "b", "c"])

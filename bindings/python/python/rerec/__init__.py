@@ -25,6 +25,7 @@ from rerec._rerec import (
     read_queries,
 )
 from rerec.errors import AdvantageError, CurriculumError, DataError, Error, RewardError, SettingError, TextError
+from rerec.rows import training_rows
 from rerec.sampler import CurriculumSampler
 from rerec.tokens import token_bytes
 
@@ -56,4 +57,5 @@ __all__ = [
     "evaluate",
     "read_queries",
     "token_bytes",
+    "training_rows",
 ]

@@ -1,6 +1,7 @@
 """The curriculum as what data loaders take for a sampler."""
 
 from collections.abc import Iterable, Iterator
+from itertools import cycle, islice
 from typing import Any
 
 from rerec._rerec import Curriculum
@@ -20,6 +21,8 @@ class CurriculumSampler:
         ids: The query at each place of the data set; each id once.
         repeats: How often each place comes in a row: the responses to sample per query.
         block_repeats: How often each batch of the curriculum comes in a row, with all repeats: the optimiser's passes over it.
+        whole_batches: Whether a last, smaller batch is filled with its own queries again, in turn, for trainers that need each batch
+            whole. None is left out: the last of an epoch are its hardest.
 
     Raises:
         ValueError: An id twice, an id that is missing, or repeats below 1.
@@ -32,11 +35,18 @@ class CurriculumSampler:
     """
 
     def __init__(
-        self, curriculum: Curriculum, ids: Iterable[str | int], *, repeats: int = 1, block_repeats: int = 1
+        self,
+        curriculum: Curriculum,
+        ids: Iterable[str | int],
+        *,
+        repeats: int = 1,
+        block_repeats: int = 1,
+        whole_batches: bool = False,
     ) -> None:
         self.curriculum = curriculum
         self.repeats = _at_least_one("repeats", repeats)
         self.block_repeats = _at_least_one("block_repeats", block_repeats)
+        self.whole_batches = whole_batches
         self._places = _places(curriculum, ids)
         self._begun = False
 
@@ -45,14 +55,23 @@ class CurriculumSampler:
             self.curriculum.end_epoch()
         self._begun = True
         while (batch := self.curriculum.next_batch()) is not None:
-            places = [self._places[query] for query in batch for _ in range(self.repeats)]
+            places = [self._places[query] for query in self._filled(batch) for _ in range(self.repeats)]
             for _ in range(self.block_repeats):
                 yield from places
 
     def __len__(self) -> int:
         """Places that a whole pass gives: those of this epoch, as many as there are now."""
         queries = len(self.curriculum.upcoming) or len(self.curriculum)
+        if self.whole_batches:
+            queries += -queries % self._batch_size
         return queries * self.repeats * self.block_repeats
+
+    @property
+    def _batch_size(self) -> int:
+        return int(self.curriculum.settings["batch_size"])
+
+    def _filled(self, batch: list[str]) -> Iterable[str]:
+        return islice(cycle(batch), self._batch_size) if self.whole_batches else batch
 
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint."""
