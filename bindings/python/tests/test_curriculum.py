@@ -4,6 +4,7 @@ import copy
 import pickle
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_ids_may_be_numbers() -> None:
     assert curriculum.is_mastered("7") and curriculum.queries == ["7", "8"]
 
 
-def test_it_goes_on_from_a_file_from_text_and_from_a_pickle(tmp_path: "object") -> None:
+def test_it_goes_on_from_a_file_from_text_and_from_a_pickle(tmp_path: Path) -> None:
     curriculum = rerec.Curriculum([str(i) for i in range(6)], {"batch_size": 2, "order": "random", "seed": 3})
     curriculum.next_batch()
     curriculum.record("1", [0.5])

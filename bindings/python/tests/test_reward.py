@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,9 @@ def test_nothing_to_score(reward: rerec.DualGraphReward) -> None:
     assert reward.score([], []).totals.shape == (0,)
 
 
-@pytest.mark.parametrize("text", ["é \\boxed{Heat}", "日本 \\boxed{Heat}", "\U0001f3ac\x00 \\boxed{Heat}", "x" * 10**6 + "\\boxed{Heat}"])
+@pytest.mark.parametrize(
+    "text", ["é \\boxed{Heat}", "日本 \\boxed{Heat}", "\U0001f3ac\x00 \\boxed{Heat}", "x" * 10**6 + "\\boxed{Heat}"]
+)
 def test_any_text_is_read(reward: rerec.DualGraphReward, text: str) -> None:
     assert reward.score([text], HEAT).totals.tolist() == [1.05]
 
@@ -82,7 +85,7 @@ def test_catalogue_finds_titles(catalogue: rerec.Catalogue) -> None:
         rerec.Catalogue(["Heat", "Heat"])
 
 
-def test_graph_files(catalogue: rerec.Catalogue, tmp_path: "object") -> None:
+def test_graph_files(catalogue: rerec.Catalogue, tmp_path: Path) -> None:
     path = f"{tmp_path}/graph.tsv"
     with open(path, "w") as file:
         file.write("Heat\tdirector\tMann\nCasino\tdirector\tScorsese\nHeat\tgenre\tcrime\nCasino\tgenre\tcrime\n")
@@ -90,18 +93,23 @@ def test_graph_files(catalogue: rerec.Catalogue, tmp_path: "object") -> None:
     assert graph.query_alignment("2", ["1"]) == 0.5
     assert graph.attributes("1") == [("director", "Mann"), ("genre", "crime")]
     assert pickle.loads(pickle.dumps(graph)).attributes("1") == graph.attributes("1")
-    with pytest.raises(rerec.RewardError, match="nowhere.tsv"):
+    with pytest.raises(rerec.RewardError, match=r"nowhere\.tsv"):
         rerec.AttributeGraph.read("nowhere.tsv", catalogue)
 
 
-def test_embeddings_come_and_go_as_arrays(catalogue: rerec.Catalogue, tmp_path: "object") -> None:
+def test_embeddings_come_and_go_as_arrays(catalogue: rerec.Catalogue, tmp_path: Path) -> None:
     values = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
     table = rerec.ItemEmbeddings(catalogue, ["1", "2", "3"], values[:, ::-1])
     np.testing.assert_array_equal(table.values, values[:, ::-1])
     table.write(f"{tmp_path}/vectors.safetensors")
     again = rerec.ItemEmbeddings.read(f"{tmp_path}/vectors.safetensors", catalogue)
     assert again.preference_alignment("1", ["2"]) == table.preference_alignment("1", ["2"])
-    expected = np.mean([np.dot(a, b) / math.sqrt(a @ a * (b @ b)) for a, b in ((values[0], values[1]), (values[0], values[2]), (values[1], values[2]))])
+    expected = np.mean(
+        [
+            np.dot(a, b) / math.sqrt(a @ a * (b @ b))
+            for a, b in ((values[0], values[1]), (values[0], values[2]), (values[1], values[2]))
+        ]
+    )
     assert table.contrast(["1", "2", "3"]) == pytest.approx(expected, abs=1e-6)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,24 +39,24 @@ def test_sampled_ids_are_the_truth(tokenizer: object) -> None:
     assert [lens.tolist() for lens in byte_lens] == [[2, 4, 1, 1, 0], [4, 3], []]
     assert all(int(lens.sum()) == len(text.encode()) for text, lens in zip(texts, byte_lens, strict=True))
     again = pickle.loads(pickle.dumps(tokens))
-    assert again.decode([[0]]) [0] == ["Up"]
+    assert again.decode([[0]])[0] == ["Up"]
     with pytest.raises(rerec.TextError, match=r"responses\[1\]: token 0 must be an id below 5, got 9"):
         tokens.decode([[0], [9]])
     with pytest.raises(ValueError, match=r"ids\[0\]\[0\] must be a whole number"):
         tokens.decode([[-1]])
 
 
-def test_a_world_is_composed_written_and_read_again(tmp_path: "object") -> None:
+def test_a_world_is_composed_written_and_read_again(tmp_path: Path) -> None:
     source = {"quickstart": {"queries": {"train": 20, "validation": 4, "test": 6}}}
     world = rerec.Dataset(source, seed=7)
     assert [len(split) for split in (world.train, world.validation, world.test)] == [20, 4, 6]
     assert world.train == rerec.Dataset(source, seed=7).train != rerec.Dataset(source, seed=8).train
-    written = [path.name for path in map(__import__("pathlib").Path, world.write(f"{tmp_path}/world"))]
+    written = [path.name for path in world.write(f"{tmp_path}/world")]
     assert written == ["catalogue.jsonl", "ratings.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl"]
     catalogue = rerec.Catalogue.read(f"{tmp_path}/world/catalogue.jsonl")
     assert rerec.read_queries(f"{tmp_path}/world/train.jsonl", catalogue) == world.train
     records = world.write(f"{tmp_path}/verl", "verl", "world")
-    record = json.loads(open(records[0]).readline())
+    record = json.loads(records[0].read_text().splitlines()[0])
     assert record["data_source"] == "world" and record["reward_model"]["ground_truth"]
     users, items = world.choices
     assert len(users) == len(items) > 100

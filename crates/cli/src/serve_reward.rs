@@ -110,9 +110,10 @@ async fn listen(args: &Args, scorer: Scorer) -> Result<(), Failure> {
 /// The next connection, once there is a place for it.
 async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else {
-            std::future::pending().await
+        let place = match places.clone().acquire_owned().await {
+            Ok(place) => place,
+            // The semaphore is never closed.
+            Err(_) => return std::future::pending().await,
         };
         match listener.accept().await {
             Ok((stream, _)) => return (stream, place),

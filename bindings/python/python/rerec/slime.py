@@ -75,9 +75,7 @@ def _assess(args: Any, samples: Sequence[Any]) -> Assessment:
     texts, byte_lens = tokens.decode(ids)
     targets, candidates = _questions(samples)
     groups = [str(sample.group_index) for sample in samples]
-    return parts.assessor.assess(
-        texts, byte_lens, queries=groups, targets=targets, candidates=candidates, by=parts.by
-    )
+    return parts.assessor.assess(texts, byte_lens, queries=groups, targets=targets, candidates=candidates, by=parts.by)
 
 
 @lru_cache(maxsize=2)

@@ -38,7 +38,9 @@ def sample(words: Any, answer: tuple[str, ...], group: int, query: str) -> Sampl
 @pytest.fixture
 def args(words: Any, tmp_path: Path) -> SimpleNamespace:
     words.save_pretrained(tmp_path / "model")
-    return SimpleNamespace(hf_checkpoint=str(tmp_path / "model"), n_samples_per_prompt=2, save=str(tmp_path), load=str(tmp_path))
+    return SimpleNamespace(
+        hf_checkpoint=str(tmp_path / "model"), n_samples_per_prompt=2, save=str(tmp_path), load=str(tmp_path)
+    )
 
 
 def test_rewards_of_one_and_of_many(words: Any, config: Path, args: SimpleNamespace) -> None:
@@ -51,7 +53,10 @@ def test_advantages_of_tokens(words: Any, config: Path, args: SimpleNamespace) -
     samples = [sample(words, answer, group, "q") for group, answer in ((1, RIGHT), (2, WRONG), (1, WRONG), (2, WRONG))]
     raw, rewards = rerec.slime.post_process(args, samples)
     assert raw == pytest.approx([1.06, 0.055, 0.055, 0.055])
-    data: dict[str, Any] = {"rewards": rewards, "loss_masks": [torch.ones(3), torch.ones(3), torch.ones(3), torch.tensor([1.0, 1, 0])]}
+    data: dict[str, Any] = {
+        "rewards": rewards,
+        "loss_masks": [torch.ones(3), torch.ones(3), torch.ones(3), torch.tensor([1.0, 1, 0])],
+    }
     rerec.slime.advantages(args, data)
     rows = [[1.06] * 3, [0.0385, 0.055, 0.055]]
     expected = rerec.advantages("raae", groups=2, token_rewards=[torch.tensor(row).double().numpy() for row in rows])
@@ -90,13 +95,18 @@ def served(groups: list[list[Any]]) -> list[str]:
     return [group[0].metadata["query"] for group in groups]
 
 
-def test_a_data_source_in_the_order_of_a_curriculum(with_source: Any, config: Path, args: SimpleNamespace, words: Any) -> None:
+def test_a_data_source_in_the_order_of_a_curriculum(
+    with_source: Any, config: Path, args: SimpleNamespace, words: Any
+) -> None:
     source = with_source.DataSource(args)
     groups = source.get_samples(3)
     assert served(groups) == ["a", "b", "c"]
     assert [[one.index for one in group] for group in groups] == [[0, 1], [2, 3], [4, 5]]
     assert [group[0].group_index for group in groups] == [0, 1, 2]
-    answered = [sample(words, answer, place, query) for place, (query, answer) in enumerate(zip("abc", (RIGHT, WRONG, WRONG), strict=True))]
+    answered = [
+        sample(words, answer, place, query)
+        for place, (query, answer) in enumerate(zip("abc", (RIGHT, WRONG, WRONG), strict=True))
+    ]
     with_source.post_process(args, answered)
     # a is mastered; the others follow, b before c.
     assert served(source.get_samples(2)) == ["b", "c"]

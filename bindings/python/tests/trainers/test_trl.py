@@ -39,7 +39,9 @@ def test_the_documented_hook_takes_texts_and_messages() -> None:
     reward = reward_function(rerec.DualGraphReward(toy.catalogue()))
     completions = ["\\boxed{Heat}", [{"role": "assistant", "content": "\\boxed{Up}"}], "none", "\\boxed{Heat}"]
     targets = [["Heat"]] * 3 + [["Casablanca"]]
-    totals = reward(prompts=[], completions=completions, completion_ids=[], targets=targets, log_metric=logged.__setitem__)
+    totals = reward(
+        prompts=[], completions=completions, completion_ids=[], targets=targets, log_metric=logged.__setitem__
+    )
     assert totals == [1.05, 0.05, -0.55, None]
     assert logged == {"rerec/hit": 0.25, "rerec/no_box": 0.25}
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +36,14 @@ def batch(words: Any, *answers: tuple[str, ...]) -> DataProto:
 
 
 def test_verl_finds_the_plug_in_by_itself() -> None:
-    assert get_reward_manager_cls("rerec").__name__ == "ReRecRewardManager"
-    assert get_adv_estimator_fn("rerec_raae").__name__ == "raae"
+    """In a process that imports verl alone."""
+    asked = (
+        "from verl.experimental.reward_loop.reward_manager.registry import get_reward_manager_cls as manager\n"
+        "from verl.trainer.ppo.core_algos import get_adv_estimator_fn as estimator\n"
+        "print(manager('rerec').__name__, estimator('rerec_raae').__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["ReRecRewardManager", "raae"]
 
 
 def test_the_reward_manager_gives_token_rewards(words: Any, config: Path) -> None:
@@ -55,7 +63,12 @@ def test_the_reward_manager_gives_token_rewards(words: Any, config: Path) -> Non
 
 def test_the_agent_loop_writes_token_rewards() -> None:
     reward = pickle.loads(pickle.dumps(TokenReward(0.5, [0.35, 0.5])))
-    made: dict[str, Any] = {"prompt_ids": [1], "response_ids": [2, 3], "response_mask": [1, 1], "metrics": AgentLoopMetrics()}
+    made: dict[str, Any] = {
+        "prompt_ids": [1],
+        "response_ids": [2, 3],
+        "response_mask": [1, 1],
+        "metrics": AgentLoopMetrics(),
+    }
     output = TokenRewardOutput(**made)
     output.reward_score = reward
     torch.testing.assert_close(output.as_dict()["rm_scores"], torch.tensor([0.35, 0.5]))
@@ -67,7 +80,9 @@ def test_the_estimator_is_raae() -> None:
     rewards = torch.tensor([[1.0, 2.0, 0.0], [3.0, 9.0, 9.0]])
     mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
     estimate = get_adv_estimator_fn("rerec_raae")
-    got, returns = estimate(token_level_rewards=rewards, response_mask=mask, index=np.array(["q", "q"], object), config={})
+    got, returns = estimate(
+        token_level_rewards=rewards, response_mask=mask, index=np.array(["q", "q"], object), config={}
+    )
     torch.testing.assert_close(got, torch.tensor([[-1.0, 0, 0], [1.0, 0, 0]]), atol=2e-6, rtol=0)
     assert returns is got
     last = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
@@ -91,7 +106,10 @@ def test_a_data_set_in_the_order_of_a_curriculum(config: Path) -> None:
     try:
         data = Known()
         assert [data[item]["extra_info"]["query"] for item in range(3)] == ["q0", "q1", "q2"]
-        told = {"extra_info": np.array([{"query": q} for q in ("q0", "q1", "q2")]), "rerec_reward": np.array([1.06, 0.0, 0.5])}
+        told = {
+            "extra_info": np.array([{"query": q} for q in ("q0", "q1", "q2")]),
+            "rerec_reward": np.array([1.06, 0.0, 0.5]),
+        }
         data.on_batch_end(SimpleNamespace(non_tensor_batch=told))
         # q0 is mastered and left out; a pass stays as long as verl counted it, so that the next epoch begins in it.
         assert [data[item]["extra_info"]["query"] for item in range(3)] == ["q2", "q1", "q2"]

@@ -63,7 +63,7 @@ async fn answer(service: &Arc<Service>, limits: Limits, request: Request<Incomin
         Ok(body) => json(StatusCode::OK, body),
         Err(answer) => {
             service.count_refused();
-            answer
+            *answer
         }
     }
 }
@@ -73,30 +73,35 @@ async fn score(
     limits: Limits,
     protocol: Protocol,
     request: Request<Incoming>,
-) -> Result<String, Answer> {
+) -> Result<String, Box<Answer>> {
     let deadline = Instant::now() + limits.timeout;
     // Waited for before the body is read: what waits holds no memory.
     let Ok(Some(turn)) = timeout_at(deadline, service.turn()).await else {
-        return Err(too_many());
+        return Err(Box::new(too_many()));
     };
     let body = Limited::new(request.into_body(), limits.max_body);
     let body = match timeout_at(deadline, body.collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a body must have at most {} bytes", limits.max_body);
-            return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, &message));
+            return Err(Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &message)));
         }
-        Ok(Err(error)) => return Err(refuse(StatusCode::BAD_REQUEST, &error.to_string())),
+        Ok(Err(error)) => {
+            return Err(Box::new(refuse(StatusCode::BAD_REQUEST, &error.to_string())));
+        }
         Err(_) => {
             let message = format!("the body did not arrive within {} seconds", limits.timeout.as_secs());
-            return Err(refuse(StatusCode::REQUEST_TIMEOUT, &message));
+            return Err(Box::new(refuse(StatusCode::REQUEST_TIMEOUT, &message)));
         }
     };
     let answered = service.score(protocol, body, turn).await;
-    answered.map_err(|refusal| match refusal {
-        Refusal::Malformed(message) => refuse(StatusCode::BAD_REQUEST, &message),
-        Refusal::Data(message) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &message),
-        Refusal::Fault(message) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &message),
+    answered.map_err(|refusal| {
+        let (status, message) = match refusal {
+            Refusal::Malformed(message) => (StatusCode::BAD_REQUEST, message),
+            Refusal::Data(message) => (StatusCode::UNPROCESSABLE_ENTITY, message),
+            Refusal::Fault(message) => (StatusCode::INTERNAL_SERVER_ERROR, message),
+        };
+        Box::new(refuse(status, &message))
     })
 }
 
