@@ -23,6 +23,7 @@ use plan::{Case, Kind, Plan};
 const PYTHON: VirtualEnvironment = VirtualEnvironment {
     requirements: "benches/policy/requirements.txt",
     folder: ".bench-venv",
+    whole: false,
 };
 
 /// The file of [`SMOLLM2`].

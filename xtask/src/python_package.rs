@@ -19,12 +19,14 @@ const PACKAGE: &str = "bindings/python";
 const TESTS: VirtualEnvironment = VirtualEnvironment {
     requirements: "bindings/python/requirements.txt",
     folder: ".python-venv",
+    whole: true,
 };
 
 /// The trainers that it plugs into.
 const TRAINERS: VirtualEnvironment = VirtualEnvironment {
     requirements: "bindings/python/requirements-trainers.txt",
     folder: ".trl-venv",
+    whole: true,
 };
 
 /// Runs the task that the words behind `cargo xtask python` name.

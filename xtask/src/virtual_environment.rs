@@ -13,6 +13,8 @@ use crate::program::check;
 pub(crate) struct VirtualEnvironment {
     pub(crate) requirements: &'static str,
     pub(crate) folder: &'static str,
+    /// Whether the file names every package, so that no others are looked up.
+    pub(crate) whole: bool,
 }
 
 impl VirtualEnvironment {
@@ -33,7 +35,8 @@ impl VirtualEnvironment {
         let mut install = environment.command(&python);
         install
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--requirement"])
-            .arg(&requirements);
+            .arg(&requirements)
+            .args(self.whole.then_some("--no-deps"));
         check(install).map_err(|error| match error {
             Error::Command { .. } => Error::PythonPackages {
                 requirements: self.requirements,
@@ -54,6 +57,7 @@ mod tests {
     const PINNED: VirtualEnvironment = VirtualEnvironment {
         requirements: "benches/policy/requirements.txt",
         folder: ".bench-venv",
+        whole: false,
     };
 
     /// A Python that makes environments whose own Python only keeps count.
