@@ -73,7 +73,9 @@ pub enum Error {
         requirements: &'static str,
     },
     /// The stubs of the Python package are not those of its code.
-    #[error("{file} is not what the code says: run `cargo xtask python --stubs` and look at the difference")]
+    #[error(
+        "{file} is not what the code says: run `cargo xtask python --stubs` and look at the difference"
+    )]
     OldStubs {
         /// The file, below the root of the checkout.
         file: &'static str,

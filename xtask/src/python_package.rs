@@ -62,7 +62,12 @@ fn with_trainers(environment: &Environment) -> Result<()> {
     let python = install(&release(environment)?, TRAINERS, environment)?;
     pytest(&python, "tests/trainers", environment)?;
     let mut train = environment.command(&python);
-    train.arg(environment.root.join(PACKAGE).join("examples/train_with_trl.py"));
+    train.arg(
+        environment
+            .root
+            .join(PACKAGE)
+            .join("examples/train_with_trl.py"),
+    );
     check(train)
 }
 
@@ -74,7 +79,13 @@ fn install(
     let python = packages.set_up(environment)?;
     let mut install = environment.command(&python);
     install
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
         // The same version with other contents is another wheel.
         .args(["--no-deps", "--force-reinstall"])
         .arg(wheel);
@@ -103,7 +114,10 @@ fn release(environment: &Environment) -> Result<PathBuf> {
         .args(["-m", "maturin", "build", "--release", "--out"])
         .arg(&wheels);
     check_in(build, &environment.root.join(PACKAGE))?;
-    stubs::check(&environment.root.join("target/release/lib_rerec.so"), environment)?;
+    stubs::check(
+        &environment.root.join("target/release/lib_rerec.so"),
+        environment,
+    )?;
     wheel_file::newest(&wheels)
 }
 

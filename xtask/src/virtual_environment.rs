@@ -34,7 +34,13 @@ impl VirtualEnvironment {
         check(make)?;
         let mut install = environment.command(&python);
         install
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--requirement"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--requirement",
+            ])
             .arg(&requirements)
             .args(self.whole.then_some("--no-deps"));
         check(install).map_err(|error| match error {

@@ -2,9 +2,7 @@
 
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use rerec::advantage::{
-    AdvantageEstimator, EstimatorConfig, Groups, Preset, Ragged, RolloutBatch,
-};
+use rerec::advantage::{AdvantageEstimator, EstimatorConfig, Groups, Preset, Ragged, RolloutBatch};
 
 use crate::arguments::{ids, settings, word};
 use crate::arrays::{Form, Rows, flat, mask as read_mask, numbers, rows, truths};
@@ -67,11 +65,17 @@ pub(crate) fn advantages<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let estimator = build(estimator, preset)?;
     let input = Input {
-        token_rewards: token_rewards.map(|rows| self::rows(rows, "token_rewards")).transpose()?,
-        rewards: rewards.map(|rewards| numbers(rewards, "rewards")).transpose()?,
+        token_rewards: token_rewards
+            .map(|rows| self::rows(rows, "token_rewards"))
+            .transpose()?,
+        rewards: rewards
+            .map(|rewards| numbers(rewards, "rewards"))
+            .transpose()?,
         mask: mask.map(|mask| read_mask(mask, "mask")).transpose()?,
         values: values.map(|values| rows(values, "values")).transpose()?,
-        baselines: baselines.map(|numbers| self::numbers(numbers, "baselines")).transpose()?,
+        baselines: baselines
+            .map(|numbers| self::numbers(numbers, "baselines"))
+            .transpose()?,
         hits: hits.map(|hits| truths(hits, "hits")).transpose()?,
     };
     let lengths = input.lengths()?;
@@ -105,7 +109,9 @@ fn read_groups(groups: &Bound<'_, PyAny>, responses: usize) -> PyResult<Groups> 
         return Ok(Groups::from_ids(ids(groups, "groups")?));
     };
     if size == 0 || !responses.is_multiple_of(size) {
-        let message = format!("groups must be a divisor of the {responses} responses, or one id for each, got {size}");
+        let message = format!(
+            "groups must be a divisor of the {responses} responses, or one id for each, got {size}"
+        );
         return Err(Failure::new(Kind::Setting, message).into());
     }
     let groups = Groups::from_sizes(&vec![size; responses / size]);
@@ -118,7 +124,9 @@ impl Input {
         fn of<T>(rows: &Option<Rows<T>>) -> Option<Vec<usize>> {
             Some(rows.as_ref()?.values.row_lengths().collect())
         }
-        let per_token = of(&self.token_rewards).or_else(|| of(&self.mask)).or_else(|| of(&self.values));
+        let per_token = of(&self.token_rewards)
+            .or_else(|| of(&self.mask))
+            .or_else(|| of(&self.values));
         match (&self.token_rewards, &self.rewards) {
             (None, None) => {
                 let message = "token_rewards, rewards or both must be given, got neither";

@@ -15,8 +15,9 @@ pub(crate) fn text(value: &Bound<'_, PyAny>, what: &str) -> PyResult<PyBackedStr
         return Err(wrong_type(what, "str", value));
     };
     // The only texts of Python without a UTF-8 form have lone surrogates.
-    PyBackedStr::try_from(text.clone())
-        .map_err(|error| Failure::new(Kind::Text, format!("{what} is no valid text: {error}")).into())
+    PyBackedStr::try_from(text.clone()).map_err(|error| {
+        Failure::new(Kind::Text, format!("{what} is no valid text: {error}")).into()
+    })
 }
 
 /// One entry per element of a sequence; `what` names the sequence in errors.
@@ -29,7 +30,8 @@ pub(crate) fn each<T>(
     if values.is_instance_of::<PyString>() {
         return Err(wrong_type(what, "a sequence", values));
     }
-    let values = PyIterator::from_object(values).map_err(|_| wrong_type(what, "a sequence", values))?;
+    let values =
+        PyIterator::from_object(values).map_err(|_| wrong_type(what, "a sequence", values))?;
     let place = |(place, value): (usize, PyResult<Bound<'_, PyAny>>)| {
         let value = value?;
         // Named only when it is at fault: a name for each of a million would cost more than reading it.
@@ -90,7 +92,9 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T
         let path = error.path().to_string();
         let cause = json_cause(error.inner(), text.as_bytes());
         // A column of a text that the user has not seen.
-        let cause = cause.rsplit_once(" (column ").map_or(&*cause, |(cause, _)| cause);
+        let cause = cause
+            .rsplit_once(" (column ")
+            .map_or(&*cause, |(cause, _)| cause);
         let place = match path.as_str() {
             "." | "?" => what.to_owned(),
             path => format!("{what}.{path}"),

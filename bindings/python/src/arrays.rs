@@ -3,8 +3,7 @@
 use std::any::type_name;
 
 use numpy::{
-    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray,
-    PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -73,7 +72,8 @@ pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Ve
         Err(_) => each(value, what, |value, what| {
             let number = value.extract::<i64>();
             let number = number.map_err(|_| wrong_type(what, "int", value))?;
-            whole_number(number as f64).map_err(|cause| PyValueError::new_err(format!("{what} {cause}")))
+            whole_number(number as f64)
+                .map_err(|cause| PyValueError::new_err(format!("{what} {cause}")))
         }),
     };
     each(value, what, row)
@@ -97,17 +97,30 @@ fn whole_number(number: f64) -> Result<u32, String> {
 
 type Convert<'a, T> = &'a dyn Fn(f64) -> Result<T, String>;
 
-fn read_rows<T>(value: &Bound<'_, PyAny>, what: &str, convert: Convert<'_, T>) -> PyResult<Rows<T>> {
+fn read_rows<T>(
+    value: &Bound<'_, PyAny>,
+    what: &str,
+    convert: Convert<'_, T>,
+) -> PyResult<Rows<T>> {
     if let Ok(array) = value.cast::<PyUntypedArray>() {
-        let Numbers { shape, values, single } = of_dimensions(array, what, 2, convert)?;
+        let Numbers {
+            shape,
+            values,
+            single,
+        } = of_dimensions(array, what, 2, convert)?;
         let offsets = (0..=shape[0]).map(|row| row * shape[1]).collect();
         let values = Ragged::new(values, offsets).map_err(crate::error::Failure::from)?;
-        let form = Form { width: Some(shape[1]), single };
+        let form = Form {
+            width: Some(shape[1]),
+            single,
+        };
         return Ok(Rows { values, form });
     }
-    let rows = each(value, what, |value, what| match value.cast::<PyUntypedArray>() {
-        Ok(array) => of_dimensions(array, what, 1, convert),
-        Err(_) => Err(wrong_type(what, "an array of one dimension", value)),
+    let rows = each(value, what, |value, what| {
+        match value.cast::<PyUntypedArray>() {
+            Ok(array) => of_dimensions(array, what, 1, convert),
+            Err(_) => Err(wrong_type(what, "an array of one dimension", value)),
+        }
     })?;
     let single = !rows.is_empty() && rows.iter().all(|row| row.single);
     let mut values = Vec::with_capacity(rows.iter().map(|row| row.values.len()).sum());
@@ -117,7 +130,13 @@ fn read_rows<T>(value: &Bound<'_, PyAny>, what: &str, convert: Convert<'_, T>) -
         offsets.push(values.len());
     }
     let values = Ragged::new(values, offsets).map_err(crate::error::Failure::from)?;
-    Ok(Rows { values, form: Form { width: None, single } })
+    Ok(Rows {
+        values,
+        form: Form {
+            width: None,
+            single,
+        },
+    })
 }
 
 fn of_dimensions<T>(
@@ -127,7 +146,10 @@ fn of_dimensions<T>(
     convert: Convert<'_, T>,
 ) -> PyResult<Numbers<T>> {
     if array.ndim() != dimensions {
-        let message = format!("{what} must have {dimensions} dimension(s), got shape {:?}", array.shape());
+        let message = format!(
+            "{what} must have {dimensions} dimension(s), got shape {:?}",
+            array.shape()
+        );
         return Err(PyValueError::new_err(message));
     }
     macro_rules! of_any {
@@ -138,7 +160,10 @@ fn of_dimensions<T>(
         };
     }
     of_any!(f32, f64, i64, i32, bool, u32, u8, i8, i16, u16, u64);
-    let message = format!("{what} must hold numbers of numpy (float32, float64, integers, bool), got {}", array.dtype());
+    let message = format!(
+        "{what} must hold numbers of numpy (float32, float64, integers, bool), got {}",
+        array.dtype()
+    );
     Err(PyTypeError::new_err(message))
 }
 
@@ -173,7 +198,11 @@ fn of_element<E: Number, T>(
     let Some(elements) = elements else {
         // Cut from another array, transposed or not aligned: numpy makes a copy that is none of these.
         let numpy = array.py().import("numpy")?;
-        let copy = numpy.call_method("array", (array,), Some(&[("order", "C")].into_py_dict(array.py())?))?;
+        let copy = numpy.call_method(
+            "array",
+            (array,),
+            Some(&[("order", "C")].into_py_dict(array.py())?),
+        )?;
         return of_element(copy.cast::<PyArrayDyn<E>>()?, what, convert);
     };
     let shape = array.shape().to_vec();
@@ -181,7 +210,11 @@ fn of_element<E: Number, T>(
         convert(element.number()).map_err(|cause| at(what, &position(place, &shape), &cause))
     };
     Ok(Numbers {
-        values: elements.iter().enumerate().map(value).collect::<PyResult<_>>()?,
+        values: elements
+            .iter()
+            .enumerate()
+            .map(value)
+            .collect::<PyResult<_>>()?,
         single: type_name::<E>() == type_name::<f32>(),
         shape,
     })
@@ -202,7 +235,11 @@ fn at(what: &str, position: &[usize], cause: &str) -> PyErr {
 
 impl Form {
     /// Rows in this form: one array of two dimensions, or a list of arrays.
-    pub(crate) fn array<'py>(self, py: Python<'py>, rows: &Ragged<f64>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn array<'py>(
+        self,
+        py: Python<'py>,
+        rows: &Ragged<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let Some(width) = self.width else {
             let rows = rows.rows().map(|row| flat(py, row, self.single));
             return Ok(PyList::new(py, rows)?.into_any());

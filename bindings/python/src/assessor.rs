@@ -116,7 +116,13 @@ impl Assessor {
         }
         let questions = Questions::read(targets, candidates, by, responses.len())?;
         let groups = groups(self::queries(Some(queries), responses.len())?, &questions)?;
-        let batch = Batch { responses, token_byte_lens, questions, greedy, groups };
+        let batch = Batch {
+            responses,
+            token_byte_lens,
+            questions,
+            greedy,
+            groups,
+        };
         Ok(pool::run(py, || self.assess_batch(&batch))??)
     }
 
@@ -142,7 +148,10 @@ impl Assessor {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Py<DualGraphReward>, Bound<'py, PyAny>)> {
-        Ok((self.reward.clone_ref(py), to_python(py, &self.config, "settings")?))
+        Ok((
+            self.reward.clone_ref(py),
+            to_python(py, &self.config, "settings")?,
+        ))
     }
 }
 
@@ -152,7 +161,10 @@ fn groups(queries: Vec<String>, questions: &Questions) -> PyResult<Vec<Members>>
     let mut numbers = HashMap::new();
     for (place, query) in queries.into_iter().enumerate() {
         let number = *numbers.entry(query).or_insert_with_key(|query| {
-            groups.push(Members { query: query.clone(), places: Vec::new() });
+            groups.push(Members {
+                query: query.clone(),
+                places: Vec::new(),
+            });
             groups.len() - 1
         });
         let group = &mut groups[number];
@@ -175,22 +187,43 @@ impl Assessor {
         let reward = self.reward.get();
         let catalogue = &reward.catalogue.get().inner;
         let resolved = batch.questions.resolve(catalogue, reward.inner.reader());
-        let texts: Vec<Vec<ResponseText<'_>>> = batch.groups.iter().map(|group| batch.texts(group)).collect();
-        let groups: Vec<Group<'_>> = batch.groups.iter().zip(&texts)
+        let texts: Vec<Vec<ResponseText<'_>>> = batch
+            .groups
+            .iter()
+            .map(|group| batch.texts(group))
+            .collect();
+        let groups: Vec<Group<'_>> = batch
+            .groups
+            .iter()
+            .zip(&texts)
             .map(|(members, responses)| batch.group(members, responses, &resolved))
             .collect();
         let assessed = self.inner.assess(&groups)?;
-        let places = batch.groups.iter().flat_map(|group| group.places.iter().copied());
+        let places = batch
+            .groups
+            .iter()
+            .flat_map(|group| group.places.iter().copied());
         let mut places: Vec<(usize, usize)> = places.zip(0..).collect();
         places.sort_unstable();
         let rows: Vec<usize> = places.into_iter().map(|(_, row)| row).collect();
-        let teaches = assessed.groups.iter().flat_map(|group| group.responses.iter().map(|_| group.teaches));
+        let teaches = assessed
+            .groups
+            .iter()
+            .flat_map(|group| group.responses.iter().map(|_| group.teaches));
         let teaches: Vec<bool> = teaches.collect();
-        let mut responses: Vec<Option<AssessedResponse>> =
-            assessed.groups.into_iter().flat_map(|group| group.responses).map(Some).collect();
+        let mut responses: Vec<Option<AssessedResponse>> = assessed
+            .groups
+            .into_iter()
+            .flat_map(|group| group.responses)
+            .map(Some)
+            .collect();
         let mut assessment = Assessment {
             lengths: batch.token_byte_lens.iter().map(Vec::len).collect(),
-            queries: batch.groups.iter().map(|group| (group.query.clone(), group.places.clone())).collect(),
+            queries: batch
+                .groups
+                .iter()
+                .map(|group| (group.query.clone(), group.places.clone()))
+                .collect(),
             token_rewards: in_order(&assessed.token_rewards, &rows),
             advantages: in_order(&assessed.advantages, &rows),
             teaches: rows.iter().map(|&row| teaches[row]).collect(),
@@ -259,7 +292,10 @@ impl Assessment {
         let place = self.rewards.len();
         let reward = response.reward.map_err(|error| {
             let fault = fault.map_or_else(|| without_query(error).into(), Failure::from);
-            fault.at(&format!("responses[{place}]")).message().to_owned()
+            fault
+                .at(&format!("responses[{place}]"))
+                .message()
+                .to_owned()
         });
         self.rewards.push(reward);
         self.metrics.push(response.metric);
@@ -286,9 +322,15 @@ impl Assessment {
     #[getter]
     fn metrics_by_query(&self) -> BTreeMap<&str, Vec<f64>> {
         let metrics = |places: &[usize]| -> Vec<f64> {
-            places.iter().filter_map(|&place| self.metrics[place]).collect()
+            places
+                .iter()
+                .filter_map(|&place| self.metrics[place])
+                .collect()
         };
-        let queries = self.queries.iter().map(|(query, places)| (query.as_str(), metrics(places)));
+        let queries = self
+            .queries
+            .iter()
+            .map(|(query, places)| (query.as_str(), metrics(places)));
         queries.filter(|(_, metrics)| !metrics.is_empty()).collect()
     }
 
@@ -357,7 +399,9 @@ fn padded<'py>(
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let longest = rows.row_lengths().max().unwrap_or(0);
     if longest > width {
-        let message = format!("width must be at least {longest}, the tokens of the longest response, got {width}");
+        let message = format!(
+            "width must be at least {longest}, the tokens of the longest response, got {width}"
+        );
         return Err(PyValueError::new_err(message));
     }
     let mut values = vec![0.0; rows.len() * width];

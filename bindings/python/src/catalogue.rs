@@ -62,7 +62,9 @@ impl Catalogue {
             }
             settings(value, what)
         })?;
-        Ok(rewards::Catalogue::new(items).map_err(Failure::from)?.into())
+        Ok(rewards::Catalogue::new(items)
+            .map_err(Failure::from)?
+            .into())
     }
 
     /// Reads a catalogue, one item as a JSON object a line.
@@ -90,7 +92,11 @@ impl Catalogue {
     /// The ids of all items, in their order.
     #[getter]
     fn ids(&self) -> Vec<&str> {
-        self.inner.items().iter().map(|item| item.id.as_str()).collect()
+        self.inner
+            .items()
+            .iter()
+            .map(|item| item.id.as_str())
+            .collect()
     }
 
     /// The items as dicts, in their order; a catalogue is made of them again.
@@ -117,7 +123,11 @@ impl Catalogue {
             TitleLookup::Unknown => Ok(None),
             TitleLookup::Ambiguous(_) => {
                 let title = title.to_owned();
-                Err(Failure::from(rerec::Error::AmbiguousTitle { what: "titles", title }).into())
+                Err(Failure::from(rerec::Error::AmbiguousTitle {
+                    what: "titles",
+                    title,
+                })
+                .into())
             }
         }
     }

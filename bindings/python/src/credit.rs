@@ -126,14 +126,23 @@ impl Credit {
         Ok(credited?)
     }
 
-    #[expect(clippy::type_complexity, reason = "arguments and named arguments of the constructor")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "arguments and named arguments of the constructor"
+    )]
     fn __getnewargs_ex__<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<((Py<Catalogue>, Bound<'py, PyAny>), std::collections::BTreeMap<&'static str, Bound<'py, PyAny>>)> {
+    ) -> PyResult<(
+        (Py<Catalogue>, Bound<'py, PyAny>),
+        std::collections::BTreeMap<&'static str, Bound<'py, PyAny>>,
+    )> {
         let named = [
             ("answer", to_python(py, &self.answer, "answer")?),
-            ("title_match", to_python(py, &self.title_match, "title_match")?),
+            (
+                "title_match",
+                to_python(py, &self.title_match, "title_match")?,
+            ),
         ];
         let config = to_python(py, &self.config, "settings")?;
         Ok(((self.catalogue.clone_ref(py), config), named.into()))
@@ -153,7 +162,9 @@ impl Credit {
         let answer = self.reader.read(response.text, candidates);
         let judged = answer.as_ref().and_then(|answer| {
             let first = answer.items.first()?;
-            let is_right = first.index.is_some_and(|item| choice.targets.contains(&item));
+            let is_right = first
+                .index
+                .is_some_and(|item| choice.targets.contains(&item));
             Some((answer, is_right))
         });
         let query = self.crediter.query(&choice.targets, candidates)?;

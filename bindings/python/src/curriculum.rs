@@ -6,7 +6,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use pyo3::prelude::*;
 use rerec::curriculum::{self, CurriculumConfig, QueryId, QuerySpec};
 
-use crate::arguments::{each, from_json, ids, settings, settings_or_default, text, to_json, to_python};
+use crate::arguments::{
+    each, from_json, ids, settings, settings_or_default, text, to_json, to_python,
+};
 use crate::arrays::numbers;
 use crate::error::{Failure, Kind, Result};
 
@@ -64,12 +66,22 @@ fn specs(
     let Some(classes) = classes else {
         return Ok(queries.into_iter().map(QuerySpec::from).collect());
     };
-    let classes = each(classes, "classes", |class, what| Ok(text(class, what)?.to_string()))?;
+    let classes = each(classes, "classes", |class, what| {
+        Ok(text(class, what)?.to_string())
+    })?;
     if classes.len() != queries.len() {
-        let message = format!("classes must have {} entries, one per query, got {}", queries.len(), classes.len());
+        let message = format!(
+            "classes must have {} entries, one per query, got {}",
+            queries.len(),
+            classes.len()
+        );
         return Err(Failure::new(Kind::Setting, message).into());
     }
-    Ok(queries.into_iter().zip(classes).map(QuerySpec::from).collect())
+    Ok(queries
+        .into_iter()
+        .zip(classes)
+        .map(QuerySpec::from)
+        .collect())
 }
 
 fn strings<'a>(ids: impl IntoIterator<Item = &'a QueryId>) -> Vec<String> {
@@ -112,7 +124,10 @@ impl Curriculum {
     fn record(&self, query: &Bound<'_, PyAny>, metrics: &Bound<'_, PyAny>) -> PyResult<()> {
         let metrics = numbers(metrics, "metrics")?;
         let query = id(query)?;
-        Ok(self.read().record(&query, &metrics).map_err(Failure::from)?)
+        Ok(self
+            .read()
+            .record(&query, &metrics)
+            .map_err(Failure::from)?)
     }
 
     /// Ends the epoch: updates difficulties by what was recorded, sets mastered queries aside, plans the next epoch. Returns the
@@ -138,7 +153,10 @@ impl Curriculum {
     ///     CurriculumError: An unknown id.
     #[pyo3(signature = (query: "str | int"))]
     fn is_mastered(&self, query: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.read().is_mastered(&id(query)?).map_err(Failure::from)?)
+        Ok(self
+            .read()
+            .is_mastered(&id(query)?)
+            .map_err(Failure::from)?)
     }
 
     /// The epoch being served, from 1.
@@ -251,6 +269,9 @@ impl Curriculum {
 }
 
 fn id(query: &Bound<'_, PyAny>) -> PyResult<String> {
-    let ids = ids(&pyo3::types::PyList::new(query.py(), [query])?.into_any(), "query")?;
+    let ids = ids(
+        &pyo3::types::PyList::new(query.py(), [query])?.into_any(),
+        "query",
+    )?;
     Ok(ids.concat())
 }

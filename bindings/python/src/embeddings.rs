@@ -52,7 +52,11 @@ impl ItemEmbeddings {
         let ids = self::ids(ids, "ids")?;
         let values = matrix(values)?.as_array().to_owned();
         let table = EmbeddingTable::new(ids, values).map_err(Failure::from)?;
-        Self::build(catalogue, table, settings_or_default(similarity, "similarity")?)
+        Self::build(
+            catalogue,
+            table,
+            settings_or_default(similarity, "similarity")?,
+        )
     }
 
     /// Reads vectors: .safetensors with ids, .npy with .ids beside it, or .tsv.
@@ -67,7 +71,11 @@ impl ItemEmbeddings {
         similarity: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let table = EmbeddingTable::read(&path).map_err(Failure::from)?;
-        Self::build(catalogue, table, settings_or_default(similarity, "similarity")?)
+        Self::build(
+            catalogue,
+            table,
+            settings_or_default(similarity, "similarity")?,
+        )
     }
 
     /// Writes the vectors with their ids: .safetensors or .tsv.
@@ -84,7 +92,9 @@ impl ItemEmbeddings {
     fn preference_alignment(&self, candidate: &str, targets: &Bound<'_, PyAny>) -> PyResult<f64> {
         let catalogue = self.catalogue.get();
         let targets = catalogue.indices(targets)?;
-        let alignment = self.inner.preference_alignment(catalogue.index(candidate)?, &targets);
+        let alignment = self
+            .inner
+            .preference_alignment(catalogue.index(candidate)?, &targets);
         Ok(alignment.map_err(Failure::from)?)
     }
 
@@ -119,9 +129,19 @@ impl ItemEmbeddings {
     fn __getnewargs__<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<(Py<Catalogue>, Vec<&str>, Bound<'py, PyArray2<f32>>, Bound<'py, PyAny>)> {
+    ) -> PyResult<(
+        Py<Catalogue>,
+        Vec<&str>,
+        Bound<'py, PyArray2<f32>>,
+        Bound<'py, PyAny>,
+    )> {
         let similarity = to_python(py, &self.similarity, "similarity")?;
-        Ok((self.catalogue.clone_ref(py), self.ids(), self.values(py), similarity))
+        Ok((
+            self.catalogue.clone_ref(py),
+            self.ids(),
+            self.values(py),
+            similarity,
+        ))
     }
 }
 
@@ -144,11 +164,22 @@ impl ItemEmbeddings {
 /// An array of float32 of shape [rows, d], copied where it is not aligned.
 fn matrix<'py>(value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArray2<'py, f32>> {
     let Ok(array) = value.cast::<PyUntypedArray>() else {
-        return Err(wrong_type("values", "an array of float32 of shape [rows, d]", value));
+        return Err(wrong_type(
+            "values",
+            "an array of float32 of shape [rows, d]",
+            value,
+        ));
     };
     let (shape, dtype) = (array.shape(), array.dtype());
-    let message = format!("values must be an array of float32 of shape [rows, d], got {dtype} of shape {shape:?}");
-    let array = value.cast::<PyArray2<f32>>().map_err(|_| PyTypeError::new_err(message))?;
-    let aligned = value.py().import("numpy")?.call_method1("ascontiguousarray", (array,))?;
+    let message = format!(
+        "values must be an array of float32 of shape [rows, d], got {dtype} of shape {shape:?}"
+    );
+    let array = value
+        .cast::<PyArray2<f32>>()
+        .map_err(|_| PyTypeError::new_err(message))?;
+    let aligned = value
+        .py()
+        .import("numpy")?
+        .call_method1("ascontiguousarray", (array,))?;
     Ok(aligned.extract()?)
 }

@@ -86,14 +86,18 @@ impl AttributeGraph {
     fn query_alignment(&self, candidate: &str, targets: &Bound<'_, PyAny>) -> PyResult<f64> {
         let catalogue = self.catalogue.get();
         let targets = catalogue.indices(targets)?;
-        let alignment = self.inner.query_alignment(catalogue.index(candidate)?, &targets);
+        let alignment = self
+            .inner
+            .query_alignment(catalogue.index(candidate)?, &targets);
         Ok(alignment.map_err(Failure::from)?)
     }
 
     /// The attributes of an item: (relation, value).
     fn attributes(&self, item: &str) -> Result<Vec<(&str, &str)>> {
         let attributes = self.inner.attributes(self.catalogue.get().index(item)?);
-        Ok(attributes.map(|one| (one.relation.as_str(), one.value.as_str())).collect())
+        Ok(attributes
+            .map(|one| (one.relation.as_str(), one.value.as_str()))
+            .collect())
     }
 
     fn __getnewargs__<'py>(&self, py: Python<'py>) -> PyResult<(Catalogue, Bound<'py, PyAny>)> {

@@ -57,7 +57,11 @@ impl LightGcn {
     ) -> PyResult<FittedLightGcn> {
         let (users, items) = (ids(users, "users")?, ids(items, "items")?);
         if users.len() != items.len() {
-            let message = format!("users and items must be of one length, got {} and {}", users.len(), items.len());
+            let message = format!(
+                "users and items must be of one length, got {} and {}",
+                users.len(),
+                items.len()
+            );
             return Err(Failure::new(Kind::Setting, message).into());
         }
         let fitted = pool::run(py, || -> rewards::Result<_> {
@@ -105,13 +109,9 @@ impl FittedLightGcn {
     /// From its parts, as pickle keeps them.
     #[new]
     #[pyo3(signature = (users: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", items: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", losses, best_epoch))]
-    fn new(
-        users: Side<'_>,
-        items: Side<'_>,
-        losses: Vec<f64>,
-        best_epoch: usize,
-    ) -> Result<Self> {
-        let table = |(ids, values): Side<'_>| EmbeddingTable::new(ids, values.as_array().to_owned());
+    fn new(users: Side<'_>, items: Side<'_>, losses: Vec<f64>, best_epoch: usize) -> Result<Self> {
+        let table =
+            |(ids, values): Side<'_>| EmbeddingTable::new(ids, values.as_array().to_owned());
         Ok(Self {
             users: table(users)?,
             items: table(items)?,

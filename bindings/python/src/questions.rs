@@ -55,7 +55,10 @@ impl Questions {
             places: Vec::with_capacity(responses),
         };
         for (targets, candidates) in targets.into_iter().zip(candidates) {
-            questions.push(Question { targets, candidates });
+            questions.push(Question {
+                targets,
+                candidates,
+            });
         }
         Ok(questions)
     }
@@ -112,8 +115,13 @@ impl Question {
             Titles::Joined(id) => catalogue.indices_of([id])?,
         };
         let candidates = self.candidates.as_ref();
-        let candidates = candidates.map(|ids| catalogue.indices_of(ids)).transpose()?;
-        Ok(Choice { targets, candidates })
+        let candidates = candidates
+            .map(|ids| catalogue.indices_of(ids))
+            .transpose()?;
+        Ok(Choice {
+            targets,
+            candidates,
+        })
     }
 }
 
@@ -132,7 +140,10 @@ fn list(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Option<Vec<String>>> {
 }
 
 fn strings(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<String>> {
-    Ok(texts(value, what)?.iter().map(|text| text.to_string()).collect())
+    Ok(texts(value, what)?
+        .iter()
+        .map(|text| text.to_string())
+        .collect())
 }
 
 /// The ids of the queries, one per response; without them each response has its own, its place.

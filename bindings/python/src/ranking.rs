@@ -56,7 +56,8 @@ pub(crate) fn evaluate<'py>(
 ) -> PyResult<BTreeMap<String, Bound<'py, PyAny>>> {
     let metrics = texts(metrics, "metrics")?;
     let metrics: Result<Vec<Metric>> = metrics.iter().map(|name| Ok(name.parse()?)).collect();
-    let evaluator = Evaluator::new(metrics?, self::conventions(conventions)?).map_err(Failure::from)?;
+    let evaluator =
+        Evaluator::new(metrics?, self::conventions(conventions)?).map_err(Failure::from)?;
     let judged = read(run, qrels)?;
     let evaluation = pool::run(py, || evaluate_all(&evaluator, judged))??;
     let metric = |(column, metric): (usize, &Metric)| {
@@ -66,12 +67,21 @@ pub(crate) fn evaluate<'py>(
         };
         Ok((metric.to_string(), value))
     };
-    evaluation.metrics().iter().enumerate().map(metric).collect()
+    evaluation
+        .metrics()
+        .iter()
+        .enumerate()
+        .map(metric)
+        .collect()
 }
 
 fn of_queries(evaluation: &Evaluation, column: usize) -> Vec<f64> {
     let queries = 0..evaluation.outcomes().len();
-    let value = |query| evaluation.values(query).map_or(f64::NAN, |values| values[column]);
+    let value = |query| {
+        evaluation
+            .values(query)
+            .map_or(f64::NAN, |values| values[column])
+    };
     queries.map(value).collect()
 }
 
@@ -87,7 +97,9 @@ fn conventions(value: Option<&Bound<'_, PyAny>>) -> PyResult<Conventions> {
         "ranx" => Ok(Conventions::ranx()),
         "recbole" => Ok(Conventions::recbole()),
         other => {
-            let message = format!(r#"conventions must be "trec_eval", "ranx", "recbole" or a dict of settings, got {other:?}"#);
+            let message = format!(
+                r#"conventions must be "trec_eval", "ranx", "recbole" or a dict of settings, got {other:?}"#
+            );
             Err(Failure::new(Kind::Setting, message).into())
         }
     }
@@ -117,7 +129,11 @@ fn read(run: &Bound<'_, PyDict>, qrels: &Bound<'_, PyDict>) -> PyResult<Vec<Judg
 }
 
 fn missing(query: &Bound<'_, PyAny>, there: &str, missing: &str) -> PyErr {
-    Failure::new(Kind::Data, format!("query {query} of {there} is not in {missing}")).into()
+    Failure::new(
+        Kind::Data,
+        format!("query {query} of {there} is not in {missing}"),
+    )
+    .into()
 }
 
 /// Items with their numbers; those of a list have 1 each, and stay in their order.
@@ -129,13 +145,24 @@ fn scored(value: &Bound<'_, PyAny>, what: &str, query: &Bound<'_, PyAny>) -> PyR
     };
     let entry = |(item, number): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
         let Ok(score) = number.extract::<f64>() else {
-            return Err(wrong_type(&format!("{}[{item}]", what()), "a number", &number));
+            return Err(wrong_type(
+                &format!("{}[{item}]", what()),
+                "a number",
+                &number,
+            ));
         };
         if score.is_nan() {
-            return Err(Failure::new(Kind::Data, format!("{}[{item}] must be a number, got NaN", what())).into());
+            return Err(Failure::new(
+                Kind::Data,
+                format!("{}[{item}] must be a number, got NaN", what()),
+            )
+            .into());
         }
         let item = item.extract::<PyBackedStr>();
-        Ok((item.map_err(|_| wrong_type(&what(), "a dict of str to numbers", value))?, score))
+        Ok((
+            item.map_err(|_| wrong_type(&what(), "a dict of str to numbers", value))?,
+            score,
+        ))
     };
     items.iter().map(entry).collect()
 }
@@ -149,7 +176,11 @@ fn evaluate_all(evaluator: &Evaluator, mut judged: Vec<Judged>) -> Result<Evalua
         .par_iter()
         .map(|query| {
             let ranked = query.ranked.iter().map(|(item, _)| &**item).collect();
-            let grades = query.grades.iter().map(|(item, grade)| (&**item, *grade)).collect();
+            let grades = query
+                .grades
+                .iter()
+                .map(|(item, grade)| (&**item, *grade))
+                .collect();
             (ranked, grades)
         })
         .collect();

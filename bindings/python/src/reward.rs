@@ -132,7 +132,12 @@ impl DualGraphReward {
     fn __getnewargs__<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<(Py<Catalogue>, Option<Py<AttributeGraph>>, Option<Py<ItemEmbeddings>>, Bound<'py, PyAny>)> {
+    ) -> PyResult<(
+        Py<Catalogue>,
+        Option<Py<AttributeGraph>>,
+        Option<Py<ItemEmbeddings>>,
+        Bound<'py, PyAny>,
+    )> {
         let graph = self.graph.as_ref().map(|graph| graph.clone_ref(py));
         let embeddings = self.embeddings.as_ref().map(|table| table.clone_ref(py));
         let settings = to_python(py, &self.config, "settings")?;
@@ -148,7 +153,9 @@ impl DualGraphReward {
         queries: &[String],
     ) -> Vec<Result<RewardBreakdown>> {
         let resolved = questions.resolve(&self.catalogue.get().inner, self.inner.reader());
-        let choices: Vec<_> = (0..responses.len()).map(|place| resolved.of(place)).collect();
+        let choices: Vec<_> = (0..responses.len())
+            .map(|place| resolved.of(place))
+            .collect();
         let sample = |(place, choice): (usize, &_)| match *choice {
             Ok(choice) => Some(sample(&queries[place], &responses[place], choice)),
             Err(_) => None,
@@ -257,9 +264,7 @@ impl Rewards {
     /// Whether a target is among the first K of the answer, bool of shape [n].
     #[getter]
     fn hits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
-        let hit = |entry: &Entry| {
-            entry.as_ref().is_ok_and(|reward| reward.hit)
-        };
+        let hit = |entry: &Entry| entry.as_ref().is_ok_and(|reward| reward.hit);
         let hits: Vec<bool> = self.entries.iter().map(hit).collect();
         hits.into_pyarray(py)
     }
@@ -293,8 +298,11 @@ impl Rewards {
         let from_end = length.checked_add_signed(place).filter(|_| place < 0);
         let place = usize::try_from(place).ok().or(from_end);
         let entry = place.and_then(|place| self.entries.get(place));
-        let entry = entry.ok_or_else(|| PyIndexError::new_err(format!("there are {length} responses")))?;
-        Ok(entry.as_ref().ok().map(|inner| Breakdown { inner: inner.clone() }))
+        let entry =
+            entry.ok_or_else(|| PyIndexError::new_err(format!("there are {length} responses")))?;
+        Ok(entry.as_ref().ok().map(|inner| Breakdown {
+            inner: inner.clone(),
+        }))
     }
 
     /// From the JSON that pickle keeps.
@@ -384,7 +392,13 @@ impl Breakdown {
     #[getter]
     fn answer_ids(&self) -> Option<Vec<Option<&str>>> {
         let answer = self.inner.answer.as_ref()?;
-        Some(answer.items.iter().map(|item| item.id.as_ref().map(|id| id.as_str())).collect())
+        Some(
+            answer
+                .items
+                .iter()
+                .map(|item| item.id.as_ref().map(|id| id.as_str()))
+                .collect(),
+        )
     }
 
     /// All of it as a dict, as `rollouts.jsonl` writes it.
@@ -394,7 +408,11 @@ impl Breakdown {
 
     fn __repr__(&self) -> String {
         let RewardBreakdown { total, hit, .. } = self.inner;
-        format!("RewardBreakdown(total={total:?}, hit={}, flags={:?})", if hit { "True" } else { "False" }, self.flags())
+        format!(
+            "RewardBreakdown(total={total:?}, hit={}, flags={:?})",
+            if hit { "True" } else { "False" },
+            self.flags()
+        )
     }
 
     /// From the JSON that pickle keeps.

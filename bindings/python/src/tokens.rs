@@ -66,12 +66,17 @@ impl TokenBytes {
     ) -> PyResult<(Vec<String>, Vec<Bound<'py, PyArray1<u32>>>)> {
         let ids = whole_numbers(ids, "ids")?;
         let decode = |(place, ids): (usize, &Vec<u32>)| {
-            self.inner.decode(ids).map_err(|error| of_response(place, error))
+            self.inner
+                .decode(ids)
+                .map_err(|error| of_response(place, error))
         };
         let decoded = pool::run(py, || -> Result<Vec<LossyText>> {
             ids.par_iter().enumerate().map(decode).collect()
         })??;
-        Ok(decoded.into_iter().map(|one| (one.text, one.token_byte_lens.into_pyarray(py))).unzip())
+        Ok(decoded
+            .into_iter()
+            .map(|one| (one.text, one.token_byte_lens.into_pyarray(py)))
+            .unzip())
     }
 
     fn __len__(&self) -> usize {

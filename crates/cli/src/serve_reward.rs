@@ -65,7 +65,9 @@ struct Limits {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let scorer = Scorer::new(&args.reward)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(failed(args.address))?;
     runtime.block_on(listen(args, scorer))
 }
@@ -108,7 +110,10 @@ async fn listen(args: &Args, scorer: Scorer) -> Result<(), Failure> {
 }
 
 /// The next connection, once there is a place for it.
-async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
     loop {
         let place = match places.clone().acquire_owned().await {
             Ok(place) => place,

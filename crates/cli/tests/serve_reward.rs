@@ -17,7 +17,9 @@ struct Server {
 impl Server {
     fn start(args: &[&str]) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rerec"));
-        command.args(["serve-reward", "--address", "127.0.0.1:0"]).args(args);
+        command
+            .args(["serve-reward", "--address", "127.0.0.1:0"])
+            .args(args);
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut errors = BufReader::new(process.stderr.take().unwrap());
@@ -31,7 +33,9 @@ impl Server {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         stream
     }
 
@@ -45,7 +49,9 @@ impl Server {
 
     fn post(&self, path: &str, body: &str) -> (u16, Value) {
         let length = body.len();
-        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         let (status, _, body) = self.send(request.as_bytes());
         (status, body)
     }
@@ -68,9 +74,15 @@ fn read(mut stream: TcpStream) -> (u16, String, Value) {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("{answer:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
+    (
+        status,
+        head.to_owned(),
+        serde_json::from_str(body).unwrap_or(Value::Null),
+    )
 }
 
 fn slime(response: &str, label: Value) -> String {
@@ -91,7 +103,10 @@ fn openrlhf_and_slime_are_answered_in_their_forms() {
     assert_eq!(server.post("/slime", &right), (200, json!(1.05)));
     let (status, health) = server.get("/health");
     assert_eq!((status, &health["status"]), (200, &json!("ok")));
-    assert_eq!((&health["requests"], &health["responses"]), (&json!(2), &json!(3)));
+    assert_eq!(
+        (&health["requests"], &health["responses"]),
+        (&json!(2), &json!(3))
+    );
 }
 
 #[test]
@@ -105,22 +120,64 @@ fn a_catalogue_of_files_is_shared_by_all_requests() {
     assert_eq!(status, 200);
     assert!((total.as_f64().unwrap() - 0.06).abs() < 1e-12, "{total}");
     let unknown = server.post("/slime", &slime("\\boxed{Thief}", json!(["Alien"])));
-    assert_eq!(unknown, (422, json!({"error": "label: `Alien` is not in the catalogue"})));
+    assert_eq!(
+        unknown,
+        (
+            422,
+            json!({"error": "label: `Alien` is not in the catalogue"})
+        )
+    );
 }
 
 #[test]
 fn broken_requests_are_refused_by_name_and_harm_nobody() {
     let server = Server::start(&["--max-body", "2000", "--timeout", "1"]);
-    let error = |(status, body): (u16, Value)| (status, body["error"].as_str().unwrap_or_default().to_owned());
+    let error = |(status, body): (u16, Value)| {
+        (
+            status,
+            body["error"].as_str().unwrap_or_default().to_owned(),
+        )
+    };
     for ((status, message), expected, part) in [
         (error(server.post("/slime", "{")), 400, "EOF"),
-        (error(server.post("/slime", "{\"response\": \"x\"}")), 400, "missing field `label`"),
-        (error(server.post("/slime", "{\"response\": 3, \"label\": \"x\"}")), 400, "response: invalid type"),
-        (error(server.post("/slime", "{\"response\": \"\\ud800\", \"label\": \"x\"}")), 400, "lone surrogate"),
-        (error(server.post("/slime", &slime("x", json!("  ")))), 422, "label: "),
-        (error(server.post("/openrlhf", "{\"query\": [\"a\"], \"prompts\": [], \"labels\": []}")), 400, "of one length, got 1, 0 and 0"),
-        (error(server.post("/slime", &slime(&"x".repeat(3000), json!("Up")))), 413, "at most 2000 bytes"),
-        (error(server.post("/elsewhere", "{}")), 404, "there is no /elsewhere"),
+        (
+            error(server.post("/slime", "{\"response\": \"x\"}")),
+            400,
+            "missing field `label`",
+        ),
+        (
+            error(server.post("/slime", "{\"response\": 3, \"label\": \"x\"}")),
+            400,
+            "response: invalid type",
+        ),
+        (
+            error(server.post("/slime", "{\"response\": \"\\ud800\", \"label\": \"x\"}")),
+            400,
+            "lone surrogate",
+        ),
+        (
+            error(server.post("/slime", &slime("x", json!("  ")))),
+            422,
+            "label: ",
+        ),
+        (
+            error(server.post(
+                "/openrlhf",
+                "{\"query\": [\"a\"], \"prompts\": [], \"labels\": []}",
+            )),
+            400,
+            "of one length, got 1, 0 and 0",
+        ),
+        (
+            error(server.post("/slime", &slime(&"x".repeat(3000), json!("Up")))),
+            413,
+            "at most 2000 bytes",
+        ),
+        (
+            error(server.post("/elsewhere", "{}")),
+            404,
+            "there is no /elsewhere",
+        ),
         (error(server.get("/slime")), 405, "the method must be POST"),
     ] {
         assert_eq!(status, expected, "{message}");
@@ -128,11 +185,19 @@ fn broken_requests_are_refused_by_name_and_harm_nobody() {
     }
     // No HTTP at all, a body that never comes, bytes that are no text.
     assert_eq!(server.send(b"nonsense\r\n\r\n").0, 400);
-    let (status, _, body) = server.send(b"POST /slime HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99\r\n\r\n{");
-    assert_eq!((status, &body["error"]), (408, &json!("the body did not arrive within 1 seconds")));
+    let (status, _, body) = server.send(
+        b"POST /slime HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99\r\n\r\n{",
+    );
+    assert_eq!(
+        (status, &body["error"]),
+        (408, &json!("the body did not arrive within 1 seconds"))
+    );
     let (status, ..) = server.send(b"POST /slime HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\n\xff\xfe\xfd");
     assert_eq!(status, 400);
-    assert_eq!(server.post("/slime", &slime("\\boxed{Up}", json!("Up"))).0, 200);
+    assert_eq!(
+        server.post("/slime", &slime("\\boxed{Up}", json!("Up"))).0,
+        200
+    );
     assert_eq!(server.get("/health").1["refused"], 9);
 }
 
@@ -141,13 +206,16 @@ fn what_is_too_much_at_once_is_told_to_come_back() {
     let server = Server::start(&["--at-once", "1", "--waiting", "0"]);
     // Holds the only turn: its body stays away.
     let mut slow = server.connect();
-    slow.write_all(b"POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n").unwrap();
+    slow.write_all(b"POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
+        .unwrap();
     while server.get("/health").1["under_way"] != 1 {
         std::thread::sleep(Duration::from_millis(10));
     }
     let body = slime("\\boxed{Up}", json!("Up"));
     let length = body.len();
-    let request = format!("POST /slime HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+    let request = format!(
+        "POST /slime HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
     let (status, head, answer) = server.send(request.as_bytes());
     assert_eq!(status, 503, "{answer}");
     assert!(head.to_lowercase().contains("retry-after: 1"), "{head}");
@@ -164,13 +232,22 @@ fn sigterm_ends_it_when_what_is_under_way_is_answered() {
     let mut server = Server::start(&[]);
     let body = slime("\\boxed{Up}", json!("Up"));
     let mut stream = server.connect();
-    let head = format!("POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).unwrap();
     while server.get("/health").1["under_way"] != 1 {
         std::thread::sleep(Duration::from_millis(10));
     }
     let pid = server.process.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     // Until nobody else is let in.
     while TcpStream::connect(server.address).is_ok() {
         std::thread::sleep(Duration::from_millis(10));
@@ -185,8 +262,14 @@ fn sigterm_ends_it_when_what_is_under_way_is_answered() {
 fn a_taken_address_is_an_error() {
     let server = Server::start(&[]);
     let address = server.address.to_string();
-    let second = assert_cmd::Command::cargo_bin("rerec").unwrap()
-        .args(["serve-reward", "--address", &address]).assert().code(2);
+    let second = assert_cmd::Command::cargo_bin("rerec")
+        .unwrap()
+        .args(["serve-reward", "--address", &address])
+        .assert()
+        .code(2);
     let said = String::from_utf8(second.get_output().stderr.clone()).unwrap();
-    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    assert!(
+        said.contains(&format!("cannot listen on {address}")),
+        "{said}"
+    );
 }

@@ -33,14 +33,25 @@ pub(super) fn pack(library: &Path, python: &Path, environment: &Environment) -> 
     }
     let mut describe = environment.command(python);
     describe
-        .args(["-m", "maturin", "pep517", "write-dist-info", "--metadata-directory"])
+        .args([
+            "-m",
+            "maturin",
+            "pep517",
+            "write-dist-info",
+            "--metadata-directory",
+        ])
         .arg(&unpacked);
     describe.current_dir(environment.root.join(PACKAGE));
     check(describe)?;
-    copy(&environment.root.join(PACKAGE).join("python/rerec"), &unpacked.join("rerec"))?;
+    copy(
+        &environment.root.join(PACKAGE).join("python/rerec"),
+        &unpacked.join("rerec"),
+    )?;
     copy_file(library, &unpacked.join("rerec/_rerec.abi3.so"))?;
     let mut pack = environment.command(python);
-    pack.args(["-m", "wheel", "pack", "--dest-dir"]).arg(&wheels).arg(&unpacked);
+    pack.args(["-m", "wheel", "pack", "--dest-dir"])
+        .arg(&wheels)
+        .arg(&unpacked);
     check(pack)?;
     newest(&wheels)
 }

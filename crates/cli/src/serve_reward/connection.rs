@@ -37,7 +37,8 @@ pub(super) async fn serve(
     });
     let mut http = http1::Builder::new();
     // Between requests too, so that idle connections do not hold their places for ever.
-    http.timer(TokioTimer::new()).header_read_timeout(limits.timeout);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.timeout);
     let connection = http.serve_connection(TokioIo::new(stream), answer);
     // What ends a connection early is the client's business.
     let _ = watcher.watch(connection).await;
@@ -47,7 +48,9 @@ pub(super) async fn serve(
 async fn answer(service: &Arc<Service>, limits: Limits, request: Request<Incoming>) -> Answer {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let protocol = match path.as_str() {
-        "/health" if method == Method::GET || method == Method::HEAD => return json(StatusCode::OK, service.health()),
+        "/health" if method == Method::GET || method == Method::HEAD => {
+            return json(StatusCode::OK, service.health());
+        }
         "/health" => return not_allowed("GET"),
         "/openrlhf" => Protocol::OpenRlhf,
         "/slime" => Protocol::Slime,
@@ -87,10 +90,16 @@ async fn score(
             return Err(Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &message)));
         }
         Ok(Err(error)) => {
-            return Err(Box::new(refuse(StatusCode::BAD_REQUEST, &error.to_string())));
+            return Err(Box::new(refuse(
+                StatusCode::BAD_REQUEST,
+                &error.to_string(),
+            )));
         }
         Err(_) => {
-            let message = format!("the body did not arrive within {} seconds", limits.timeout.as_secs());
+            let message = format!(
+                "the body did not arrive within {} seconds",
+                limits.timeout.as_secs()
+            );
             return Err(Box::new(refuse(StatusCode::REQUEST_TIMEOUT, &message)));
         }
     };
@@ -118,14 +127,21 @@ fn refuse(status: StatusCode, message: &str) -> Answer {
 }
 
 fn not_allowed(method: &'static str) -> Answer {
-    let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("the method must be {method}"));
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
+    let mut answer = refuse(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("the method must be {method}"),
+    );
+    answer
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(method));
     answer
 }
 
 fn too_many() -> Answer {
     let message = "too many requests at once: try again, or raise --at-once and --waiting";
     let mut answer = refuse(StatusCode::SERVICE_UNAVAILABLE, message);
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }

@@ -142,7 +142,9 @@ mod tests {
 
     fn asked(body: &str) -> Result<Vec<(String, Titles)>, Refusal> {
         let asked = Protocol::OpenRlhf.read(body.as_bytes())?.into_iter();
-        Ok(asked.map(|asked| (asked.response, asked.question.ground_truth)).collect())
+        Ok(asked
+            .map(|asked| (asked.response, asked.question.ground_truth))
+            .collect())
     }
 
     #[test]
@@ -151,7 +153,10 @@ mod tests {
             "labels": ["Up", {"ground_truth": ["Up", "Heat"], "candidates": ["Up", "Heat", "Jaws"]}]}"#;
         let expected = [
             (r" so \boxed{Up}".to_owned(), Titles::Joined("Up".into())),
-            (r"\boxed{Up}".to_owned(), Titles::Each(vec!["Up".into(), "Heat".into()])),
+            (
+                r"\boxed{Up}".to_owned(),
+                Titles::Each(vec!["Up".into(), "Heat".into()]),
+            ),
         ];
         assert_eq!(asked(body).unwrap(), expected);
     }
@@ -159,9 +164,18 @@ mod tests {
     #[test]
     fn other_forms_are_refused() {
         for (body, message) in [
-            (r#"{"query": ["a"], "prompts": [], "labels": ["Up"]}"#, "must be of one length, got 1, 0 and 1"),
-            (r#"{"query": ["a"], "prompts": ["p"]}"#, "missing field `labels`"),
-            (r#"{"query": ["a"], "prompts": ["p"], "labels": [7]}"#, "labels[0]: expected a title, a list of titles"),
+            (
+                r#"{"query": ["a"], "prompts": [], "labels": ["Up"]}"#,
+                "must be of one length, got 1, 0 and 1",
+            ),
+            (
+                r#"{"query": ["a"], "prompts": ["p"]}"#,
+                "missing field `labels`",
+            ),
+            (
+                r#"{"query": ["a"], "prompts": ["p"], "labels": [7]}"#,
+                "labels[0]: expected a title, a list of titles",
+            ),
             (r#"{"query": "a"}"#, "query: invalid type"),
             ("{", "EOF"),
         ] {

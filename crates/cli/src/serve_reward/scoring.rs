@@ -52,7 +52,10 @@ impl Service {
     pub(super) async fn turn(&self) -> Option<Turn> {
         let place = self.places.clone().try_acquire_owned().ok()?;
         let turn = self.turns.clone().acquire_owned().await.ok()?;
-        Some(Turn { _place: place, _turn: turn })
+        Some(Turn {
+            _place: place,
+            _turn: turn,
+        })
     }
 
     /// Answers a request; the turn is over when it is scored, also if nobody waits for the answer any more.
@@ -79,7 +82,8 @@ impl Service {
         let rewards = rewards.map(|(place, asked)| self.reward(protocol, place, asked));
         let rewards: Vec<RewardBreakdown> = rewards.collect::<Result<_, _>>()?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.responses.fetch_add(rewards.len() as u64, Ordering::Relaxed);
+        self.responses
+            .fetch_add(rewards.len() as u64, Ordering::Relaxed);
         Ok(protocol.write(&rewards))
     }
 

@@ -31,7 +31,10 @@ struct Model {
 
 /// BPE, WordPiece and WordLevel number their tokens; those of Unigram have the numbers of their places, and scores.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a map of tokens to ids, or a list of tokens with scores")]
+#[serde(
+    untagged,
+    expecting = "a map of tokens to ids, or a list of tokens with scores"
+)]
 enum Vocabulary {
     Numbered(HashMap<String, u32>),
     Scored(Vec<(String, f64)>),
@@ -48,10 +51,17 @@ impl TokenizerFile {
     pub(super) fn tokens(&self) -> HashMap<u32, Token> {
         let spelt = |(token, id): (&String, u32)| (id, Token::Spelt(token.clone()));
         let mut tokens: HashMap<u32, Token> = match &self.model.vocab {
-            Vocabulary::Numbered(ids) => ids.iter().map(|(token, &id)| (token, id)).map(spelt).collect(),
+            Vocabulary::Numbered(ids) => ids
+                .iter()
+                .map(|(token, &id)| (token, id))
+                .map(spelt)
+                .collect(),
             Vocabulary::Scored(tokens) => {
                 let placed = tokens.iter().zip(0..);
-                placed.map(|((token, _), id)| (token, id)).map(spelt).collect()
+                placed
+                    .map(|((token, _), id)| (token, id))
+                    .map(spelt)
+                    .collect()
             }
         };
         tokens.extend(self.added_tokens.iter().map(|added| {
@@ -82,8 +92,14 @@ mod tests {
     fn what_is_no_tokenizer_is_refused() {
         let refused = |text: &str| TokenBytes::from_json(text).unwrap_err().to_string();
         let missing = refused("{}");
-        assert!(missing.starts_with("this is no tokenizer.json: missing field `model`"), "{missing}");
+        assert!(
+            missing.starts_with("this is no tokenizer.json: missing field `model`"),
+            "{missing}"
+        );
         let odd = refused(r#"{"model": {"vocab": 3}}"#);
-        assert!(odd.contains("a map of tokens to ids, or a list of tokens with scores"), "{odd}");
+        assert!(
+            odd.contains("a map of tokens to ids, or a list of tokens with scores"),
+            "{odd}"
+        );
     }
 }
