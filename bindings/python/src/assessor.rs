@@ -199,13 +199,7 @@ impl Assessor {
             .map(|(members, responses)| batch.group(members, responses, &resolved))
             .collect();
         let assessed = self.inner.assess(&groups)?;
-        let places = batch
-            .groups
-            .iter()
-            .flat_map(|group| group.places.iter().copied());
-        let mut places: Vec<(usize, usize)> = places.zip(0..).collect();
-        places.sort_unstable();
-        let rows: Vec<usize> = places.into_iter().map(|(_, row)| row).collect();
+        let rows = batch.rows();
         let teaches = assessed
             .groups
             .iter()
@@ -239,6 +233,17 @@ impl Assessor {
 }
 
 impl Batch {
+    /// The row of each response where those of a group follow each other.
+    fn rows(&self) -> Vec<usize> {
+        let places = self
+            .groups
+            .iter()
+            .flat_map(|group| group.places.iter().copied());
+        let mut rows: Vec<(usize, usize)> = places.zip(0..).collect();
+        rows.sort_unstable();
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+
     fn texts(&self, group: &Members) -> Vec<ResponseText<'_>> {
         let text = |&place: &usize| ResponseText {
             text: &self.responses[place],

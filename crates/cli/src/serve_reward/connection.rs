@@ -82,27 +82,8 @@ async fn score(
     let Ok(Some(turn)) = timeout_at(deadline, service.turn()).await else {
         return Err(Box::new(too_many()));
     };
-    let body = Limited::new(request.into_body(), limits.max_body);
-    let body = match timeout_at(deadline, body.collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("a body must have at most {} bytes", limits.max_body);
-            return Err(Box::new(refuse(StatusCode::PAYLOAD_TOO_LARGE, &message)));
-        }
-        Ok(Err(error)) => {
-            return Err(Box::new(refuse(
-                StatusCode::BAD_REQUEST,
-                &error.to_string(),
-            )));
-        }
-        Err(_) => {
-            let message = format!(
-                "the body did not arrive within {} seconds",
-                limits.timeout.as_secs()
-            );
-            return Err(Box::new(refuse(StatusCode::REQUEST_TIMEOUT, &message)));
-        }
-    };
+    let body = body(request, limits, deadline).await;
+    let body = body.map_err(|(status, message)| Box::new(refuse(status, &message)))?;
     let answered = service.score(protocol, body, turn).await;
     answered.map_err(|refusal| {
         let (status, message) = match refusal {
@@ -112,6 +93,28 @@ async fn score(
         };
         Box::new(refuse(status, &message))
     })
+}
+
+/// The body of a request, if it is within the limits.
+async fn body(
+    request: Request<Incoming>,
+    limits: Limits,
+    deadline: Instant,
+) -> Result<Bytes, (StatusCode, String)> {
+    let body = Limited::new(request.into_body(), limits.max_body).collect();
+    match timeout_at(deadline, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("a body must have at most {} bytes", limits.max_body);
+            Err((StatusCode::PAYLOAD_TOO_LARGE, message))
+        }
+        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+        Err(_) => {
+            let seconds = limits.timeout.as_secs();
+            let message = format!("the body did not arrive within {seconds} seconds");
+            Err((StatusCode::REQUEST_TIMEOUT, message))
+        }
+    }
 }
 
 fn json(status: StatusCode, body: String) -> Answer {
