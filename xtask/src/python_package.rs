@@ -137,3 +137,17 @@ fn build_library(environment: &Environment) -> Result<PathBuf> {
     check(cargo(&words, environment))?;
     Ok(environment.root.join("target/debug/lib_rerec.so"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Machine;
+
+    #[test]
+    fn other_words_are_refused() {
+        let machine = Machine::new();
+        let refused = run(&["--release"], &machine.environment).unwrap_err();
+        let message = "python takes nothing, --dev, --stubs or --trl; got `--release`";
+        assert_eq!(refused.to_string(), message);
+    }
+}

@@ -75,3 +75,48 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map_err(Error::io("copy", from))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Machine;
+
+    #[test]
+    fn the_wheel_that_was_written_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = newest(folder.path()).unwrap_err().to_string();
+        assert!(missing.ends_with("no wheel in it"), "{missing}");
+        for (name, age) in [("new.whl", 0), ("old.whl", 60), ("newer.txt", 0)] {
+            let path = folder.path().join(name);
+            fs::write(&path, name).unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            let written = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+            file.set_modified(written).unwrap();
+        }
+        let newest = newest(folder.path()).unwrap();
+        assert_eq!(newest.file_name().unwrap(), "new.whl");
+    }
+
+    /// A Python whose `wheel pack` lists what it would pack.
+    #[test]
+    fn a_wheel_holds_the_sources_and_the_library() -> Result<()> {
+        let machine = Machine::new();
+        let listing = "[ \"$2\" = maturin ] || (cd \"$6\" && /usr/bin/find rerec -type f | /usr/bin/sort > \"$5/x.whl\")";
+        machine.program("python", listing);
+        let sources = machine.environment.root.join(PACKAGE).join("python/rerec");
+        for file in ["__init__.py", "verl/agent.py", "__pycache__/x.pyc"] {
+            let path = sources.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let library = machine.path("lib.so");
+        fs::write(&library, "").unwrap();
+        let wheel = pack(&library, &machine.path("bin/python"), &machine.environment)?;
+        let packed = fs::read_to_string(wheel).unwrap();
+        assert_eq!(
+            packed,
+            "rerec/__init__.py\nrerec/_rerec.abi3.so\nrerec/verl/agent.py\n"
+        );
+        Ok(())
+    }
+}
