@@ -129,11 +129,20 @@ fn development(environment: &Environment) -> Result<PathBuf> {
     wheel_file::pack(&library, &python, environment)
 }
 
-/// The extension module, with the features that the other members of the workspace were built and tested with: that way nothing but
-/// the module itself is compiled for it. maturin would build its dependencies anew, with the features that it alone asks for.
+/// The extension module, with the features that the tests of the workspace were built with: that way nothing but the module itself is
+/// compiled for it. maturin would build its dependencies anew, with the features that it alone asks for.
 fn build_library(environment: &Environment) -> Result<PathBuf> {
     libtorch::set_up(environment, Device::Cpu)?;
-    let words = ["build", "--workspace", "--lib", "--features", WITH_KERNELS];
+    // A test among what is built, a quick one: with it cargo takes the features of development dependencies, as it did for all tests.
+    let words = [
+        "build",
+        "--workspace",
+        "--lib",
+        "--test",
+        "golden_rewards",
+        "--features",
+        WITH_KERNELS,
+    ];
     check(cargo(&words, environment))?;
     Ok(environment.root.join("target/debug/lib_rerec.so"))
 }

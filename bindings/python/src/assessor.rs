@@ -1,12 +1,12 @@
 //! Reward, step credit, advantages and curriculum metric of groups of responses in one call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::PyList;
 use rerec::advantage::Ragged;
 use rerec::{AssessedResponse, AssessorConfig, Group, ResponseText, Step};
 
@@ -15,7 +15,7 @@ use crate::arrays::whole_numbers;
 use crate::error::{Failure, Kind, Result};
 use crate::pool;
 use crate::questions::{Questions, Resolved, queries};
-use crate::reward::{DualGraphReward, Rewards, without_query};
+use crate::reward::{DualGraphReward, Entry, Rewards, without_query};
 
 /// Reward, step credit, advantages and curriculum metric of groups of responses in one call: the method of the paper between
 /// a sampler and an optimiser, as `rerec train` runs it.
@@ -280,7 +280,7 @@ fn in_order(ragged: &Ragged<f64>, rows: &[usize]) -> Ragged<f64> {
 #[pyclass(frozen, module = "rerec")]
 #[derive(Debug, Default)]
 pub(crate) struct Assessment {
-    rewards: Vec<crate::reward::Entry>,
+    rewards: Arc<Vec<Entry>>,
     metrics: Vec<Option<f64>>,
     steps: Vec<Vec<Step>>,
     token_rewards: Ragged<f64>,
@@ -302,7 +302,7 @@ impl Assessment {
                 .message()
                 .to_owned()
         });
-        self.rewards.push(reward);
+        Arc::make_mut(&mut self.rewards).push(reward);
         self.metrics.push(response.metric);
         self.steps.push(response.steps);
     }
@@ -341,13 +341,13 @@ impl Assessment {
 
     /// Rewards of tokens, one float64 array of shape [tokens] per response; empty where there is no reward.
     #[getter]
-    fn token_rewards<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    fn token_rewards<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f64>>> {
         list(py, &self.token_rewards)
     }
 
     /// Advantages of tokens, in the same rows.
     #[getter]
-    fn advantages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    fn advantages<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f64>>> {
         list(py, &self.advantages)
     }
 
@@ -355,6 +355,7 @@ impl Assessment {
     ///
     /// Raises:
     ///     ValueError: A response has more tokens than `width`.
+    #[pyo3(signature = (width) -> "numpy.typing.NDArray[numpy.float32]")]
     fn padded_advantages<'py>(
         &self,
         py: Python<'py>,
@@ -367,6 +368,7 @@ impl Assessment {
     ///
     /// Raises:
     ///     ValueError: A response has more tokens than `width`.
+    #[pyo3(signature = (width) -> "numpy.typing.NDArray[numpy.float32]")]
     fn padded_token_rewards<'py>(
         &self,
         py: Python<'py>,
@@ -381,6 +383,17 @@ impl Assessment {
         self.teaches.clone().into_pyarray(py)
     }
 
+    /// The share of its steps that a rule penalised, float64 of shape [n]; NaN for a response without steps.
+    #[getter]
+    fn penalised_shares<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        let share = |steps: &Vec<Step>| {
+            let penalised = steps.iter().filter(|step| step.penalised).count();
+            penalised as f64 / steps.len() as f64
+        };
+        let shares: Vec<f64> = self.steps.iter().map(share).collect();
+        shares.into_pyarray(py)
+    }
+
     /// The reasoning steps of each response, as `rollouts.jsonl` writes them: `span` (bytes), `kind`, `tokens` (range), `items`
     /// that it names, `ratio` of the reward that its tokens keep, `penalised`, mean `advantage`.
     #[getter]
@@ -393,8 +406,10 @@ impl Assessment {
     }
 }
 
-fn list<'py>(py: Python<'py>, rows: &Ragged<f64>) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, rows.rows().map(|row| row.to_vec().into_pyarray(py)))
+fn list<'py>(py: Python<'py>, rows: &Ragged<f64>) -> Vec<Bound<'py, PyArray1<f64>>> {
+    rows.rows()
+        .map(|row| row.to_vec().into_pyarray(py))
+        .collect()
 }
 
 fn padded<'py>(

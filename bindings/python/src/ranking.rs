@@ -45,7 +45,7 @@ struct Judged {
 ///     >>> evaluate({"q": {"a": 0.1, "b": 0.9}}, {"q": {"a": 1}}, ["mrr", "hit_rate@1"], conventions="ranx")
 ///     {'hit_rate@1': 0.0, 'mrr': 0.5}
 #[pyfunction]
-#[pyo3(signature = (run: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", qrels: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", metrics: "collections.abc.Iterable[str]", *, conventions: "str | collections.abc.Mapping[str, object]" = None, per_query: "bool" = false) -> "dict[str, typing.Any]")]
+#[pyo3(signature = (run: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", qrels: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", metrics: "collections.abc.Iterable[str]", *, conventions: "str | collections.abc.Mapping[str, object] | None" = None, per_query: "bool" = false) -> "dict[str, typing.Any]")]
 pub(crate) fn evaluate<'py>(
     py: Python<'py>,
     run: &Bound<'py, PyDict>,

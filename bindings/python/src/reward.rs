@@ -197,7 +197,7 @@ pub(crate) type Entry = std::result::Result<RewardBreakdown, String>;
 #[pyclass(frozen, module = "rerec")]
 #[derive(Debug)]
 pub(crate) struct Rewards {
-    entries: Vec<Entry>,
+    entries: Arc<Vec<Entry>>,
 }
 
 impl Rewards {
@@ -207,11 +207,11 @@ impl Rewards {
             (Err(failure), OnError::Raise) => Err(failure),
             (Err(failure), OnError::Nan) => Ok(Err(failure.message().to_owned())),
         };
-        let entries = scored.into_iter().map(entry).collect::<Result<_>>()?;
-        Ok(Self { entries })
+        let entries = scored.into_iter().map(entry).collect::<Result<Vec<_>>>()?;
+        Ok(Self::from_entries(Arc::new(entries)))
     }
 
-    pub(crate) fn from_entries(entries: Vec<Entry>) -> Self {
+    pub(crate) fn from_entries(entries: Arc<Vec<Entry>>) -> Self {
         Self { entries }
     }
 
@@ -308,13 +308,13 @@ impl Rewards {
     /// From the JSON that pickle keeps.
     #[staticmethod]
     fn _from_json(json: &str) -> Result<Self> {
-        let entries = from_json(json, "rewards")?;
-        Ok(Self { entries })
+        let entries: Vec<Entry> = from_json(json, "rewards")?;
+        Ok(Self::from_entries(Arc::new(entries)))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
         let restore = py.get_type::<Self>().getattr("_from_json")?;
-        Ok((restore, (to_json(&self.entries, "rewards")?,)))
+        Ok((restore, (to_json(&*self.entries, "rewards")?,)))
     }
 }
 

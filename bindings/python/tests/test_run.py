@@ -22,6 +22,8 @@ def check(run: dict[str, Any], assessed: rerec.Assessment, order: list[int]) -> 
     records = [run["records"][place] for place in order]
     totals = [record["reward"]["total"] for record in records]
     np.testing.assert_allclose(assessed.rewards.totals, totals, rtol=0, atol=1e-12)
+    shares = [np.mean([step["penalised"] for step in record["steps"]]) for record in records]
+    np.testing.assert_allclose(assessed.penalised_shares, shares)
     steps = 0
     for record, advantages, seen in zip(records, assessed.advantages, assessed.steps, strict=True):
         assert len(advantages) == record["tokens"] == len(record["token_byte_lens"])

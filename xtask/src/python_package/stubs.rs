@@ -9,6 +9,16 @@ use crate::error::{Error, Result};
 /// Below the root of the checkout.
 const STUBS: &str = "bindings/python/python/rerec/_rerec.pyi";
 
+/// What annotations in the code name, beside the imports that are generated for the others.
+const IMPORTS: &str = "\
+import collections.abc
+import os
+import typing
+
+import numpy
+import numpy.typing
+";
+
 /// Writes the stubs that the library holds.
 pub(super) fn write(library: &Path, environment: &Environment) -> Result<()> {
     let path = environment.root.join(STUBS);
@@ -34,5 +44,6 @@ fn generate(library: &Path) -> Result<String> {
     let module = module.map_err(|error| failed(format!("{error:#}")))?;
     let files = pyo3_introspection::module_stub_files(&module);
     let stubs = files.into_values().next();
-    stubs.ok_or_else(|| failed("no module".to_owned()))
+    let stubs = stubs.ok_or_else(|| failed("no module".to_owned()))?;
+    Ok(format!("{IMPORTS}{stubs}"))
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import trl
 from accelerate.utils import gather_object
@@ -165,9 +166,9 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
     def _follow(self, assessed: Assessment) -> None:
         """Records metrics: every process has all of them, and so the same curriculum."""
         mode = "train" if self.model.training else "eval"
-        steps = [step["penalised"] for steps in assessed.steps for step in steps]
         self._metrics[mode]["rerec/teaches"].append(float(assessed.teaches.mean()))
-        self._metrics[mode]["rerec/penalised_steps"].append(sum(steps) / max(len(steps), 1))
+        if (shares := assessed.penalised_shares[~np.isnan(assessed.penalised_shares)]).size:
+            self._metrics[mode]["rerec/penalised_steps"].append(float(shares.mean()))
         if self.curriculum is not None and mode == "train":
             for query, metrics in assessed.metrics_by_query.items():
                 self.curriculum.record(query, metrics)
