@@ -50,7 +50,7 @@ struct Input {
 ///     [array([-1.,  0.]), array([1.])]
 #[pyfunction]
 #[pyo3(signature = (estimator: "str | collections.abc.Mapping[str, object]", *, groups: "int | collections.abc.Iterable[str | int]", token_rewards: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, rewards: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None" = None, mask: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, values: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, baselines: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None" = None, hits: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[bool] | None" = None, preset: "str | None" = None) -> "typing.Any")]
-#[expect(clippy::too_many_arguments, reason = "named arguments of Python")]
+#[allow(clippy::too_many_arguments, reason = "named arguments of Python")]
 pub(crate) fn advantages<'py>(
     py: Python<'py>,
     estimator: &Bound<'py, PyAny>,

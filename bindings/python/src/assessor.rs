@@ -95,7 +95,7 @@ impl Assessor {
     ///     ValueError: A negative byte length.
     ///     SettingError: Not one entry per response; responses of one query with different targets or candidates.
     #[pyo3(signature = (responses: "collections.abc.Iterable[str]", token_byte_lens: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]", *, queries: "collections.abc.Iterable[str | int]", targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, greedy: "collections.abc.Iterable[str] | None" = None, by: "str" = "title"))]
-    #[expect(clippy::too_many_arguments, reason = "named arguments of Python")]
+    #[allow(clippy::too_many_arguments, reason = "named arguments of Python")]
     fn assess(
         &self,
         py: Python<'_>,

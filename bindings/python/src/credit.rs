@@ -94,7 +94,7 @@ impl Credit {
     ///     ValueError: A negative byte length.
     ///     SettingError: Not one entry per response.
     #[pyo3(signature = (responses: "collections.abc.Iterable[str]", token_byte_lens: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]", *, targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", rewards: "collections.abc.Iterable[float] | numpy.typing.NDArray[typing.Any]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, by: "str" = "title"))]
-    #[expect(clippy::too_many_arguments, reason = "named arguments of Python")]
+    #[allow(clippy::too_many_arguments, reason = "named arguments of Python")]
     fn assign(
         &self,
         py: Python<'_>,
@@ -126,7 +126,7 @@ impl Credit {
         Ok(credited?)
     }
 
-    #[expect(
+    #[allow(
         clippy::type_complexity,
         reason = "arguments and named arguments of the constructor"
     )]

@@ -144,7 +144,7 @@ impl FittedLightGcn {
         self.items.values().to_pyarray(py)
     }
 
-    #[expect(clippy::type_complexity, reason = "what the constructor takes")]
+    #[allow(clippy::type_complexity, reason = "what the constructor takes")]
     fn __getnewargs__<'py>(
         &self,
         py: Python<'py>,

@@ -97,7 +97,7 @@ impl DualGraphReward {
     ///     SettingError: Not one entry per response.
     ///     RewardError: A target is unknown, ambiguous, or not among the candidates; no target; nothing known of it.
     #[pyo3(signature = (responses: "collections.abc.Iterable[str]", targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, *, queries: "collections.abc.Iterable[str | int] | None" = None, by: "str" = "title", on_error: "str" = "raise"))]
-    #[expect(clippy::too_many_arguments, reason = "named arguments of Python")]
+    #[allow(clippy::too_many_arguments, reason = "named arguments of Python")]
     fn score(
         &self,
         py: Python<'_>,
@@ -128,7 +128,7 @@ impl DualGraphReward {
         self.catalogue.clone_ref(py)
     }
 
-    #[expect(clippy::type_complexity, reason = "what the constructor takes")]
+    #[allow(clippy::type_complexity, reason = "what the constructor takes")]
     fn __getnewargs__<'py>(
         &self,
         py: Python<'py>,
