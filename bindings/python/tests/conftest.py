@@ -1,24 +1,15 @@
 """What several tests read."""
 
-import json
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from recorded import DATA, lines
 
 import rerec
 
-DATA = Path(__file__).parent / "data"
-CRATES = Path(__file__).parents[3] / "crates"
-
-
-def lines(name: str) -> list[Any]:
-    return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
-
-
-def golden(path: str) -> Any:
-    """Values of other systems, which the crates' own tests read too; each file says where they come from."""
-    return json.loads((CRATES / path).read_text())
+# They need torch and the trainers.
+collect_ignore = [] if find_spec("torch") else ["trainers"]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import golden
+from recorded import golden
 
 import rerec
 

@@ -26,10 +26,3 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(json.dumps({"catalogue": str(items), "graph": "catalogue", "curriculum": {"batch_size": 2}}))
     monkeypatch.setenv("REREC_CONFIG", str(path))
     return path
-
-
-def ids(words: Any, *tokens: str) -> list[int]:
-    return [words.convert_tokens_to_ids(token) for token in tokens]
-
-
-RIGHT, WRONG = ("Heat?Ċ", "\\boxed{Heat}", "<eos>"), ("Alien?Ċ", "\\boxed{Alien}", "<eos>")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import RIGHT, WRONG, ids
+from answers import RIGHT, WRONG, ids
 
 import rerec
 import rerec.slime

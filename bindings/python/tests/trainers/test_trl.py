@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import train_with_trl as toy
-from conftest import RIGHT, WRONG, ids
+from answers import RIGHT, WRONG, ids
 from datasets import Dataset
 
 import rerec
