@@ -39,7 +39,7 @@ struct Numbers<T> {
 /// One number per response: an array of one dimension or a sequence of numbers.
 pub(crate) fn numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<f64>> {
     match value.cast::<PyUntypedArray>() {
-        Ok(array) => Ok(of_dimensions(array, what, 1, &Ok)?.values),
+        Ok(array) => Ok(of_dimensions(array, what, 1, Ok)?.values),
         Err(_) => each(value, what, |value, what| {
             let number = value.extract::<f64>();
             number.map_err(|_| wrong_type(what, "a number", value))
@@ -57,18 +57,18 @@ pub(crate) fn truths(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<bool>
 
 /// One number per token.
 pub(crate) fn rows(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<f64>> {
-    read_rows(value, what, &Ok)
+    read_rows(value, what, Ok)
 }
 
 /// One truth value per token.
 pub(crate) fn mask(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<bool>> {
-    read_rows(value, what, &truth)
+    read_rows(value, what, truth)
 }
 
 /// Whole numbers of 32 bits, one sequence per response: ids or bytes of its tokens.
 pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<Vec<u32>>> {
     let row = |value: &Bound<'_, PyAny>, what: &str| match value.cast::<PyUntypedArray>() {
-        Ok(array) => Ok(of_dimensions(array, what, 1, &whole_number)?.values),
+        Ok(array) => Ok(of_dimensions(array, what, 1, whole_number)?.values),
         Err(_) => each(value, what, |value, what| {
             let number = value.extract::<i64>();
             let number = number.map_err(|_| wrong_type(what, "int", value))?;
@@ -95,12 +95,15 @@ fn whole_number(number: f64) -> Result<u32, String> {
         .ok_or_else(|| format!("must be a whole number from 0 to 4294967295, got {number}"))
 }
 
-type Convert<'a, T> = &'a dyn Fn(f64) -> Result<T, String>;
+/// Makes of a number what is wanted of it, or says what is wrong; a parameter and no pointer, since it is called for each of millions.
+trait Convert<T>: Fn(f64) -> Result<T, String> + Copy {}
+
+impl<T, C: Fn(f64) -> Result<T, String> + Copy> Convert<T> for C {}
 
 fn read_rows<T>(
     value: &Bound<'_, PyAny>,
     what: &str,
-    convert: Convert<'_, T>,
+    convert: impl Convert<T>,
 ) -> PyResult<Rows<T>> {
     if let Ok(array) = value.cast::<PyUntypedArray>() {
         let Numbers {
@@ -143,7 +146,7 @@ fn of_dimensions<T>(
     array: &Bound<'_, PyUntypedArray>,
     what: &str,
     dimensions: usize,
-    convert: Convert<'_, T>,
+    convert: impl Convert<T>,
 ) -> PyResult<Numbers<T>> {
     if array.ndim() != dimensions {
         let message = format!(
@@ -190,7 +193,7 @@ numbers!(f32 => f64::from, f64 => |number| number, i64 => |number| number as f64
 fn of_element<E: Number, T>(
     array: &Bound<'_, PyArrayDyn<E>>,
     what: &str,
-    convert: Convert<'_, T>,
+    convert: impl Convert<T>,
 ) -> PyResult<Numbers<T>> {
     let held = array.try_readonly()?;
     // Also the memory of a transposed array is one slice, in another order.
