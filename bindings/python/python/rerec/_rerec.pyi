@@ -1,33 +1,14 @@
 import collections.abc
 import os
 import typing
-from pathlib import Path
-from typing import Any, SupportsFloat, SupportsIndex, final
 
 import numpy
 import numpy.typing
 from _typeshed import Incomplete, SupportsGetItem
+from pathlib import Path
+from typing import Any, SupportsFloat, SupportsIndex, final
 
-__all__ = [
-    "Assessment",
-    "Assessor",
-    "AttributeGraph",
-    "Catalogue",
-    "Credit",
-    "Curriculum",
-    "Dataset",
-    "DualGraphReward",
-    "FittedLightGCN",
-    "ItemEmbeddings",
-    "LightGCN",
-    "RewardBreakdown",
-    "Rewards",
-    "StepCredits",
-    "TokenBytes",
-    "advantages",
-    "evaluate",
-    "read_queries",
-]
+__all__ = ["Assessment", "Assessor", "AttributeGraph", "Catalogue", "Credit", "Curriculum", "Dataset", "DualGraphReward", "FittedLightGCN", "ItemEmbeddings", "LightGCN", "RewardBreakdown", "Rewards", "StepCredits", "TokenBytes", "advantages", "evaluate", "read_queries"]
 
 @final
 class Assessment:
@@ -50,14 +31,14 @@ class Assessment:
         """
         The metrics of the responses to each query that have one: what `Curriculum.record` takes.
         """
-    def padded_advantages(self, /, width: SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+    def padded_advantages(self, /, width: SupportsIndex) -> "numpy.typing.NDArray[numpy.float32]":
         """
         Advantages of tokens as one float32 array of shape [n, width]; 0 behind the last token and where there is no reward.
 
         Raises:
             ValueError: A response has more tokens than `width`.
         """
-    def padded_token_rewards(self, /, width: SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+    def padded_token_rewards(self, /, width: SupportsIndex) -> "numpy.typing.NDArray[numpy.float32]":
         """
         Rewards of tokens, in the same form.
 
@@ -116,23 +97,8 @@ class Assessor:
         [[1.05, 1.05], [0.035, 0.05]]
     """
     def __getnewargs__(self, /) -> tuple[DualGraphReward, Any]: ...
-    def __new__(
-        cls, /, reward: DualGraphReward, settings: collections.abc.Mapping[str, object] | None = None
-    ) -> Assessor: ...
-    def assess(
-        self,
-        /,
-        responses: collections.abc.Iterable[str],
-        token_byte_lens: collections.abc.Iterable[
-            collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]
-        ],
-        *,
-        queries: collections.abc.Iterable[str | int],
-        targets: collections.abc.Iterable[str | collections.abc.Iterable[str]],
-        candidates: collections.abc.Iterable[collections.abc.Iterable[str] | None] | None = None,
-        greedy: collections.abc.Iterable[str] | None = None,
-        by: str = "title",
-    ) -> Assessment:
+    def __new__(cls, /, reward: DualGraphReward, settings: "collections.abc.Mapping[str, object] | None" = None) -> Assessor: ...
+    def assess(self, /, responses: "collections.abc.Iterable[str]", token_byte_lens: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]", *, queries: "collections.abc.Iterable[str | int]", targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, greedy: "collections.abc.Iterable[str] | None" = None, by: "str" = "title") -> Assessment:
         """
         Scores responses, credits their steps and estimates the advantage of each token, on all threads.
 
@@ -193,14 +159,12 @@ class AttributeGraph:
         0.5
     """
     def __getnewargs__(self, /) -> tuple[Catalogue, Any]: ...
-    def __new__(
-        cls, /, catalogue: Catalogue, alignment: collections.abc.Mapping[str, object] | None = None
-    ) -> AttributeGraph: ...
+    def __new__(cls, /, catalogue: Catalogue, alignment: "collections.abc.Mapping[str, object] | None" = None) -> AttributeGraph: ...
     def attributes(self, /, item: str) -> list[tuple[str, str]]:
         """
         The attributes of an item: (relation, value).
         """
-    def query_alignment(self, /, candidate: str, targets: collections.abc.Iterable[str]) -> float:
+    def query_alignment(self, /, candidate: str, targets: "collections.abc.Iterable[str]") -> float:
         """
         The share of the attributes common to all targets that the candidate has, in [0, 1].
 
@@ -208,12 +172,7 @@ class AttributeGraph:
             RewardError: An unknown id, no target, or targets without a common attribute.
         """
     @staticmethod
-    def read(
-        path: str | os.PathLike[str],
-        catalogue: Catalogue,
-        by: str = "title",
-        alignment: collections.abc.Mapping[str, object] | None = None,
-    ) -> AttributeGraph:
+    def read(path: "str | os.PathLike[str]", catalogue: Catalogue, by: "str" = "title", alignment: "collections.abc.Mapping[str, object] | None" = None) -> AttributeGraph:
         """
         Reads a graph: .gexf, .tsv (item, attribute or item, relation, attribute) or .jsonl of triples.
 
@@ -248,9 +207,9 @@ class Catalogue:
     def __contains__(self, id: str, /) -> bool: ...
     def __getnewargs__(self, /) -> tuple[Any]: ...
     def __len__(self, /) -> int: ...
-    def __new__(cls, /, items: collections.abc.Iterable[str | collections.abc.Mapping[str, object]]) -> Catalogue: ...
+    def __new__(cls, /, items: "collections.abc.Iterable[str | collections.abc.Mapping[str, object]]") -> Catalogue: ...
     def __repr__(self, /) -> str: ...
-    def find(self, /, title: str, candidates: collections.abc.Iterable[str] | None = None) -> str | None:
+    def find(self, /, title: str, candidates: "collections.abc.Iterable[str] | None" = None) -> str | None:
         """
         The id of the item that a text names, by its title in any spelling that the reward accepts: another place of the article,
         no year, no accents, an alternative title. `None` for an unknown title.
@@ -273,7 +232,7 @@ class Catalogue:
         The items as dicts, in their order; a catalogue is made of them again.
         """
     @staticmethod
-    def read(path: str | os.PathLike[str]) -> Catalogue:
+    def read(path: "str | os.PathLike[str]") -> Catalogue:
         """
         Reads a catalogue, one item as a JSON object a line.
 
@@ -308,28 +267,8 @@ class Credit:
         ([0.7, 1.0], True)
     """
     def __getnewargs_ex__(self, /) -> tuple[tuple[Catalogue, Any], dict[str, Any]]: ...
-    def __new__(
-        cls,
-        /,
-        catalogue: Catalogue,
-        settings: collections.abc.Mapping[str, object] | None = None,
-        *,
-        answer: str = "last",
-        title_match: str = "title",
-    ) -> Credit: ...
-    def assign(
-        self,
-        /,
-        responses: collections.abc.Iterable[str],
-        token_byte_lens: collections.abc.Iterable[
-            collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]
-        ],
-        *,
-        targets: collections.abc.Iterable[str | collections.abc.Iterable[str]],
-        rewards: collections.abc.Iterable[float] | numpy.typing.NDArray[typing.Any],
-        candidates: collections.abc.Iterable[collections.abc.Iterable[str] | None] | None = None,
-        by: str = "title",
-    ) -> list[StepCredits]:
+    def __new__(cls, /, catalogue: Catalogue, settings: "collections.abc.Mapping[str, object] | None" = None, *, answer: "str" = "last", title_match: "str" = "title") -> Credit: ...
+    def assign(self, /, responses: "collections.abc.Iterable[str]", token_byte_lens: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]", *, targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", rewards: "collections.abc.Iterable[float] | numpy.typing.NDArray[typing.Any]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, by: "str" = "title") -> list[StepCredits]:
         """
         Credits the steps of responses, on all threads.
 
@@ -375,16 +314,9 @@ class Curriculum:
         (1, 0.5, ['a', 'b'])
     """
     def __len__(self, /) -> int: ...
-    def __new__(
-        cls,
-        /,
-        queries: collections.abc.Iterable[str | int],
-        settings: collections.abc.Mapping[str, object] | None = None,
-        *,
-        classes: collections.abc.Iterable[str] | None = None,
-    ) -> Curriculum: ...
+    def __new__(cls, /, queries: "collections.abc.Iterable[str | int]", settings: "collections.abc.Mapping[str, object] | None" = None, *, classes: "collections.abc.Iterable[str] | None" = None) -> Curriculum: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
-    def difficulty(self, /, query: str | int) -> float:
+    def difficulty(self, /, query: "str | int") -> float:
         """
         Difficulty of a query: 1 until it is tried.
 
@@ -414,7 +346,7 @@ class Curriculum:
         """
         Whether this epoch serves nothing: too few queries are left, and the settings say to stop then.
         """
-    def is_mastered(self, /, query: str | int) -> bool:
+    def is_mastered(self, /, query: "str | int") -> bool:
         """
         Whether a query is set aside as mastered.
 
@@ -422,7 +354,7 @@ class Curriculum:
             CurriculumError: An unknown id.
         """
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> Curriculum:
+    def load(path: "str | os.PathLike[str]") -> Curriculum:
         """
         Reads a state that `save` wrote; it goes on exactly where that one stood.
 
@@ -438,16 +370,14 @@ class Curriculum:
         """
         Ids of all queries, in their order.
         """
-    def reconcile(
-        self, /, queries: collections.abc.Iterable[str | int], *, classes: collections.abc.Iterable[str] | None = None
-    ) -> tuple[list[str], list[str]]:
+    def reconcile(self, /, queries: "collections.abc.Iterable[str | int]", *, classes: "collections.abc.Iterable[str] | None" = None) -> tuple[list[str], list[str]]:
         """
         Goes on with a data set in which queries were added, removed or re-ordered. Returns the ids that were added and removed.
 
         Raises:
             CurriculumError: As in the constructor; the curriculum is unchanged then.
         """
-    def reconfigure(self, /, settings: collections.abc.Mapping[str, object]) -> None:
+    def reconfigure(self, /, settings: "collections.abc.Mapping[str, object]") -> None:
         """
         Goes on with other settings from the next epoch on.
 
@@ -455,9 +385,7 @@ class Curriculum:
             SettingError: An unknown setting.
             CurriculumError: A setting out of range.
         """
-    def record(
-        self, /, query: str | int, metrics: collections.abc.Iterable[float] | numpy.typing.NDArray[typing.Any]
-    ) -> None:
+    def record(self, /, query: "str | int", metrics: "collections.abc.Iterable[float] | numpy.typing.NDArray[typing.Any]") -> None:
         """
         Records the metric of each rollout of a query in this epoch; several records of one query are one round of all of them.
 
@@ -468,7 +396,7 @@ class Curriculum:
         Raises:
             CurriculumError: An unknown id; no number; a number that is NaN or out of range.
         """
-    def save(self, /, path: str | os.PathLike[str]) -> None:
+    def save(self, /, path: "str | os.PathLike[str]") -> None:
         """
         Writes the state to a file, whole or not at all; `rerec curriculum --state` and `rerec train` read it too.
 
@@ -522,7 +450,7 @@ class Dataset:
         >>> len(world.train), sorted(world.train[0])[:4]
         (30, ['candidates', 'class', 'conversation', 'id'])
     """
-    def __new__(cls, /, source: collections.abc.Mapping[str, object], seed: SupportsIndex = 0) -> Dataset: ...
+    def __new__(cls, /, source: "collections.abc.Mapping[str, object]", seed: SupportsIndex = 0) -> Dataset: ...
     @property
     def catalogue(self, /) -> Catalogue:
         """
@@ -559,7 +487,7 @@ class Dataset:
         """
         Queries for choosing settings.
         """
-    def write(self, /, folder: str | os.PathLike[str], format: str = "jsonl", name: str = "rerec") -> list[Path]:
+    def write(self, /, folder: "str | os.PathLike[str]", format: "str" = "jsonl", name: "str" = "rerec") -> list[Path]:
         """
         Writes the data set into a folder.
 
@@ -598,14 +526,7 @@ class DualGraphReward:
         [1.05, -0.55]
     """
     def __getnewargs__(self, /) -> tuple[Catalogue, AttributeGraph | None, ItemEmbeddings | None, Any]: ...
-    def __new__(
-        cls,
-        /,
-        catalogue: Catalogue,
-        graph: AttributeGraph | None = None,
-        embeddings: ItemEmbeddings | None = None,
-        settings: collections.abc.Mapping[str, object] | None = None,
-    ) -> DualGraphReward: ...
+    def __new__(cls, /, catalogue: Catalogue, graph: AttributeGraph | None = None, embeddings: ItemEmbeddings | None = None, settings: "collections.abc.Mapping[str, object] | None" = None) -> DualGraphReward: ...
     @property
     def bounds(self, /) -> tuple[float, float]:
         """
@@ -616,17 +537,7 @@ class DualGraphReward:
         """
         The catalogue that answers are read against.
         """
-    def score(
-        self,
-        /,
-        responses: collections.abc.Iterable[str],
-        targets: collections.abc.Iterable[str | collections.abc.Iterable[str]],
-        candidates: collections.abc.Iterable[collections.abc.Iterable[str] | None] | None = None,
-        *,
-        queries: collections.abc.Iterable[str | int] | None = None,
-        by: str = "title",
-        on_error: str = "raise",
-    ) -> Rewards:
+    def score(self, /, responses: "collections.abc.Iterable[str]", targets: "collections.abc.Iterable[str | collections.abc.Iterable[str]]", candidates: "collections.abc.Iterable[collections.abc.Iterable[str] | None] | None" = None, *, queries: "collections.abc.Iterable[str | int] | None" = None, by: "str" = "title", on_error: "str" = "raise") -> Rewards:
         """
         Scores responses, on all threads.
 
@@ -651,17 +562,8 @@ class FittedLightGCN:
     """
     What training gave: one vector per user and item, those of the epoch that ranked held-out pairs best.
     """
-    def __getnewargs__(
-        self, /
-    ) -> tuple[tuple[list[str], Incomplete], tuple[list[str], Incomplete], list[float], int]: ...
-    def __new__(
-        cls,
-        /,
-        users: tuple[list[str], numpy.typing.NDArray[numpy.float32]],
-        items: tuple[list[str], numpy.typing.NDArray[numpy.float32]],
-        losses: SupportsGetItem[int, SupportsFloat | SupportsIndex],
-        best_epoch: SupportsIndex,
-    ) -> FittedLightGCN:
+    def __getnewargs__(self, /) -> tuple[tuple[list[str], Incomplete], tuple[list[str], Incomplete], list[float], int]: ...
+    def __new__(cls, /, users: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", items: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", losses: SupportsGetItem[int, SupportsFloat | SupportsIndex], best_epoch: SupportsIndex) -> FittedLightGCN:
         """
         From its parts, as pickle keeps them.
         """
@@ -720,15 +622,8 @@ class ItemEmbeddings:
     """
     def __getnewargs__(self, /) -> tuple[Catalogue, list[str], Incomplete, Any]: ...
     def __len__(self, /) -> int: ...
-    def __new__(
-        cls,
-        /,
-        catalogue: Catalogue,
-        ids: collections.abc.Iterable[str | int],
-        values: numpy.typing.NDArray[numpy.float32],
-        similarity: collections.abc.Mapping[str, object] | None = None,
-    ) -> ItemEmbeddings: ...
-    def contrast(self, /, items: collections.abc.Iterable[str]) -> float:
+    def __new__(cls, /, catalogue: Catalogue, ids: "collections.abc.Iterable[str | int]", values: "numpy.typing.NDArray[numpy.float32]", similarity: "collections.abc.Mapping[str, object] | None" = None) -> ItemEmbeddings: ...
+    def contrast(self, /, items: "collections.abc.Iterable[str]") -> float:
         """
         Mean similarity of two different items of these. Above 0.6 a preference score is little more than a bonus for what is
         popular: take `centred_cosine` then.
@@ -741,7 +636,7 @@ class ItemEmbeddings:
         """
         The ids, row by row.
         """
-    def preference_alignment(self, /, candidate: str, targets: collections.abc.Iterable[str]) -> float:
+    def preference_alignment(self, /, candidate: str, targets: "collections.abc.Iterable[str]") -> float:
         """
         Best similarity of the candidate to a target, in [-1, 1].
 
@@ -749,11 +644,7 @@ class ItemEmbeddings:
             RewardError: An unknown id, no target, or an item without a vector.
         """
     @staticmethod
-    def read(
-        path: str | os.PathLike[str],
-        catalogue: Catalogue,
-        similarity: collections.abc.Mapping[str, object] | None = None,
-    ) -> ItemEmbeddings:
+    def read(path: "str | os.PathLike[str]", catalogue: Catalogue, similarity: "collections.abc.Mapping[str, object] | None" = None) -> ItemEmbeddings:
         """
         Reads vectors: .safetensors with ids, .npy with .ids beside it, or .tsv.
 
@@ -765,7 +656,7 @@ class ItemEmbeddings:
         """
         The vectors as they were given, a copy of shape [rows, d].
         """
-    def write(self, /, path: str | os.PathLike[str]) -> None:
+    def write(self, /, path: "str | os.PathLike[str]") -> None:
         """
         Writes the vectors with their ids: .safetensors or .tsv.
         """
@@ -789,13 +680,8 @@ class LightGCN:
         (2, 8)
     """
     def __getnewargs__(self, /) -> tuple[Any]: ...
-    def __new__(cls, /, settings: collections.abc.Mapping[str, object] | None = None) -> LightGCN: ...
-    def fit(
-        self,
-        /,
-        users: collections.abc.Iterable[str | int] | numpy.typing.NDArray[numpy.integer[typing.Any]],
-        items: collections.abc.Iterable[str | int] | numpy.typing.NDArray[numpy.integer[typing.Any]],
-    ) -> FittedLightGCN:
+    def __new__(cls, /, settings: "collections.abc.Mapping[str, object] | None" = None) -> LightGCN: ...
+    def fit(self, /, users: "collections.abc.Iterable[str | int] | numpy.typing.NDArray[numpy.integer[typing.Any]]", items: "collections.abc.Iterable[str | int] | numpy.typing.NDArray[numpy.integer[typing.Any]]") -> FittedLightGCN:
         """
         Trains on pairs: `users[i]` chose `items[i]`. The result depends on settings and pairs alone, not on their order, nor on the
         number of threads.
@@ -976,12 +862,8 @@ class TokenBytes:
     """
     def __getnewargs__(self, /) -> tuple[str]: ...
     def __len__(self, /) -> int: ...
-    def __new__(cls, /, tokenizer: str) -> TokenBytes: ...
-    def decode(
-        self,
-        /,
-        ids: collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]],
-    ) -> tuple[list[str], list[numpy.typing.NDArray[numpy.uint32]]]:
+    def __new__(cls, /, tokenizer: "str") -> TokenBytes: ...
+    def decode(self, /, ids: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]") -> "tuple[list[str], list[numpy.typing.NDArray[numpy.uint32]]]":
         """
         The texts of sampled tokens, and the UTF-8 bytes of them that each token holds: they add up to the text's. Bytes that are
         no UTF-8 are read as U+FFFD.
@@ -997,20 +879,7 @@ class TokenBytes:
             ValueError: A negative id.
         """
 
-def advantages(
-    estimator: str | collections.abc.Mapping[str, object],
-    *,
-    groups: int | collections.abc.Iterable[str | int],
-    token_rewards: numpy.typing.NDArray[typing.Any]
-    | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]]
-    | None = None,
-    rewards: numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None = None,
-    mask: numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None = None,
-    values: numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None = None,
-    baselines: numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None = None,
-    hits: numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[bool] | None = None,
-    preset: str | None = None,
-) -> typing.Any:
+def advantages(estimator: "str | collections.abc.Mapping[str, object]", *, groups: "int | collections.abc.Iterable[str | int]", token_rewards: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, rewards: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None" = None, mask: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, values: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[numpy.typing.NDArray[typing.Any]] | None" = None, baselines: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[float] | None" = None, hits: "numpy.typing.NDArray[typing.Any] | collections.abc.Iterable[bool] | None" = None, preset: "str | None" = None) -> "typing.Any":
     """
     The advantage of each token from the rewards of grouped responses. Statistics are computed in float64.
 
@@ -1042,14 +911,7 @@ def advantages(
         [array([-1.,  0.]), array([1.])]
     """
 
-def evaluate(
-    run: collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]],
-    qrels: collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]],
-    metrics: collections.abc.Iterable[str],
-    *,
-    conventions: str | collections.abc.Mapping[str, object] | None = None,
-    per_query: bool = False,
-) -> dict[str, typing.Any]:
+def evaluate(run: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", qrels: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", metrics: "collections.abc.Iterable[str]", *, conventions: "str | collections.abc.Mapping[str, object] | None" = None, per_query: "bool" = False) -> "dict[str, typing.Any]":
     """
     Means of ranking metrics over queries, on all threads: every query of `qrels` counts once, those of `run` must be the same.
 
@@ -1074,7 +936,7 @@ def evaluate(
         {'hit_rate@1': 0.0, 'mrr': 0.5}
     """
 
-def read_queries(path: str | os.PathLike[str], catalogue: Catalogue) -> list[dict[str, typing.Any]]:
+def read_queries(path: "str | os.PathLike[str]", catalogue: Catalogue) -> "list[dict[str, typing.Any]]":
     """
     Reads queries on a catalogue, one as a JSON object a line, each checked.
 
