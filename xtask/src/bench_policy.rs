@@ -4,7 +4,6 @@
 
 mod options;
 mod plan;
-mod python;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,8 +15,16 @@ use crate::error::{Error, Result};
 use crate::libtorch::{self, Device};
 use crate::pins::SMOLLM2;
 use crate::program::{cargo, check};
+use crate::virtual_environment::VirtualEnvironment;
 use options::Options;
 use plan::{Case, Kind, Plan};
+
+/// The other side.
+const PYTHON: VirtualEnvironment = VirtualEnvironment {
+    requirements: "benches/policy/requirements.txt",
+    folder: ".bench-venv",
+    whole: false,
+};
 
 /// The file of [`SMOLLM2`].
 const GGUF: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -44,7 +51,7 @@ pub(crate) fn run(words: &[&str], environment: &Environment) -> Result<()> {
     let needs_python = options.kinds.iter().any(|kind| kind.has_another_side());
     let python = match &options.python {
         Some(path) => path.clone(),
-        None if needs_python => python::set_up(environment)?,
+        None if needs_python => PYTHON.set_up(environment)?,
         None => PathBuf::new(),
     };
     Bench::new(environment, &options, python).run(&options)

@@ -63,6 +63,31 @@ pub enum Error {
         /// The cause, as pip names it.
         reason: String,
     },
+    /// pip could not install pinned packages; it has said why.
+    #[error(
+        "the packages of {requirements} could not be installed: pip has said why, above; they come from PyPI, so without a network \
+         check the connection, HTTPS_PROXY and `python3 -m pip config list`, then run the same command again"
+    )]
+    PythonPackages {
+        /// The file that pins them, below the root of the checkout.
+        requirements: &'static str,
+    },
+    /// The stubs of the Python package are not those of its code.
+    #[error(
+        "{file} is not what the code says: run `cargo xtask python --stubs` and look at the difference"
+    )]
+    OldStubs {
+        /// The file, below the root of the checkout.
+        file: &'static str,
+    },
+    /// The extension module does not tell what it holds.
+    #[error("{} does not say what it holds: {reason}", library.display())]
+    Introspection {
+        /// The library.
+        library: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// pip failed for another reason than those above.
     #[error(
         "pip could not download {wheel}: {reason}; check `python3 -m pip config list`, \

@@ -20,8 +20,10 @@ mod pins;
 mod program;
 mod progress;
 mod python;
+mod python_package;
 mod tasks;
 mod torch_version;
+mod virtual_environment;
 mod wheel;
 
 pub use bundle::Bundle;

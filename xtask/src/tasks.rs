@@ -11,6 +11,7 @@ use crate::libtorch::{self, Device};
 use crate::pins::{MOVIELENS, SMOLLM2};
 use crate::program::{cargo, check, hand_over};
 use crate::progress::say;
+use crate::python_package;
 use crate::torch_version::TORCH_VERSION;
 
 /// What `cargo xtask help` prints.
@@ -30,6 +31,11 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
+cargo xtask python            the Python package: builds its wheel for release in target/wheels, and passes its tests in .python-venv
+cargo xtask python --dev      the same with the development build of the workspace, which tests have made already
+cargo xtask python --stubs    writes the stubs of its extension module from the code
+cargo xtask python --trl      trains a tiny model for three steps with TRL and the wheel, on a CPU, and passes the tests of the
+                              adapters, in .trl-venv (4.6 GB)
 cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; on a CPU
                               with AVX-512 the tests once more as on one without
 cargo xtask help              print this
@@ -52,6 +58,7 @@ pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
         ["ablation", rest @ ..] => rerec(["ablation", "configs/ablation.toml"], rest, environment),
         ["test", rest @ ..] => test(rest, environment),
         ["bench-policy", rest @ ..] => bench_policy::run(rest, environment),
+        ["python", rest @ ..] => python_package::run(rest, environment),
         ["ci"] => ci(environment),
         _ => Err(Error::UnknownTask {
             given: words.join(" "),
@@ -99,7 +106,7 @@ fn fetch(bundle: &Bundle, folder: &str, environment: &Environment) -> Result<()>
 }
 
 /// The CUDA kernels are linted and, where NVRTC is found, compiled by tests on machines without a GPU too.
-const WITH_KERNELS: &str = "rerec-policy/cuda";
+pub(crate) const WITH_KERNELS: &str = "rerec-policy/cuda";
 
 const TEST: [&str; 4] = ["test", "--workspace", "--features", WITH_KERNELS];
 
@@ -131,7 +138,7 @@ const METRICS_ALONE: [&str; 6] = [
 ];
 
 /// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 14] = [
     "package",
     "--workspace",
     "--exclude",
@@ -142,6 +149,8 @@ const PACKAGES: [&str; 12] = [
     "rerec-tests",
     "--exclude",
     "xtask",
+    "--exclude",
+    "rerec-python",
     "--no-verify",
     "--allow-dirty",
 ];
@@ -168,10 +177,10 @@ fn ci(environment: &Environment) -> Result<()> {
     check(cargo(&PACKAGES, environment))?;
     prepare_tests(environment)?;
     check(cargo(&TEST, environment))?;
-    match has_avx512() {
-        true => check(as_without_avx512(cargo(&TEST, environment))),
-        false => Ok(()),
+    if has_avx512() {
+        check(as_without_avx512(cargo(&TEST, environment)))?;
     }
+    python_package::run(&["--dev"], environment)
 }
 
 /// Numbers have to hold on every CPU, and libtorch and oneDNN choose other code where AVX-512 is missing.

@@ -54,6 +54,14 @@ pub(crate) enum Failure {
     /// The reward refuses its settings or its files.
     #[error(transparent)]
     Rewards(#[from] rerec_rewards::Error),
+    /// The server cannot listen.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// A configuration does not say where the data are.
     #[error("cannot read {}", path.display())]
     DataConfig {

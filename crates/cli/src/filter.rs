@@ -58,6 +58,11 @@ impl Rejection {
             cause: cause.to_string(),
         }
     }
+
+    /// What is wrong, without the field.
+    pub(crate) fn cause(&self) -> &str {
+        &self.cause
+    }
 }
 
 /// Says that the first line of a table was taken for a header.
@@ -176,7 +181,7 @@ fn answer_lines<I: DeserializeOwned, O: Serialize>(
 }
 
 /// Parses a line; the message of a failure names the field.
-fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
+pub(crate) fn parse<I: DeserializeOwned>(line: &[u8]) -> Result<I, String> {
     let mut json = serde_json::Deserializer::from_slice(line);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

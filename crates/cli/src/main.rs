@@ -23,6 +23,7 @@ mod model;
 mod report;
 mod score;
 mod segment;
+mod serve_reward;
 #[cfg(feature = "torch")]
 mod train;
 
@@ -56,6 +57,7 @@ enum Command {
     Report(report::Args),
     Score(score::Args),
     Segment(segment::Args),
+    ServeReward(serve_reward::Args),
     #[cfg(feature = "torch")]
     Train(train::Args),
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Segment(args) => segment::run(&args),
+        Command::ServeReward(args) => serve_reward::run(&args),
         #[cfg(feature = "torch")]
         Command::Train(args) => train::run(&args),
     };

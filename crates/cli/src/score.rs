@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use self::scorer::Scorer;
+pub(crate) use self::scorer::Scorer;
 use self::sources::Sources;
 use crate::error::Failure;
 use crate::filter::FilterArgs;
@@ -28,6 +28,15 @@ use crate::filter::FilterArgs;
   printf '%s\\n' '{\"id\":1,\"response\":\"so \\\\boxed{heat}\",\"ground_truth\":[\"Heat (1995)\"]}' | rerec score
   {\"id\":1,\"answer\":[\"heat\"],\"format\":0.5,\"ndcg\":1.0,\"ranking\":1.0,\"query_alignment\":null,\"preference_alignment\":null,\"total\":1.05,\"flags\":[]}")]
 pub(crate) struct Args {
+    #[command(flatten)]
+    reward: RewardArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+}
+
+/// The reward and its files.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RewardArgs {
     /// Attributes of items: .gexf, .tsv (item, attribute or item, relation, attribute), .jsonl
     #[arg(long, value_name = "FILE")]
     graph: Option<PathBuf>,
@@ -59,8 +68,6 @@ pub(crate) struct Args {
     /// the former is a fault of the line and the latter 0 with a flag
     #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     missing: Option<f64>,
-    #[command(flatten)]
-    filter: FilterArgs,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -93,6 +100,13 @@ struct Line {
     candidates: Option<Vec<String>>,
 }
 
+/// What a response was asked for, by titles.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Question {
+    pub(crate) ground_truth: Titles,
+    pub(crate) candidates: Option<Vec<String>>,
+}
+
 #[derive(Serialize)]
 struct Scored {
     id: Box<RawValue>,
@@ -107,12 +121,11 @@ struct Scored {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let sources = Sources::read(args)?;
-    let scorer = Scorer::new(args, &sources)?;
-    args.filter.answer("id", |line| scorer.score(line))
+    let scorer = Scorer::new(&args.reward)?;
+    args.filter.answer("id", |line| scorer.score_line(line))
 }
 
-impl Args {
+impl RewardArgs {
     fn config(&self) -> DualGraphConfig {
         let mut weights = RewardWeights::default();
         for (part, weight) in &self.weights {

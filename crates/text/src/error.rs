@@ -35,6 +35,12 @@ pub enum Error {
         /// The largest id.
         id: u32,
     },
+    /// A text that is no tokenizer.json.
+    #[error("this is no tokenizer.json: {cause}")]
+    NotTokenizer {
+        /// What is wrong with it.
+        cause: String,
+    },
     /// A tokenizer that spells its tokens in an unknown way.
     #[error(
         "the tokenizer's decoder must be byte-level, SentencePiece-style or WordPiece-style, got {decoder}"

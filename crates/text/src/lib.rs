@@ -31,6 +31,6 @@ pub use serde;
 pub use title::{Title, is_padding, without_article, year_of};
 pub use tokens::lossy::{LossyText, lossy_text};
 pub use tokens::spans::TokenSpans;
-#[cfg(feature = "tokenizers")]
+#[cfg(feature = "vocabulary")]
 pub use tokens::vocabulary::TokenBytes;
 pub use year::year;

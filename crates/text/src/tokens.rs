@@ -2,7 +2,7 @@
 
 pub(crate) mod lossy;
 pub(crate) mod spans;
-#[cfg(feature = "tokenizers")]
+#[cfg(feature = "vocabulary")]
 mod spelling;
-#[cfg(feature = "tokenizers")]
+#[cfg(feature = "vocabulary")]
 pub(crate) mod vocabulary;

@@ -8,18 +8,19 @@ use rerec_rewards::{
 };
 use serde_json::value::RawValue;
 
-use super::{Args, Line, Scored, Sources};
+use super::{Line, Question, RewardArgs, Scored, Sources};
 use crate::error::Failure;
 use crate::filter::Rejection;
 
-/// The reward over one catalogue, or the settings for one over each line's own.
-pub(super) enum Scorer {
+/// The reward over one catalogue, or the settings for one over each question's own.
+pub(crate) enum Scorer {
     Shared(Box<DualGraphReward>),
-    PerLine(DualGraphConfig),
+    PerQuestion(DualGraphConfig),
 }
 
 impl Scorer {
-    pub(super) fn new(args: &Args, sources: &Sources) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &RewardArgs) -> Result<Self, Failure> {
+        let sources = Sources::read(args)?;
         let config = args.config();
         let reward = |catalogue: Arc<Catalogue>| {
             DualGraphReward::new(
@@ -34,26 +35,47 @@ impl Scorer {
             None => {
                 // The settings are at fault now, not on each line.
                 reward(Arc::default())?;
-                Self::PerLine(config)
+                Self::PerQuestion(config)
             }
         })
     }
 
-    pub(super) fn score(&self, line: Line) -> Result<Scored, Rejection> {
-        let breakdown = match self {
-            Self::Shared(reward) => score(reward, &line),
-            Self::PerLine(config) => score(&line.own_reward(config)?, &line),
+    pub(super) fn score_line(&self, line: Line) -> Result<Scored, Rejection> {
+        let question = Question {
+            ground_truth: line.ground_truth,
+            candidates: line.candidates,
         };
-        Ok(Scored::new(line.id, breakdown?))
+        let breakdown = self.score(line.id.get(), &line.response, &question)?;
+        Ok(Scored::new(line.id, breakdown))
+    }
+
+    /// Scores one response.
+    pub(crate) fn score(
+        &self,
+        query: &str,
+        response: &str,
+        question: &Question,
+    ) -> Result<RewardBreakdown, Rejection> {
+        match self {
+            Self::Shared(reward) => score(reward, query, response, question),
+            Self::PerQuestion(config) => {
+                score(&question.own_reward(config)?, query, response, question)
+            }
+        }
     }
 }
 
-fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejection> {
-    let candidates = line.candidates.as_deref();
-    let choice = Choice::resolve(reward.reader(), &line.ground_truth, candidates)?;
+fn score(
+    reward: &DualGraphReward,
+    query: &str,
+    response: &str,
+    question: &Question,
+) -> Result<RewardBreakdown, Rejection> {
+    let candidates = question.candidates.as_deref();
+    let choice = Choice::resolve(reward.reader(), &question.ground_truth, candidates)?;
     let sample = Sample {
-        query: line.id.get(),
-        response: &line.response,
+        query,
+        response,
         targets: &choice.targets,
         candidates: choice.candidates.as_deref(),
     };
@@ -67,7 +89,7 @@ fn score(reward: &DualGraphReward, line: &Line) -> Result<RewardBreakdown, Rejec
     }
 }
 
-impl Line {
+impl Question {
     /// A reward over the candidates or, where there are none, the ground truth.
     fn own_reward(&self, config: &DualGraphConfig) -> Result<DualGraphReward, Rejection> {
         let candidates = self.candidates.as_deref();

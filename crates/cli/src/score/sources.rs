@@ -10,7 +10,7 @@ use rerec_rewards::{
     JoinBy, SimilarityConfig, Triple,
 };
 
-use super::Args;
+use super::RewardArgs;
 use crate::error::Failure;
 use crate::filter::warn_of_header;
 
@@ -22,7 +22,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) fn read(args: &Args) -> Result<Self, Failure> {
+    pub(super) fn read(args: &RewardArgs) -> Result<Self, Failure> {
         // Read before the catalogue, which may have to be made of its ids.
         let table = args
             .embeddings
@@ -45,7 +45,7 @@ impl Sources {
     }
 }
 
-impl Args {
+impl RewardArgs {
     /// The given catalogue, or the items of the graph and then those of the embeddings, by name.
     fn catalogue(&self, table: Option<&EmbeddingTable>) -> Result<Option<Catalogue>, Failure> {
         let items = if let Some(path) = &self.catalogue {

@@ -1,8 +1,6 @@
 //! How the tokens of a vocabulary are spelt, told by its decoder.
 
 use serde_json::Value;
-use tokenizers::Tokenizer;
-use tokenizers::decoders::wordpiece::cleanup;
 
 use crate::error::{Error, Result};
 
@@ -25,11 +23,9 @@ pub(super) enum Spelling {
 }
 
 impl Spelling {
-    pub(super) fn of(tokenizer: &Tokenizer) -> Result<Self> {
-        let decoder = tokenizer
-            .get_decoder()
-            .and_then(|decoder| serde_json::to_value(decoder).ok());
-        let parts = decoder.as_ref().map(parts).unwrap_or_default();
+    /// The spelling of a vocabulary with this decoder, in the form of a tokenizer.json.
+    pub(super) fn of(decoder: Option<&Value>) -> Result<Self> {
+        let parts = decoder.map(parts).unwrap_or_default();
         Self::of_parts(&parts).ok_or_else(|| Error::UnknownDecoder {
             decoder: names(&parts),
         })
@@ -114,13 +110,32 @@ impl Spelling {
                     (false, None) => format!(" {token}"),
                 };
                 if *clean {
-                    cleanup(&text).into()
+                    cleaned_up(text).into()
                 } else {
                     text.into()
                 }
             }
         })
     }
+}
+
+/// What the clean-up of a WordPiece decoder makes of the text that a token adds: no space before punctuation and contractions.
+fn cleaned_up(text: String) -> String {
+    const REPLACED: [(&str, &str); 11] = [
+        (" .", "."),
+        (" ?", "?"),
+        (" !", "!"),
+        (" ,", ","),
+        (" ' ", "'"),
+        (" n't", "n't"),
+        (" 'm", "'m"),
+        (" do not", " don't"),
+        (" 's", "'s"),
+        (" 've", "'ve"),
+        (" 're", "'re"),
+    ];
+    let replace = |text: String, (from, to): (&str, &str)| text.replace(from, to);
+    REPLACED.into_iter().fold(text, replace)
 }
 
 /// The spaces that a strip takes off the start of a text; none if it takes off anything else.

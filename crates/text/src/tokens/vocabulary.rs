@@ -1,12 +1,16 @@
-//! The bytes of every token of a `tokenizers` vocabulary.
+//! The bytes of every token of a vocabulary.
+
+mod file;
 
 use std::collections::HashMap;
 
+#[cfg(feature = "tokenizers")]
 use tokenizers::Tokenizer;
 
 use super::lossy::LossyText;
 use super::spelling::Spelling;
 use crate::error::{Error, Result};
+use file::TokenizerFile;
 
 /// The bytes that each token of a vocabulary adds to a text; special tokens add none.
 ///
@@ -15,18 +19,13 @@ use crate::error::{Error, Result};
 /// apart by the tokenizer's decoder. Never calls the decoder: that loses half characters.
 ///
 /// ```
-/// # use tokenizers::Tokenizer;
-/// # let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens":
-/// #  [{"id": 3, "content": "<eos>", "single_word": false, "lstrip": false, "rstrip": false,
-/// #    "normalized": false, "special": true}],
-/// #  "normalizer": null, "pre_tokenizer": null, "post_processor": null,
-/// #  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-/// #  "model": {"type": "WordLevel", "vocab": {"Ġcaf": 0, "Ã": 1, "©": 2}, "unk_token": "?"}}"#;
-/// # let tokenizer: Tokenizer = json.parse().unwrap();
 /// use rerec_text::TokenBytes;
 ///
 /// // "Ġcaf" is " caf"; "Ã" and "©" are the two bytes of "é"; <eos> is special.
-/// let vocabulary = TokenBytes::from_tokenizer(&tokenizer)?;
+/// let vocabulary = TokenBytes::from_json(r#"{
+///     "added_tokens": [{"id": 3, "content": "<eos>", "special": true}],
+///     "decoder": {"type": "ByteLevel"},
+///     "model": {"type": "WordLevel", "vocab": {"Ġcaf": 0, "Ã": 1, "©": 2}}}"#)?;
 /// let decoded = vocabulary.decode(&[0, 1, 2, 3])?;
 /// assert_eq!(decoded.text, " café");
 /// assert_eq!(decoded.token_byte_lens, [4, 1, 1, 0]);
@@ -45,14 +44,43 @@ pub struct TokenBytes {
 }
 
 impl TokenBytes {
-    /// Reads the vocabulary, added tokens included.
+    /// Reads the vocabulary of a tokenizer, added tokens included.
     ///
     /// # Errors
     /// A tokenizer whose decoder is of none of the three kinds, or has parts or settings that are not known here; a token of a
     /// byte-level vocabulary that is not written in bytes; an id of 4 * tokens + 65,536 or more.
+    #[cfg(feature = "tokenizers")]
     pub fn from_tokenizer(tokenizer: &Tokenizer) -> Result<Self> {
-        let spelling = Spelling::of(tokenizer)?;
+        let decoder = tokenizer
+            .get_decoder()
+            .and_then(|decoder| serde_json::to_value(decoder).ok());
+        let vocabulary = tokenizer.get_vocab(true);
+        let size = table_size(vocabulary.len(), vocabulary.values().copied().max())?;
         let added = tokenizer.get_added_tokens_decoder();
+        Self::build(Spelling::of(decoder.as_ref())?, size, |id| {
+            match (added.get(&id), tokenizer.id_to_token(id)) {
+                (Some(token), _) if token.special => Token::Special,
+                (Some(token), _) => Token::Added(token.content.clone()),
+                (None, Some(token)) => Token::Spelt(token),
+                (None, None) => Token::Special,
+            }
+        })
+    }
+
+    /// Reads the vocabulary in the text of a tokenizer.json, as every `tokenizers` tokenizer writes it.
+    ///
+    /// # Errors
+    /// As [`from_tokenizer`](Self::from_tokenizer); a text that is no such file.
+    pub fn from_json(tokenizer: &str) -> Result<Self> {
+        let file = TokenizerFile::parse(tokenizer)?;
+        let tokens = file.tokens();
+        let size = table_size(tokens.len(), tokens.keys().copied().max())?;
+        Self::build(Spelling::of(file.decoder.as_ref())?, size, |id| {
+            tokens.get(&id).cloned().unwrap_or(Token::Special)
+        })
+    }
+
+    fn build(spelling: Spelling, size: u32, token: impl Fn(u32) -> Token) -> Result<Self> {
         let mut table = Self {
             bytes: Vec::new(),
             ends: Vec::new(),
@@ -60,16 +88,14 @@ impl TokenBytes {
             stripped: spelling.stripped(),
             is_byte_level: matches!(spelling, Spelling::ByteLevel),
         };
-        for id in 0..table_size(tokenizer)? {
-            let (inside, leading) = match (added.get(&id), tokenizer.id_to_token(id)) {
-                (Some(token), _) if token.special => Default::default(),
+        for id in 0..size {
+            let (inside, leading) = match token(id) {
+                Token::Special => Default::default(),
                 // Written as it is read, unlike the tokens of the alphabet.
-                (Some(token), _) if table.is_byte_level => {
-                    let bytes = token.content.clone().into_bytes();
-                    (bytes.clone(), bytes)
+                Token::Added(token) if table.is_byte_level => {
+                    (token.clone().into_bytes(), token.into_bytes())
                 }
-                (_, None) => Default::default(),
-                (_, Some(token)) => (
+                Token::Added(token) | Token::Spelt(token) => (
                     spelling.bytes(&token, false)?,
                     spelling.bytes(&token, true)?,
                 ),
@@ -139,13 +165,22 @@ impl TokenBytes {
     }
 }
 
+/// A token of a vocabulary.
+#[derive(Clone)]
+enum Token {
+    /// One that adds nothing: special, or an id without a token.
+    Special,
+    /// One that was added to the vocabulary, as it is read.
+    Added(String),
+    /// One in the spelling of the vocabulary.
+    Spelt(String),
+}
+
 /// One more than the largest id.
-fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
-    let vocabulary = tokenizer.get_vocab(true);
-    let Some(last) = vocabulary.values().copied().max() else {
+fn table_size(tokens: usize, last: Option<u32>) -> Result<u32> {
+    let Some(last) = last else {
         return Ok(0);
     };
-    let tokens = vocabulary.len();
     // Ids may have gaps, which cost memory; a single huge id must not allocate gigabytes.
     let allowed = tokens.saturating_mul(4).saturating_add(1 << 16);
     let sparse = Error::SparseVocabulary {
@@ -157,7 +192,7 @@ fn table_size(tokenizer: &Tokenizer) -> Result<u32> {
     size.ok_or(sparse)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "tokenizers"))]
 mod tests {
     use serde_json::{Value, json};
 
@@ -187,8 +222,12 @@ mod tests {
     fn agrees(tokens: &[&str], decoder: Value, sequences: &[&[u32]]) {
         let tokenizer = tokenizer(tokens, decoder);
         let bytes = TokenBytes::from_tokenizer(&tokenizer).unwrap();
+        let written = tokenizer.to_string(false).unwrap();
+        let from_json = TokenBytes::from_json(&written).unwrap();
+        assert_eq!(from_json.len(), bytes.len());
         for ids in sequences {
             let decoded = bytes.decode(ids).unwrap();
+            assert_eq!(from_json.decode(ids).unwrap(), decoded, "{ids:?}");
             assert_eq!(
                 decoded.text,
                 tokenizer.decode(ids, true).unwrap(),

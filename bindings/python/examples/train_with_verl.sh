@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# GRPO's data flow of verl with the reward, step credit and advantages of ReRec. Needs GPUs: it has not been run here.
+#
+#   pip install 'rerec[verl]' vllm
+#   rerec data convert configs/quickstart.toml --format verl-parquet data/verl     # or Dataset(...).write(folder, "verl")
+#   MODEL=Qwen/Qwen2.5-3B-Instruct bash train_with_verl.sh
+set -euo pipefail
+
+DATA=${DATA:-data/verl}
+MODEL=${MODEL:-Qwen/Qwen2.5-3B-Instruct}
+
+# The items with their attributes; "embeddings" would add the preference score.
+cat > rerec.json <<JSON
+{"catalogue": "$PWD/$DATA/catalogue.jsonl", "graph": "catalogue", "by": "id"}
+JSON
+# The loop that hands the rewards of tokens on; verl's own writes a response's reward on its last token.
+cat > agent_loop.yaml <<YAML
+- name: rerec
+  _target_: rerec.verl.agent.TokenRewardAgentLoop
+YAML
+
+export REREC_CONFIG=$PWD/rerec.json
+python3 -m verl.trainer.main_ppo \
+  algorithm.adv_estimator=rerec_raae \
+  reward.reward_manager.name=rerec \
+  actor_rollout_ref.rollout.agent.agent_loop_config_path="$PWD/agent_loop.yaml" \
+  actor_rollout_ref.rollout.agent.default_agent_loop=rerec \
+  data.train_files="$DATA/train.parquet" data.val_files="$DATA/validation.parquet" \
+  data.train_batch_size=512 data.max_prompt_length=768 data.max_response_length=768 \
+  actor_rollout_ref.model.path="$MODEL" \
+  actor_rollout_ref.rollout.name=vllm actor_rollout_ref.rollout.n=5 \
+  actor_rollout_ref.actor.optim.lr=5e-6 actor_rollout_ref.actor.ppo_mini_batch_size=256 \
+  actor_rollout_ref.actor.use_kl_loss=True actor_rollout_ref.actor.kl_loss_coef=0.01 \
+  trainer.n_gpus_per_node="${GPUS:-2}" trainer.total_epochs=50

@@ -1,0 +1,264 @@
+//! Arrays of numpy: one number per response, or one per token in padded or ragged rows.
+
+use std::any::type_name;
+
+use numpy::{
+    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyList};
+use rerec::advantage::Ragged;
+
+use crate::arguments::each;
+use crate::error::wrong_type;
+
+/// Rows of numbers with the form in which they came, which is the form of what is made of them.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    pub(crate) values: Ragged<T>,
+    pub(crate) form: Form,
+}
+
+/// How rows are laid out in numpy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// The columns of one array of two dimensions; none for a list of arrays of one dimension.
+    pub(crate) width: Option<usize>,
+    /// Whether the numbers are of 32 bits.
+    pub(crate) single: bool,
+}
+
+/// The numbers of one array of numpy.
+struct Numbers<T> {
+    shape: Vec<usize>,
+    values: Vec<T>,
+    single: bool,
+}
+
+/// One number per response: an array of one dimension or a sequence of numbers.
+pub(crate) fn numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<f64>> {
+    match value.cast::<PyUntypedArray>() {
+        Ok(array) => Ok(of_dimensions(array, what, 1, Ok)?.values),
+        Err(_) => each(value, what, |value, what| {
+            let number = value.extract::<f64>();
+            number.map_err(|_| wrong_type(what, "a number", value))
+        }),
+    }
+}
+
+/// Truth values, one per response: booleans, or zeros and ones.
+pub(crate) fn truths(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<bool>> {
+    let numbers = numbers(value, what)?.into_iter().enumerate();
+    numbers
+        .map(|(place, number)| truth(number).map_err(|cause| at(what, &[place], &cause)))
+        .collect()
+}
+
+/// One number per token.
+pub(crate) fn rows(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<f64>> {
+    read_rows(value, what, Ok)
+}
+
+/// One truth value per token.
+pub(crate) fn mask(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<bool>> {
+    read_rows(value, what, truth)
+}
+
+/// Whole numbers of 32 bits, one sequence per response: ids or bytes of its tokens.
+pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<Vec<u32>>> {
+    let row = |value: &Bound<'_, PyAny>, what: &str| match value.cast::<PyUntypedArray>() {
+        Ok(array) => Ok(of_dimensions(array, what, 1, whole_number)?.values),
+        Err(_) => each(value, what, |value, what| {
+            let number = value.extract::<i64>();
+            let number = number.map_err(|_| wrong_type(what, "int", value))?;
+            whole_number(number as f64)
+                .map_err(|cause| PyValueError::new_err(format!("{what} {cause}")))
+        }),
+    };
+    each(value, what, row)
+}
+
+fn truth(number: f64) -> Result<bool, String> {
+    match number {
+        0.0 => Ok(false),
+        1.0 => Ok(true),
+        other => Err(format!("must be 0 or 1, got {other}")),
+    }
+}
+
+fn whole_number(number: f64) -> Result<u32, String> {
+    let allowed = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    // The check leaves nothing that the conversion could round.
+    allowed
+        .then_some(number as u32)
+        .ok_or_else(|| format!("must be a whole number from 0 to 4294967295, got {number}"))
+}
+
+/// Makes of a number what is wanted of it, or says what is wrong; a parameter and no pointer, since it is called for each of millions.
+trait Convert<T>: Fn(f64) -> Result<T, String> + Copy {}
+
+impl<T, C: Fn(f64) -> Result<T, String> + Copy> Convert<T> for C {}
+
+fn read_rows<T>(
+    value: &Bound<'_, PyAny>,
+    what: &str,
+    convert: impl Convert<T>,
+) -> PyResult<Rows<T>> {
+    if let Ok(array) = value.cast::<PyUntypedArray>() {
+        let Numbers {
+            shape,
+            values,
+            single,
+        } = of_dimensions(array, what, 2, convert)?;
+        let offsets = (0..=shape[0]).map(|row| row * shape[1]).collect();
+        let values = Ragged::new(values, offsets).map_err(crate::error::Failure::from)?;
+        let form = Form {
+            width: Some(shape[1]),
+            single,
+        };
+        return Ok(Rows { values, form });
+    }
+    let rows = each(value, what, |value, what| {
+        match value.cast::<PyUntypedArray>() {
+            Ok(array) => of_dimensions(array, what, 1, convert),
+            Err(_) => Err(wrong_type(what, "an array of one dimension", value)),
+        }
+    })?;
+    let single = !rows.is_empty() && rows.iter().all(|row| row.single);
+    let mut values = Vec::with_capacity(rows.iter().map(|row| row.values.len()).sum());
+    let mut offsets = vec![0];
+    for row in rows {
+        values.extend(row.values);
+        offsets.push(values.len());
+    }
+    let values = Ragged::new(values, offsets).map_err(crate::error::Failure::from)?;
+    Ok(Rows {
+        values,
+        form: Form {
+            width: None,
+            single,
+        },
+    })
+}
+
+fn of_dimensions<T>(
+    array: &Bound<'_, PyUntypedArray>,
+    what: &str,
+    dimensions: usize,
+    convert: impl Convert<T>,
+) -> PyResult<Numbers<T>> {
+    if array.ndim() != dimensions {
+        let message = format!(
+            "{what} must have {dimensions} dimension(s), got shape {:?}",
+            array.shape()
+        );
+        return Err(PyValueError::new_err(message));
+    }
+    macro_rules! of_any {
+        ($($element:ty),*) => {
+            $(if let Ok(array) = array.cast::<PyArrayDyn<$element>>() {
+                return of_element(array, what, convert);
+            })*
+        };
+    }
+    of_any!(f32, f64, i64, i32, bool, u32, u8, i8, i16, u16, u64);
+    let message = format!(
+        "{what} must hold numbers of numpy (float32, float64, integers, bool), got {}",
+        array.dtype()
+    );
+    Err(PyTypeError::new_err(message))
+}
+
+/// Numbers that are exact in 64-bit floats, or rounded where they are beyond 2^53.
+trait Number: Element + Copy {
+    fn number(self) -> f64;
+}
+
+macro_rules! numbers {
+    ($($element:ty => $convert:expr),*) => {$(
+        impl Number for $element {
+            fn number(self) -> f64 {
+                let convert: fn($element) -> f64 = $convert;
+                convert(self)
+            }
+        }
+    )*};
+}
+
+numbers!(f32 => f64::from, f64 => |number| number, i64 => |number| number as f64, i32 => f64::from,
+    bool => |truth| f64::from(u8::from(truth)), u32 => f64::from, u8 => f64::from, i8 => f64::from,
+    i16 => f64::from, u16 => f64::from, u64 => |number| number as f64);
+
+fn of_element<E: Number, T>(
+    array: &Bound<'_, PyArrayDyn<E>>,
+    what: &str,
+    convert: impl Convert<T>,
+) -> PyResult<Numbers<T>> {
+    let held = array.try_readonly()?;
+    // Also the memory of a transposed array is one slice, in another order.
+    let elements = held.as_slice().ok().filter(|_| array.is_c_contiguous());
+    let Some(elements) = elements else {
+        // Cut from another array, transposed or not aligned: numpy makes a copy that is none of these.
+        let numpy = array.py().import("numpy")?;
+        let copy = numpy.call_method(
+            "array",
+            (array,),
+            Some(&[("order", "C")].into_py_dict(array.py())?),
+        )?;
+        return of_element(copy.cast::<PyArrayDyn<E>>()?, what, convert);
+    };
+    let shape = array.shape().to_vec();
+    let value = |(place, element): (usize, &E)| {
+        convert(element.number()).map_err(|cause| at(what, &position(place, &shape), &cause))
+    };
+    Ok(Numbers {
+        values: elements
+            .iter()
+            .enumerate()
+            .map(value)
+            .collect::<PyResult<_>>()?,
+        single: type_name::<E>() == type_name::<f32>(),
+        shape,
+    })
+}
+
+/// Row and column, or the place alone, of an element.
+fn position(place: usize, shape: &[usize]) -> Vec<usize> {
+    match shape {
+        [_, width] => vec![place / width, place % width],
+        _ => vec![place],
+    }
+}
+
+fn at(what: &str, position: &[usize], cause: &str) -> PyErr {
+    let place: String = position.iter().map(|index| format!("[{index}]")).collect();
+    PyValueError::new_err(format!("{what}{place} {cause}"))
+}
+
+impl Form {
+    /// Rows in this form: one array of two dimensions, or a list of arrays.
+    pub(crate) fn array<'py>(
+        self,
+        py: Python<'py>,
+        rows: &Ragged<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(width) = self.width else {
+            let rows = rows.rows().map(|row| flat(py, row, self.single));
+            return Ok(PyList::new(py, rows)?.into_any());
+        };
+        let shape = (rows.len(), width);
+        flat(py, rows.values(), self.single).call_method1("reshape", (shape,))
+    }
+}
+
+/// An array of one dimension, of 32 bits if `single`.
+pub(crate) fn flat<'py>(py: Python<'py>, values: &[f64], single: bool) -> Bound<'py, PyAny> {
+    match single {
+        true => {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            values.into_pyarray(py).into_any()
+        }
+        false => values.to_vec().into_pyarray(py).into_any(),
+    }
+}

@@ -1,0 +1,86 @@
+"""Token bytes, data sets, ranking."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rerec
+
+BYTE_LEVEL = {
+    "added_tokens": [{"id": 4, "content": "<eos>", "special": True}],
+    "decoder": {"type": "ByteLevel"},
+    # "Ġ" is a space; "Ã" and "©" are the bytes of "é".
+    "model": {"vocab": {"Up": 0, "Ġcaf": 1, "Ã": 2, "©": 3}},
+}
+
+
+class Tokenizer:
+    """What `rerec.token_bytes` takes of a tokenizer of `tokenizers`."""
+
+    def to_str(self) -> str:
+        return json.dumps(BYTE_LEVEL)
+
+
+class FastTokenizer:
+    """What it takes of one of transformers."""
+
+    backend_tokenizer = Tokenizer()
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer(), FastTokenizer()])
+def test_sampled_ids_are_the_truth(tokenizer: object) -> None:
+    tokens = rerec.token_bytes(tokenizer)
+    texts, byte_lens = tokens.decode([[0, 1, 2, 3, 4], np.array([1, 2]), []])
+    # The last one was cut inside a character: U+FFFD has three bytes.
+    assert texts == ["Up café", " caf�", ""]
+    assert [lens.tolist() for lens in byte_lens] == [[2, 4, 1, 1, 0], [4, 3], []]
+    assert all(int(lens.sum()) == len(text.encode()) for text, lens in zip(texts, byte_lens, strict=True))
+    again = pickle.loads(pickle.dumps(tokens))
+    assert again.decode([[0]])[0] == ["Up"]
+    with pytest.raises(rerec.TextError, match=r"responses\[1\]: token 0 must be an id below 5, got 9"):
+        tokens.decode([[0], [9]])
+    with pytest.raises(ValueError, match=r"ids\[0\]\[0\] must be a whole number"):
+        tokens.decode([[-1]])
+
+
+def test_a_world_is_composed_written_and_read_again(tmp_path: Path) -> None:
+    source = {"quickstart": {"queries": {"train": 20, "validation": 4, "test": 6}}}
+    world = rerec.Dataset(source, seed=7)
+    assert [len(split) for split in (world.train, world.validation, world.test)] == [20, 4, 6]
+    assert world.train == rerec.Dataset(source, seed=7).train != rerec.Dataset(source, seed=8).train
+    written = [path.name for path in world.write(f"{tmp_path}/world")]
+    assert written == ["catalogue.jsonl", "ratings.jsonl", "train.jsonl", "validation.jsonl", "test.jsonl"]
+    catalogue = rerec.Catalogue.read(f"{tmp_path}/world/catalogue.jsonl")
+    assert rerec.read_queries(f"{tmp_path}/world/train.jsonl", catalogue) == world.train
+    records = world.write(f"{tmp_path}/verl", "verl", "world")
+    record = json.loads(records[0].read_text().splitlines()[0])
+    assert record["data_source"] == "world" and record["reward_model"]["ground_truth"]
+    users, items = world.choices
+    assert len(users) == len(items) > 100
+    fitted = rerec.LightGCN({"dimension": 4, "max_epochs": 1}).fit(users, items)
+    assert set(fitted.item_ids) <= set(world.catalogue.ids)
+
+
+def test_runs_are_ranked_by_score_and_ties_by_place() -> None:
+    qrels = {"q": {"a": 1}, "r": {"b": 2, "c": 1}}
+    run = {"r": {"c": 0.9, "b": 0.9, "x": 1.0}, "q": {"a": 0.1, "b": 0.9}}
+    means = rerec.evaluate(run, qrels, ["mrr", "hit_rate@1", "ndcg@3"], conventions="ranx")
+    ideal = 2 + 1 / np.log2(3)
+    got = (1 / np.log2(3) + 2 / np.log2(4)) / ideal
+    assert means["mrr"] == 0.5 and means["hit_rate@1"] == 0
+    assert means["ndcg@3"] == pytest.approx((1 / np.log2(3) + got) / 2, abs=1e-12)
+    each = rerec.evaluate(run, qrels, ["ndcg@3"], per_query=True)["ndcg@3"]
+    assert each.dtype == np.float64 and each[1] == pytest.approx(got, abs=1e-12)
+    lists = rerec.evaluate({"q": ["b", "a"]}, {"q": ["a"]}, ["mrr"])
+    assert lists == {"mrr": 0.5}
+
+
+def test_conventions_by_name_and_by_setting() -> None:
+    run, qrels = {"q": ["a"], "r": ["b"]}, {"q": {"a": 3}, "r": {"b": 0}}
+    assert rerec.evaluate(run, qrels, ["hit_rate"], conventions="trec_eval") == {"hit_rate": 0.5}
+    assert rerec.evaluate(run, qrels, ["hit_rate"], conventions="recbole") == {"hit_rate": 1.0}
+    exponential = rerec.evaluate({"q": ["a"]}, {"q": {"a": 3}}, ["dcg"], conventions={"gain": "exponential"})
+    assert exponential == {"dcg": 7.0}
