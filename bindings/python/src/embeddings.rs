@@ -126,15 +126,7 @@ impl ItemEmbeddings {
         self.table.len()
     }
 
-    fn __getnewargs__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(
-        Py<Catalogue>,
-        Vec<&str>,
-        Bound<'py, PyArray2<f32>>,
-        Bound<'py, PyAny>,
-    )> {
+    fn __getnewargs__<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'_, 'py>> {
         let similarity = to_python(py, &self.similarity, "similarity")?;
         Ok((
             self.catalogue.clone_ref(py),
@@ -144,6 +136,14 @@ impl ItemEmbeddings {
         ))
     }
 }
+
+/// What a pickled table is made of again: catalogue, ids, values, similarity.
+type Arguments<'a, 'py> = (
+    Py<Catalogue>,
+    Vec<&'a str>,
+    Bound<'py, PyArray2<f32>>,
+    Bound<'py, PyAny>,
+);
 
 impl ItemEmbeddings {
     fn build(
@@ -181,5 +181,5 @@ fn matrix<'py>(value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArray2<'py, f32>
         .py()
         .import("numpy")?
         .call_method1("ascontiguousarray", (array,))?;
-    Ok(aligned.extract()?)
+    aligned.extract()
 }

@@ -167,12 +167,15 @@ fn scored(value: &Bound<'_, PyAny>, what: &str, query: &Bound<'_, PyAny>) -> PyR
     items.iter().map(entry).collect()
 }
 
+/// The ranked items of a query, and the grades of those that were judged.
+type Listed<'a> = (Vec<&'a str>, Vec<(&'a str, f64)>);
+
 fn evaluate_all(evaluator: &Evaluator, mut judged: Vec<Judged>) -> Result<Evaluation> {
     judged.par_iter_mut().for_each(|query| {
         // Stable, so that equal scores stay in the order in which they were given.
         query.ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     });
-    let lists: Vec<(Vec<&str>, Vec<(&str, f64)>)> = judged
+    let lists: Vec<Listed<'_>> = judged
         .par_iter()
         .map(|query| {
             let ranked = query.ranked.iter().map(|(item, _)| &**item).collect();

@@ -34,6 +34,9 @@ pub(crate) struct TokenBytes {
     json: PyBackedStr,
 }
 
+/// Texts, and the byte lengths of each text's tokens.
+type Decoded<'py> = (Vec<String>, Vec<Bound<'py, PyArray1<u32>>>);
+
 #[pymethods]
 impl TokenBytes {
     #[new]
@@ -59,11 +62,7 @@ impl TokenBytes {
     ///     TextError: An id outside the vocabulary.
     ///     ValueError: A negative id.
     #[pyo3(signature = (ids: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]") -> "tuple[list[str], list[numpy.typing.NDArray[numpy.uint32]]]")]
-    fn decode<'py>(
-        &self,
-        py: Python<'py>,
-        ids: &Bound<'py, PyAny>,
-    ) -> PyResult<(Vec<String>, Vec<Bound<'py, PyArray1<u32>>>)> {
+    fn decode<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Decoded<'py>> {
         let ids = whole_numbers(ids, "ids")?;
         let decode = |(place, ids): (usize, &Vec<u32>)| {
             self.inner

@@ -192,7 +192,8 @@ fn table_size(tokens: usize, last: Option<u32>) -> Result<u32> {
     size.ok_or(sparse)
 }
 
-#[cfg(all(test, feature = "tokenizers"))]
+#[cfg(test)]
+#[cfg(feature = "tokenizers")]
 mod tests {
     use serde_json::{Value, json};
 
