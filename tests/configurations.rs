@@ -4,13 +4,31 @@
 use std::path::{Path, PathBuf};
 
 use rerec_datasets::Inspection;
-use rerec_trainer::TrainConfig;
+use rerec_trainer::{Ablation, AblationConfig, TrainConfig};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
         .to_owned()
+}
+
+/// The file that is no run's configuration.
+const EXPERIMENT: &str = "ablation.toml";
+
+/// Reading it reads the settings of every arm in every world.
+#[test]
+fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
+    let mut config = AblationConfig::from_file(&root().join("configs").join(EXPERIMENT)).unwrap();
+    config.runs = tempfile::tempdir().unwrap().path().to_owned();
+    let worlds = config.worlds.len();
+    let seeds: usize = config.worlds.iter().map(|world| world.seeds.len()).sum();
+    let ablation = Ablation::open(config).unwrap();
+    let due: Vec<String> = ablation.due().iter().map(ToString::to_string).collect();
+    assert!(seeds >= 10, "{seeds}");
+    assert_eq!(due.len(), seeds);
+    // The first seed of each world comes before the second of any.
+    assert_eq!(due[..worlds], ["six-101/warm", "rare-201/warm"]);
 }
 
 #[test]
@@ -20,6 +38,7 @@ fn every_configuration_is_read() {
     let files = entries.map(|entry| entry.unwrap().path());
     let files: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .filter(|path| !path.ends_with(EXPERIMENT))
         .collect();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {

@@ -170,7 +170,16 @@ fn ci(environment: &Environment) -> Result<()> {
         "warnings",
     ];
     check(cargo(&lint, environment))?;
-    let mut document = cargo(&["doc", "--workspace", "--no-deps"], environment);
+    let mut document = cargo(
+        &[
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--features",
+            WITH_KERNELS,
+        ],
+        environment,
+    );
     document.env("RUSTDOCFLAGS", "--deny warnings");
     check(document)?;
     check(cargo(&METRICS_ALONE, environment))?;
