@@ -178,6 +178,13 @@ fn a_faulty_experiment_is_refused_before_any_run() {
     assert!(unknown.contains("arm must be one of"), "{unknown}");
     let setting = refused("evaluation.untrained=false", "evaluation.untraind=false");
     assert!(setting.contains("untraind"), "{setting}");
+    let alike = refused("name = \"supervised\"", "name = \"plain\"");
+    assert!(
+        alike.contains("arms must be named differently, got plain"),
+        "{alike}"
+    );
+    let path = refused("name = \"small\"", "name = \"../small\"");
+    assert!(path.contains("worlds.name must be letters"), "{path}");
     let timed = refused(
         "supervised_as_long_as = \"plain\"",
         "supervised_as_long_as = \"supervised\"",

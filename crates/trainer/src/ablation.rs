@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::outcome::ArmOutcome;
 pub use self::schedule::{Ablation, AblationRun, ArmRun};
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, check_folder_name};
 use crate::error::{Error, Result, check};
 
 /// Which runs are compared, and in what they differ. Settings are written as on the command line: `"reinforcement.samples=5"`.
@@ -108,8 +108,10 @@ impl AblationConfig {
     }
 
     fn validate(&self) -> Result<()> {
-        check_names("worlds", self.worlds.iter().map(|world| &*world.name))?;
-        check_names("arms", self.arms.iter().map(|arm| &*arm.name))?;
+        check_folder_name("name", &self.name)?;
+        let worlds = self.worlds.iter().map(|world| world.name.clone());
+        check_different("worlds", worlds)?;
+        check_different("arms", self.arms.iter().map(|arm| folder_name(&arm.name)))?;
         for world in &self.worlds {
             self.validate_world(world)?;
         }
@@ -127,6 +129,7 @@ impl AblationConfig {
 
     fn validate_world(&self, world: &World) -> Result<()> {
         let World { name, seeds, .. } = world;
+        check_folder_name("worlds.name", name)?;
         let setting = |key: &str| format!("worlds.{name}.{key}");
         let (count, tuned) = (seeds.len(), world.tuning_seeds.len());
         check(count >= 1, &setting("seeds"), count, "at least one seed")?;
@@ -187,14 +190,21 @@ impl AblationConfig {
     }
 }
 
+/// An arm's name with `_` for everything that a folder's name should not hold.
+pub(crate) fn folder_name(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    name.chars().map(plain).collect()
+}
+
 fn names(arms: &[Arm]) -> Vec<&str> {
     arms.iter().map(|arm| &*arm.name).collect()
 }
 
-fn check_names<'a>(setting: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+fn check_different(setting: &str, names: impl Iterator<Item = String>) -> Result<()> {
     let mut seen = BTreeSet::new();
     for name in names {
-        check(seen.insert(name), setting, name, "named differently")?;
+        let is_new = seen.insert(name.clone());
+        check(is_new, setting, name, "named differently")?;
     }
     check(!seen.is_empty(), setting, "none", "at least one")
 }

@@ -85,6 +85,13 @@ fn default_threads() -> NonZeroUsize {
     TWO
 }
 
+/// Refuses a name that cannot be a folder's everywhere.
+pub(crate) fn check_folder_name(setting: &str, name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let named = name.chars().all(plain) && name.chars().any(|c| c.is_ascii_alphanumeric());
+    check(named, setting, name, "letters, digits, '-', '_' and '.'")
+}
+
 /// From rewards to advantages.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -210,11 +217,7 @@ impl TrainConfig {
     }
 
     fn validate_run(&self) -> Result<()> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let named =
-            self.name.chars().all(plain) && self.name.chars().any(|c| c.is_ascii_alphanumeric());
-        let allowed = "letters, digits, '-', '_' and '.'";
-        check(named, "name", &self.name, allowed)?;
+        check_folder_name("name", &self.name)?;
         let threads = self.threads.get();
         check(threads <= 1024, "threads", threads, "in [1, 1024]")
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AblationConfig, Arm, ArmOutcome, World};
+use super::{AblationConfig, Arm, ArmOutcome, World, folder_name};
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
 use crate::run::{Kept, Run};
@@ -44,8 +44,7 @@ impl fmt::Display for AblationRun {
                 learning_rate,
                 repeat,
             }) => {
-                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-                let name: String = name.chars().map(plain).collect();
+                let name = folder_name(name);
                 let rate =
                     learning_rate.map_or("as-configured".to_owned(), |rate| rate.to_string());
                 write!(f, "{name}-{rate}-{repeat}")
