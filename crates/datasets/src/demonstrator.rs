@@ -22,7 +22,7 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
-    /// Drills in which options are read out in random order: what teaches a model from nothing to copy. Default 2000.
+    /// Drills in which options are read out in random order: what teaches a model from nothing to copy. Default 0.
     pub reading_drills: usize,
     /// Options of such a drill, at least 2 and at most the catalogue's items. Default 6.
     pub reading_options: usize,
@@ -42,7 +42,7 @@ impl Default for DemonstratorConfig {
         Self {
             per_query: 1,
             drills: 2000,
-            reading_drills: 2000,
+            reading_drills: 0,
             reading_options: 6,
             haste_first: 0.6,
             haste_later: 0.12,

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rerec_datasets::{
-    Dataset, DemonstratorConfig, Error, Query, QueryClass, QueryConfig, WorldConfig,
+    Dataset, DemonstratorConfig, Error, NameLength, Query, QueryClass, QueryConfig, WorldConfig,
 };
 use rerec_rewards::{Catalogue, ItemId};
 use sha2::{Digest, Sha256};
@@ -253,6 +253,45 @@ fn haste_has_the_rate_that_was_set() {
         (share - 0.6).abs() < 4.0 * (0.24f64 / 1200.0).sqrt(),
         "{share}"
     );
+}
+
+#[test]
+fn options_are_read_out_by_their_numbers_in_another_order() {
+    let config = WorldConfig {
+        names: NameLength::Short,
+        demonstrator: DemonstratorConfig {
+            reading_drills: 20,
+            reading_options: 5,
+            ..DemonstratorConfig::default()
+        },
+        ..config()
+    };
+    let world = Dataset::quickstart(2, &config).unwrap();
+    assert_eq!(world.reading.len(), 20);
+    let mut in_order = 0;
+    for drill in &world.reading {
+        let options: Vec<&str> = drill
+            .prompt
+            .lines()
+            .filter(|line| line.starts_with('['))
+            .collect();
+        let read: Vec<&str> = drill.response.lines().collect();
+        in_order += usize::from(options == read);
+        let sorted = |lines: &[&str]| {
+            let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(sorted(&options), sorted(&read));
+        assert_eq!(options.len(), 5);
+        // A short title is one word behind its number.
+        assert!(
+            options.iter().all(|line| !line.contains(' ')),
+            "{options:?}"
+        );
+    }
+    // One order in 120 is that of the options.
+    assert!(in_order <= 2, "{in_order}");
 }
 
 #[test]

@@ -271,7 +271,7 @@ impl TrainConfig {
         }
         if self.warm_start.reading.is_some() && data.reading.is_empty() {
             return Err(Error::contradiction(
-                "warm_start.reading reads out options, but the data have no such drills; leave it out",
+                "warm_start.reading reads out options, but the data have no such drills: set reading_drills of the data's demonstrator, or leave it out",
             ));
         }
         if self.checkpoints.best.is_some() && data.splits.validation.is_empty() {

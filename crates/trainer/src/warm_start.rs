@@ -128,3 +128,48 @@ impl<'a> WarmStart<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drill(prompt: &str) -> Drill {
+        Drill {
+            prompt: prompt.to_owned(),
+            response: String::new(),
+        }
+    }
+
+    #[test]
+    fn reading_comes_first_and_has_a_rate_of_its_own() {
+        let config: WarmStartConfig = toml::from_str(
+            "reading = { steps = 2, drills = 3, learning_rate = 0.1 }\nsteps = 4\ndemonstrations = 1\ndrills = 2\n\
+             learning_rate = 1.0\nwarmup = 0",
+        )
+        .unwrap();
+        let data = Dataset {
+            drills: vec![drill("fact")],
+            reading: vec![drill("read"), drill("read")],
+            ..Dataset::default()
+        };
+        let lessons = WarmStart::new(&config, &data, 0).unwrap();
+        let prompts = |step| {
+            let batch = lessons.batch(step);
+            let text = |one: &SupervisedExample<'_>| match one.prompt {
+                Prompt::User(text) => text.to_owned(),
+                _ => String::new(),
+            };
+            batch.iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(prompts(0), ["read"; 3]);
+        assert_eq!(prompts(1), ["read"; 3]);
+        assert_eq!(prompts(2), ["fact"; 2]);
+        // Each stage begins at its peak and falls over its own steps.
+        let rates = [0, 1, 2, 4].map(|step| lessons.learning_rate(step));
+        approx::assert_abs_diff_eq!(rates[..], [0.1, 0.05, 1.0, 0.5][..], epsilon = 1e-12);
+        assert_eq!(config.all_steps(), 6);
+        // Without a warm start there is no reading either.
+        let none = WarmStartConfig { steps: 0, ..config };
+        assert_eq!(none.all_steps(), 0);
+    }
+}
