@@ -189,11 +189,11 @@ class Measure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = {"reward": reward, "advantages": advantages, "ranking": ranking}
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
+    parser.add_argument("parts", nargs="*", choices=[*parts, "all"], default="all")
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()
     measure = Measure(given.rounds)
-    for name in given.parts:
+    for name in parts if "all" in given.parts else given.parts:
         parts[name](measure)
 
 
