@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::libtorch::{self, Device};
 use crate::program::{cargo, check};
 use crate::tasks::WITH_KERNELS;
-use crate::virtual_environment::VirtualEnvironment;
+use crate::virtual_environment::{VirtualEnvironment, pip_install};
 
 /// The package below the root of the checkout.
 const PACKAGE: &str = "bindings/python";
@@ -77,17 +77,10 @@ fn install(
     environment: &Environment,
 ) -> Result<PathBuf> {
     let python = packages.set_up(environment)?;
-    let mut install = environment.command(&python);
+    let mut install = pip_install(&python, environment);
     install
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
         // The same version with other contents is another wheel.
-        .args(["--no-deps", "--force-reinstall"])
+        .args(["--quiet", "--no-deps", "--force-reinstall"])
         .arg(wheel);
     check(install)?;
     Ok(python)

@@ -1,7 +1,8 @@
 //! Python environments of packages that are pinned by a file in the checkout.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::disk;
 use crate::environment::Environment;
@@ -32,15 +33,9 @@ impl VirtualEnvironment {
         let mut make = environment.command("python3");
         make.args(["-m", "venv"]).arg(&folder);
         check(make)?;
-        let mut install = environment.command(&python);
+        let mut install = pip_install(&python, environment);
         install
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--disable-pip-version-check",
-                "--requirement",
-            ])
+            .arg("--requirement")
             .arg(&requirements)
             .args(self.whole.then_some("--no-deps"));
         check(install).map_err(|error| match error {
@@ -53,6 +48,13 @@ impl VirtualEnvironment {
         fs::write(&installed, pins).map_err(Error::io("write", &installed))?;
         Ok(python)
     }
+}
+
+/// `pip install` of an interpreter's environment.
+pub(crate) fn pip_install(python: &Path, environment: &Environment) -> Command {
+    let mut install = environment.command(python);
+    install.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+    install
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use numpy::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{IntoPyDict, PyList};
 use rerec::advantage::Ragged;
 
-use crate::arguments::each;
+use crate::arguments::{self, each, same_length};
 use crate::error::wrong_type;
 
 /// Rows of numbers with the form in which they came, which is the form of what is made of them.
@@ -77,6 +78,17 @@ pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Ve
         }),
     };
     each(value, what, row)
+}
+
+/// Responses, and the bytes of its text that each of their tokens holds.
+pub(crate) fn responses(
+    texts: &Bound<'_, PyAny>,
+    token_byte_lens: &Bound<'_, PyAny>,
+) -> PyResult<(Vec<PyBackedStr>, Vec<Vec<u32>>)> {
+    let texts = arguments::texts(texts, "responses")?;
+    let lens = whole_numbers(token_byte_lens, "token_byte_lens")?;
+    same_length("token_byte_lens", lens.len(), texts.len())?;
+    Ok((texts, lens))
 }
 
 fn truth(number: f64) -> Result<bool, String> {

@@ -11,7 +11,7 @@ use rerec::advantage::Ragged;
 use rerec::{AssessedResponse, AssessorConfig, Group, ResponseText, Step};
 
 use crate::arguments::{same_length, settings_or_default, texts, to_python};
-use crate::arrays::whole_numbers;
+use crate::arrays;
 use crate::error::{Failure, Kind, Result};
 use crate::pool;
 use crate::questions::{Questions, Resolved, queries};
@@ -107,9 +107,7 @@ impl Assessor {
         greedy: Option<&Bound<'_, PyAny>>,
         by: &str,
     ) -> PyResult<Assessment> {
-        let responses = texts(responses, "responses")?;
-        let token_byte_lens = whole_numbers(token_byte_lens, "token_byte_lens")?;
-        same_length("token_byte_lens", token_byte_lens.len(), responses.len())?;
+        let (responses, token_byte_lens) = arrays::responses(responses, token_byte_lens)?;
         let greedy = greedy.map(|greedy| texts(greedy, "greedy")).transpose()?;
         if let Some(greedy) = &greedy {
             same_length("greedy", greedy.len(), responses.len())?;

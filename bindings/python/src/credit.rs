@@ -7,8 +7,8 @@ use rerec::advantage::{CreditConfig, Explanation};
 use rerec::rewards::{AnswerChoice, AnswerReader, TitleMatch};
 use rerec::{Crediter, ResponseText};
 
-use crate::arguments::{same_length, settings_or_default, texts, to_python, word};
-use crate::arrays::{numbers, whole_numbers};
+use crate::arguments::{same_length, settings_or_default, to_python, word};
+use crate::arrays::{self, numbers};
 use crate::catalogue::Catalogue;
 use crate::error::{Failure, Result};
 use crate::pool;
@@ -105,9 +105,7 @@ impl Credit {
         candidates: Option<&Bound<'_, PyAny>>,
         by: &str,
     ) -> PyResult<Vec<StepCredits>> {
-        let responses = texts(responses, "responses")?;
-        let token_byte_lens = whole_numbers(token_byte_lens, "token_byte_lens")?;
-        same_length("token_byte_lens", token_byte_lens.len(), responses.len())?;
+        let (responses, token_byte_lens) = arrays::responses(responses, token_byte_lens)?;
         let rewards = numbers(rewards, "rewards")?;
         same_length("rewards", rewards.len(), responses.len())?;
         let questions = Questions::read(targets, candidates, by, responses.len())?;

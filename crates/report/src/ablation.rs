@@ -11,6 +11,7 @@ use rerec_trainer::{Ablation, World};
 use self::summary::{ArmSummary, WorldSummary};
 use crate::bootstrap::Estimate;
 use crate::error::Result;
+use crate::table::{markdown, percent};
 
 /// Writes `ablation.md`, a picture for each world, and `outcomes.jsonl` with every number of every finished run into the experiment's
 /// folder; returns the files.
@@ -103,21 +104,14 @@ fn heading(summary: &WorldSummary<'_>) -> String {
         warm.len(),
         world.seeds.len(),
         100.0 * guess,
-        percent(accuracy),
+        interval(accuracy),
     );
     text
 }
 
-/// A table of Markdown.
+/// A table, and room below it.
 fn table(head: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let numbers = "---:|".repeat(head.len().saturating_sub(1));
-    let mut text = format!("{}|---|{numbers}\n", line(head));
-    for row in rows {
-        text.push_str(&line(&row));
-    }
-    text.push('\n');
-    text
+    markdown(head, rows) + "\n"
 }
 
 fn accuracy(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
@@ -132,7 +126,7 @@ fn accuracy(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
             arm.seeds.len().to_string(),
             cell(arm.accuracy()),
             cell(arm.gain(summary)),
-            arm.worst_gain(summary).map_or("-".to_owned(), points),
+            arm.worst_gain(summary).map_or("-".to_owned(), percent),
         ];
         row.extend(references.iter().map(|name| match *name == arm.arm.name {
             true => "-".to_owned(),
@@ -199,28 +193,23 @@ fn seeds(summary: &WorldSummary<'_>) -> String {
     let mut head = vec!["seed".to_owned(), "warm start".to_owned()];
     head.extend(summary.arms.iter().map(|arm| arm.arm.name.clone()));
     let row = |&(seed, warm): &(u64, &rerec_trainer::ArmOutcome)| {
-        let mut row = vec![seed.to_string(), points(warm.last.overall.share())];
+        let mut row = vec![seed.to_string(), percent(warm.last.overall.share())];
         row.extend(summary.arms.iter().map(|arm| {
             let share = arm.of_seed(seed);
-            share.map_or("-".to_owned(), points)
+            share.map_or("-".to_owned(), percent)
         }));
         row
     };
     table(&head, summary.warm.iter().map(row))
 }
 
-/// A share or a difference in percent.
-fn points(share: f64) -> String {
-    format!("{:.1}", 100.0 * share)
-}
-
-fn percent(estimate: Estimate) -> String {
+fn interval(estimate: Estimate) -> String {
     match estimate.low.is_finite() {
         true => estimate.to_string(),
-        false => points(estimate.value),
+        false => percent(estimate.value),
     }
 }
 
 fn cell(estimate: Option<Estimate>) -> String {
-    estimate.map_or("-".to_owned(), percent)
+    estimate.map_or("-".to_owned(), interval)
 }

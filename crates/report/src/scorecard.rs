@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::bootstrap::{Estimate, bootstrap_mean};
 use crate::error::Result;
 use crate::statistics::wilson;
-use crate::table::notes;
+use crate::table::{notes, percent};
 
 /// Scores of answers by class, each with its 95 % interval over queries.
 ///
@@ -251,10 +251,6 @@ fn cell(f: &mut fmt::Formatter<'_>, estimate: Option<&Estimate>) -> fmt::Result 
         Some(estimate) => write!(f, " {} |", percent(estimate.value)),
         None => write!(f, " – |"),
     }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1}", 100.0 * share)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Intervals and tests for shares of right answers.
 
 /// The 97.5 % point of the standard normal distribution: two-sided intervals of 95 %.
-const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// The 95 % interval of a share by Wilson's score (1927), in [0, 1]; the whole range where nothing was asked.
 ///

@@ -1,14 +1,13 @@
 //! Means over few seeds, with intervals by Student's t.
 
 use crate::bootstrap::Estimate;
+use crate::statistics::Z;
 
 /// The 97.5 % points of Student's t for 1 to 10 degrees of freedom.
 const POINTS: [f64; 10] = [
     12.706_205, 4.302_653, 3.182_446, 2.776_445, 2.570_582, 2.446_912, 2.364_624, 2.306_004,
     2.262_157, 2.228_139,
 ];
-/// The same point of the standard normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// The mean of a few values with its interval of 95 % by Student's t; the interval is the whole line where there is only one value. None
 /// of no values.

@@ -12,36 +12,48 @@ pub fn accuracy_table(evaluations: &[Evaluation]) -> String {
         .iter()
         .filter(|evaluation| evaluation.phase != Phase::Reinforcement)
         .collect();
-    let mut table = String::from("| query class | queries | guess |");
-    for evaluation in &columns {
-        // Writing to a string cannot fail.
-        let _ = write!(table, " {} |", evaluation.phase.label());
-    }
-    table.push_str("\n|---|---:|---:|");
-    table.push_str(&"---:|".repeat(columns.len()));
+    let mut head = ["query class", "queries", "guess"]
+        .map(str::to_owned)
+        .to_vec();
+    head.extend(columns.iter().map(|e| e.phase.label().to_owned()));
     let classes: BTreeSet<_> = columns.iter().flat_map(|e| e.classes.keys()).collect();
-    for class in classes {
-        let of_class = |e: &&Evaluation| e.classes.get(class).copied().unwrap_or_default();
-        let cells: Vec<Scores> = columns.iter().map(of_class).collect();
-        row(&mut table, class.label(), &cells);
-    }
+    let of_class = |class| {
+        let scores = |e: &&Evaluation| e.classes.get(class).copied().unwrap_or_default();
+        let cells: Vec<Scores> = columns.iter().map(scores).collect();
+        row(class.label(), &cells)
+    };
     let overall: Vec<Scores> = columns.iter().map(|e| e.overall).collect();
-    row(&mut table, "all", &overall);
-    table.push('\n');
+    let rows = classes.into_iter().map(of_class);
+    let mut table = markdown(&head, rows.chain([row("all", &overall)]));
     if let Some(last) = columns.last() {
         table.push_str(&notes(last.open, last.unscored));
     }
     table
 }
 
-fn row(table: &mut String, label: &str, cells: &[Scores]) {
+fn row(label: &str, cells: &[Scores]) -> Vec<String> {
     // Columns may differ by queries that could not be scored.
     let asked = cells.iter().map(|a| a.asked).max().unwrap_or(0);
     let guess = cells.last().map_or(0.0, |accuracy| accuracy.guess());
-    let _ = write!(table, "\n| {label} | {asked} | {:.1} |", 100.0 * guess);
-    for accuracy in cells {
-        let _ = write!(table, " {:.1} |", 100.0 * accuracy.share());
+    let mut row = vec![label.to_owned(), asked.to_string(), percent(guess)];
+    row.extend(cells.iter().map(|accuracy| percent(accuracy.share())));
+    row
+}
+
+/// A table of Markdown whose first column is text and whose others are numbers.
+pub(crate) fn markdown(head: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let numbers = "---:|".repeat(head.len().saturating_sub(1));
+    let mut text = format!("{}|---|{numbers}\n", line(head));
+    for row in rows {
+        text.push_str(&line(&row));
     }
+    text
+}
+
+/// A share or a difference of shares in percent, without the sign.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1}", 100.0 * share)
 }
 
 /// What the numbers alone would hide: queries that are open, and queries that are in no number.

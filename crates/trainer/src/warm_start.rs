@@ -33,8 +33,8 @@ impl<'a> WarmStart<'a> {
         seed: u64,
     ) -> Result<Self> {
         let schedule = |rate| Schedule::new(rate, config.warmup, config.schedule);
-        let reading = config.reading.filter(|_| config.steps > 0);
-        let reading = reading
+        let reading = config
+            .reading
             .map(|reading| Ok::<_, crate::Error>((reading, schedule(reading.learning_rate)?)));
         Ok(Self {
             config,
@@ -45,18 +45,11 @@ impl<'a> WarmStart<'a> {
         })
     }
 
-    fn reading_steps(&self) -> u64 {
-        self.reading
-            .as_ref()
-            .map_or(0, |(reading, _)| reading.steps)
-    }
-
     fn stage(&self, step: u64) -> Stage<'_> {
+        let first = self.config.reading_steps();
         match &self.reading {
-            Some((reading, schedule)) if step < reading.steps => {
-                Stage::Reading(step, reading, schedule)
-            }
-            _ => Stage::Answers(step - self.reading_steps()),
+            Some((reading, schedule)) if step < first => Stage::Reading(step, reading, schedule),
+            _ => Stage::Answers(step - first),
         }
     }
 

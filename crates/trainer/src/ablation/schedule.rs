@@ -33,6 +33,32 @@ pub struct ArmRun {
     pub repeat: u64,
 }
 
+impl AblationRun {
+    fn warm_start(world: &World, seed: u64) -> Self {
+        let world = world.name.clone();
+        let arm = None;
+        Self { world, seed, arm }
+    }
+
+    fn of_arm(
+        world: &World,
+        seed: u64,
+        arm: &Arm,
+        learning_rate: Option<f64>,
+        repeat: u64,
+    ) -> Self {
+        let name = arm.name.clone();
+        Self {
+            arm: Some(ArmRun {
+                name,
+                learning_rate,
+                repeat,
+            }),
+            ..Self::warm_start(world, seed)
+        }
+    }
+}
+
 impl fmt::Display for AblationRun {
     /// `rare-41/warm`, `rare-41/ReRec-0.0005-0`: the folder below the experiment's.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,11 +141,7 @@ impl Ablation {
     pub fn due(&self) -> Vec<AblationRun> {
         let mut due = Vec::new();
         for (world, seed, tuning) in self.seeds() {
-            let warm = AblationRun {
-                world: world.name.clone(),
-                seed,
-                arm: None,
-            };
+            let warm = AblationRun::warm_start(world, seed);
             if self.outcome(&warm).is_none() {
                 due.push(warm);
                 continue;
@@ -175,15 +197,7 @@ impl Ablation {
 
     /// The runs of an arm on one seed; none while its learning rate is not chosen.
     fn runs_of(&self, world: &World, seed: u64, tuning: bool, arm: &Arm) -> Vec<AblationRun> {
-        let run = |learning_rate, repeat| AblationRun {
-            world: world.name.clone(),
-            seed,
-            arm: Some(ArmRun {
-                name: arm.name.clone(),
-                learning_rate,
-                repeat,
-            }),
-        };
+        let run = |rate, repeat| AblationRun::of_arm(world, seed, arm, rate, repeat);
         if tuning {
             let rates = self.config.learning_rates.iter();
             return rates.map(|&rate| run(Some(rate), 0)).collect();
@@ -208,11 +222,7 @@ impl Ablation {
 
     /// What came of a world's warm starts, by seed.
     pub fn warm_starts(&self, world: &World) -> Vec<(u64, &ArmOutcome)> {
-        let warm = |&seed: &u64| {
-            let world = world.name.clone();
-            let arm = None;
-            Some((seed, self.outcome(&AblationRun { world, seed, arm })?))
-        };
+        let warm = |&seed: &u64| Some((seed, self.outcome(&AblationRun::warm_start(world, seed))?));
         world.seeds.iter().filter_map(warm).collect()
     }
 
@@ -237,13 +247,8 @@ impl Ablation {
     pub fn tuned(&self, world: &World, arm: &Arm, rate: f64) -> Option<f64> {
         let seeds = &world.tuning_seeds;
         let share = |&seed: &u64| {
-            let runs = self.runs_of(world, seed, true, arm);
-            let mut runs = runs.iter().filter(|run| {
-                run.arm
-                    .as_ref()
-                    .is_some_and(|arm| arm.learning_rate == Some(rate))
-            });
-            Some(self.outcome(runs.next()?)?.last.overall.share())
+            let run = AblationRun::of_arm(world, seed, arm, Some(rate), 0);
+            Some(self.outcome(&run)?.last.overall.share())
         };
         let shares: Option<Vec<f64>> = seeds.iter().map(share).collect();
         shares.map(|shares| shares.iter().sum::<f64>() / seeds.len().max(1) as f64)
@@ -263,14 +268,12 @@ impl Ablation {
             .arm(config.supervised_as_long_as.as_deref()?)
             .ok()?;
         let world = self.config.world(&run.world).ok()?;
-        let tuning = world.tuning_seeds.contains(&run.seed);
-        let runs = self.runs_of(world, run.seed, tuning, other);
-        runs.into_iter().find(|other| {
-            let found = other.arm.as_ref();
-            found.is_some_and(|other| {
-                other.repeat == arm.repeat && (!tuning || other.learning_rate == arm.learning_rate)
-            })
-        })
+        let rate = match world.tuning_seeds.contains(&run.seed) {
+            true => arm.learning_rate,
+            false => self.rate(world, other)?,
+        };
+        let repeat = arm.repeat;
+        Some(AblationRun::of_arm(world, run.seed, other, rate, repeat))
     }
 
     /// The settings of a run on top of the experiment's configuration, as `rerec train --set` takes them.

@@ -50,10 +50,13 @@ fn falling() -> Decay {
 impl WarmStartConfig {
     /// All steps, those of reading included.
     pub fn all_steps(&self) -> u64 {
-        match (self.steps, &self.reading) {
-            (0, _) | (_, None) => self.steps,
-            (steps, Some(reading)) => reading.steps + steps,
-        }
+        self.reading_steps() + self.steps
+    }
+
+    /// The steps of reading, of which there are none without a warm start.
+    pub(crate) fn reading_steps(&self) -> u64 {
+        let reading = self.reading.filter(|_| self.steps > 0);
+        reading.map_or(0, |reading| reading.steps)
     }
 
     pub(super) fn validate(&self) -> Result<()> {
