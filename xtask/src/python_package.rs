@@ -118,22 +118,20 @@ fn development(environment: &Environment) -> Result<PathBuf> {
     wheel_file::pack(&library, &python, environment)
 }
 
-/// The extension module, with the features that the tests of the workspace were built with: that way nothing but the module itself is
-/// compiled for it. maturin would build its dependencies anew, with the features that it alone asks for.
+/// The extension module.
 fn build_library(environment: &Environment) -> Result<PathBuf> {
     libtorch::set_up(environment, Device::Cpu)?;
-    // A test among what is built, a quick one: with it cargo takes the features of development dependencies, as it did for all tests.
-    let words = [
-        "build",
-        "--workspace",
-        "--lib",
-        "--test",
-        "golden_rewards",
-        "--features",
-        WITH_KERNELS,
-    ];
-    check(cargo(&words, environment))?;
+    build(&["--lib"], environment)?;
     Ok(environment.root.join("target/debug/lib_rerec.so"))
+}
+
+/// Builds with the features that the tests of the workspace were built with: that way nothing but the target itself is compiled for
+/// it. maturin would build its dependencies anew, with the features that it alone asks for.
+fn build(target: &[&str], environment: &Environment) -> Result<()> {
+    // A test among what is built, a quick one: with it cargo takes the features of development dependencies, as it did for all tests.
+    let with_tests = ["--test", "golden_rewards", "--features", WITH_KERNELS];
+    let words = [&["build", "--workspace"], target, &with_tests].concat();
+    check(cargo(&words, environment))
 }
 
 #[cfg(test)]
