@@ -85,6 +85,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A file of RecBench+ is not there.
+    #[error("{} is missing: a folder of RecBench+ holds a file of queries for each class that is read, and movies.dat and ratings.dat of MovieLens-1M, or ratings.dat of the books", path.display())]
+    NoRecBenchFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is damaged, or holds what is not read.
     #[error("{} cannot be read: {cause}", path.display())]
     Unreadable {

@@ -140,8 +140,14 @@ impl Dataset {
     ) -> Result<Self> {
         config.validate()?;
         config.prompt.compile()?;
+        let folder = &config.folder;
+        let files = config
+            .classes
+            .iter()
+            .map(|class| entry::file(folder, class));
+        let files = files.collect::<Result<Vec<_>>>()?;
         let (catalogue, ratings) = match config.domain {
-            Domain::Movie => films_and_ratings(&config.folder, 0, context)?,
+            Domain::Movie => films_and_ratings(folder, 0, context).map_err(beside_queries)?,
             Domain::Book => books(&config.folder, context)?,
         };
         let (catalogue, remarks) = match &config.graph {
@@ -152,8 +158,8 @@ impl Dataset {
         let mut splits = Splits::default();
         let (mut unknown, mut without_others) = (0usize, 0usize);
         let mut ids = HashMap::<QueryId, usize>::new();
-        for class in &config.classes {
-            for mut entry in entry::read(&config.folder, class, config.domain)? {
+        for (class, file) in config.classes.iter().zip(&files) {
+            for mut entry in entry::read(file, class, config.domain)? {
                 // An id names the random draws too: the second query of a number must be another.
                 let earlier = ids.entry(entry.id.clone()).or_default();
                 *earlier += 1;
@@ -196,6 +202,16 @@ impl Dataset {
         }
         dataset.remark_absences();
         Ok(dataset)
+    }
+}
+
+/// RecBench+'s films are those of MovieLens-1M, which no command fetches.
+fn beside_queries(error: Error) -> Error {
+    match error {
+        Error::NoEdition { folder } => Error::NoRecBenchFile {
+            path: folder.join("movies.dat"),
+        },
+        other => other,
     }
 }
 

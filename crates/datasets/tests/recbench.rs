@@ -218,10 +218,15 @@ fn faults_name_file_place_and_key() {
         classes: vec![QueryClass::IMPLICIT],
         ..config(&folder)
     };
-    assert_eq!(
-        load(missing).unwrap_err(),
-        "cannot read ./ImplicitQuery.json"
-    );
+    let is_missing = |file: &str| {
+        format!(
+            "./{file} is missing: a folder of RecBench+ holds a file of queries for each class that is read, and movies.dat and \
+             ratings.dat of MovieLens-1M, or ratings.dat of the books"
+        )
+    };
+    assert_eq!(load(missing).unwrap_err(), is_missing("ImplicitQuery.json"));
+    fs::remove_file(folder.path().join("movies.dat")).unwrap();
+    assert_eq!(load(config(&folder)).unwrap_err(), is_missing("movies.dat"));
     let strange = RecBenchConfig {
         classes: vec!["bundles".into()],
         ..config(&folder)

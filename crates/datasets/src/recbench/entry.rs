@@ -33,21 +33,27 @@ fn file_names(class: &QueryClass) -> Option<&'static [&'static str]> {
     place.map(|place| names[place])
 }
 
-/// Reads the queries of one class.
-pub(super) fn read(folder: &Path, class: &QueryClass, domain: Domain) -> Result<Vec<Entry>> {
+/// The file of a class's queries.
+pub(super) fn file(folder: &Path, class: &QueryClass) -> Result<PathBuf> {
     let names = file_names(class).ok_or_else(|| Error::InvalidSetting {
         setting: "classes",
         got: format!("{:?}", class.label()),
         allowed: "explicit, implicit, misinformed, interest or demographics".to_owned(),
     })?;
-    let paths = names.iter().map(|name| folder.join(name));
-    let path = paths.clone().find(|path| path.is_file());
-    let path = path.unwrap_or_else(|| folder.join(names[0]));
+    let mut paths = names.iter().map(|name| folder.join(name));
+    let found = paths.find(|path| path.is_file());
+    found.ok_or_else(|| Error::NoRecBenchFile {
+        path: folder.join(names[0]),
+    })
+}
+
+/// Reads the queries of one class.
+pub(super) fn read(path: &Path, class: &QueryClass, domain: Domain) -> Result<Vec<Entry>> {
     let is_profile = *class == QueryClass::INTEREST || *class == QueryClass::DEMOGRAPHICS;
     let mut entries = Vec::new();
-    read_list(&path, |place, cell| {
+    read_list(path, |place, cell| {
         let source = Source {
-            path: &path,
+            path,
             place,
             cell,
             class,
