@@ -186,10 +186,20 @@ impl Trainer<'_> {
                 greedy: one.greedy.as_ref().map(|response| response.text.as_str()),
             })
         });
-        Ok(self
-            .task
-            .assessor
-            .assess(&asked.collect::<Result<Vec<_>>>()?)?)
+        let asked = asked.collect::<Result<Vec<_>>>()?;
+        let mut assessed = self.task.assessor.assess(&asked)?;
+        if self.config.reinforcement.mask_truncated {
+            let mut rows = assessed.advantages.rows();
+            for (one, judged) in tries.iter().zip(&mut assessed.groups) {
+                let responses = &one.group.responses;
+                let rows: Vec<&[f64]> = rows.by_ref().take(responses.len()).collect();
+                // What is masked has an advantage from which nothing is learned.
+                judged.teaches = responses.iter().zip(rows).any(|(response, row)| {
+                    response.finish != Finish::Length && row.iter().any(|&each| each != 0.0)
+                });
+            }
+        }
+        Ok(assessed)
     }
 
     /// The learning rate of the step under way, which the curriculum no longer counts among those left.

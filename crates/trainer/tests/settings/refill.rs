@@ -49,6 +49,28 @@ fn groups_that_teach_nothing_are_replaced() {
     assert_eq!(told.metrics[0].refill, None);
 }
 
+/// All of q1's responses are cut at 15 tokens, one of them behind the right box.
+fn one_cut(query: &str, sample: usize) -> &'static str {
+    match query {
+        "q1" => ["\\boxed{Heat}, by Mann.", CASINO, CASINO][sample],
+        _ => [HEAT, ALIEN, ALIEN][sample],
+    }
+}
+
+#[test]
+fn a_group_whose_advantages_are_all_masked_is_replaced() {
+    let refilled = [
+        "reinforcement.refill_rounds=1",
+        "reinforcement.max_new_tokens=15",
+    ];
+    let told = tell(&refilled, &SIX, one_cut);
+    assert_eq!(learned(&told.updates[0]), ["q1", "q2"]);
+    let masked = [&refilled[..], &["reinforcement.mask_truncated=true"]].concat();
+    let told = tell(&masked, &SIX, one_cut);
+    assert_eq!(learned(&told.updates[0]), ["q3", "q2"]);
+    assert_eq!(told.metrics[0].groups_without_signal, 1);
+}
+
 /// The curriculum knows every query that was tried, also those that were dropped.
 #[test]
 fn the_curriculum_records_what_was_replaced() {
