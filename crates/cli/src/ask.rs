@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         },
         interrupted: interrupt_flag("stopping")?,
         earlier: None,
+        turn: 1,
     };
     match &args.question {
         Some(question) => conversation.ask(question),
@@ -147,6 +148,7 @@ struct Conversation<'a> {
     sampling: Sampling,
     interrupted: Arc<AtomicBool>,
     earlier: Option<(Asked, String)>,
+    turn: usize,
 }
 
 impl Conversation<'_> {
@@ -177,9 +179,10 @@ impl Conversation<'_> {
             .as_ref()
             .map(|(asked, response)| (asked, &**response));
         let user = self.args.user.as_deref();
-        let asked = self
+        let mut asked = self
             .assistant
             .ask(earlier, question, user, self.args.candidates.into())?;
+        self.make_room(&mut asked)?;
         let response = self.respond(&asked)?;
         let advice = self.assistant.resolve(&asked, &response);
         if self.args.json {
@@ -193,13 +196,37 @@ impl Conversation<'_> {
             print_advice(&advice)?;
         }
         self.earlier = Some((asked, response));
+        self.turn += 1;
+        Ok(())
+    }
+
+    /// Forgets the oldest turns of a conversation that leaves no room for a response. What does not fit alone is refused by the model.
+    fn make_room(&self, asked: &mut Asked) -> Result<(), Failure> {
+        let room = self.policy.model().max_position_embeddings;
+        let room = room.saturating_sub(self.sampling.max_new_tokens);
+        let mut forgotten = 0;
+        let tokens = |asked: &Asked| {
+            let prompt = self
+                .policy
+                .tokenizer()
+                .encode_prompt(Prompt::Chat(&asked.conversation));
+            prompt.map(|ids| ids.len())
+        };
+        while tokens(asked)? > room && asked.forget_oldest() {
+            forgotten += 1;
+        }
+        if forgotten > 0 {
+            eprintln!(
+                "(the model has no room for the oldest {forgotten} questions, which are forgotten)"
+            );
+        }
         Ok(())
     }
 
     /// The model's response, printed while it grows unless JSON is wanted.
     fn respond(&mut self, asked: &Asked) -> Result<String, Failure> {
         // Each turn draws from a stream of its own.
-        let query = QueryId::from(format!("question {}", asked.questions.len()));
+        let query = QueryId::from(format!("question {}", self.turn));
         let request = SampleRequest {
             query: &query,
             prompt: Prompt::Chat(&asked.conversation),

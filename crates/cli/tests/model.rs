@@ -139,6 +139,23 @@ fn a_trained_model_is_checked_evaluated_asked_and_exported() {
         "{said}"
     );
 
+    // A conversation longer than the context goes on without its oldest questions.
+    let question = format!("{}a western film\n", "something calm, ".repeat(20));
+    let talk = ["ask", "--run", &run, "--max-new-tokens", "4", "--json"];
+    let mut command = Command::cargo_bin("rerec").unwrap();
+    let talk = command
+        .args(talk)
+        .write_stdin(question.repeat(8))
+        .assert()
+        .success();
+    let output = talk.get_output();
+    assert_eq!(
+        output.stdout.iter().filter(|&&byte| byte == b'\n').count(),
+        8
+    );
+    let warned = String::from_utf8_lossy(&output.stderr);
+    assert!(warned.contains("which are forgotten"), "{warned}");
+
     let used = refused(&["export", "--run", &run, "--output", &model], 2);
     assert!(used.contains("holds files already"), "{used}");
     let best = refused(&["eval", "--run", &run, "--checkpoint", "best"], 2);

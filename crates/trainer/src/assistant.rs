@@ -65,6 +65,22 @@ pub struct Asked {
     pub liked: Vec<ItemId>,
 }
 
+impl Asked {
+    /// Leaves out the oldest question with the answer to it, for a model that has no room for both and a response. The system message
+    /// stays. Whether there was one: the last question is never left out.
+    pub fn forget_oldest(&mut self) -> bool {
+        let messages = &self.conversation;
+        let Some(answer) = messages.iter().position(|one| one.role == "assistant") else {
+            return false;
+        };
+        let first = messages.iter().take_while(|one| one.role == "system");
+        let first = first.count();
+        self.conversation.drain(first..=answer);
+        self.questions.remove(0);
+        true
+    }
+}
+
 /// A model's answer in terms of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Advice {
@@ -333,6 +349,14 @@ mod tests {
         assert_eq!(roles, ["system", "user", "assistant", "user"]);
         assert_eq!(ids(&second).len(), 2);
         assert!(ids(&second).contains(&"0"));
+        // Where there is no room for both, the first is forgotten.
+        let mut short = second.clone();
+        assert!(short.forget_oldest());
+        let roles: Vec<&str> = short.conversation.iter().map(|m| &*m.role).collect();
+        assert_eq!(roles, ["system", "user"]);
+        assert_eq!(short.conversation[1], second.conversation[3]);
+        assert_eq!(short.questions, ["or something with heat"]);
+        assert!(!short.forget_oldest());
     }
 
     #[test]
