@@ -5,10 +5,10 @@ mod pool;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::Instant;
 
 use clap::Args as ClapArgs;
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use rerec_report::{ablation_table, write_ablation};
 use rerec_trainer::{Ablation, AblationConfig, AblationRun};
 
@@ -61,16 +61,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 /// How many runs are finished.
 struct Progress {
     bar: ProgressBar,
+    begun: Instant,
+    /// Finished before this process began.
+    before: usize,
 }
 
 impl Progress {
     fn new(ablation: &Ablation) -> Self {
-        let bar = bar("runs");
+        // Without the bar's own estimate, which follows its last moments: runs end rarely, and several at once.
+        let style =
+            ProgressStyle::with_template("{prefix:>16} {bar:28} {pos}/{len}  {elapsed}  {msg}");
+        let bar = bar("runs").with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_length(ablation.runs() as u64);
         bar.set_position(ablation.finished() as u64);
-        // What was finished before takes no time now.
-        bar.reset_eta();
-        Self { bar }
+        Self {
+            bar,
+            begun: Instant::now(),
+            before: ablation.finished(),
+        }
     }
 
     fn tell(&self, ablation: &Ablation, run: &AblationRun) {
@@ -83,14 +91,15 @@ impl Progress {
             "{run}: {:.1} % right ({finished} of {all} runs)",
             100.0 * share
         );
-        let left = match self.bar.eta() {
-            // Nothing can be said of the time after the first run.
-            Duration::ZERO => String::new(),
-            eta => format!(", some {} left", HumanDuration(eta)),
-        };
+        let each = self.begun.elapsed() / finished.saturating_sub(self.before).max(1) as u32;
+        let left = HumanDuration(each * (all - finished) as u32);
+        let left = format!("some {left} left");
         match self.bar.is_hidden() {
-            true => eprintln!("{line}{left}"),
-            false => self.bar.println(line),
+            true => eprintln!("{line}, {left}"),
+            false => {
+                self.bar.println(line);
+                self.bar.set_message(left);
+            }
         }
     }
 }
