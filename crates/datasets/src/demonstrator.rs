@@ -22,9 +22,10 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
-    /// Drills in which options are read out in random order: what teaches a model from nothing to copy. Default 0.
+    /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: options read out in random
+    /// order and, in turn with them, six lines of values marked by two conditions. Default 0.
     pub reading_drills: usize,
-    /// Options of such a drill, at least 2 and at most the catalogue's items. Default 6.
+    /// Most options to read from, at least 2 and at most the catalogue's items; six of them are read out. Default 6.
     pub reading_options: usize,
     /// Probability of checking no candidate at all, [0, 1]. Default 0.6.
     pub haste_first: f64,

@@ -32,6 +32,11 @@ pub(crate) fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) ->
 
 /// "[2]Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
 pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> String {
+    format!("{}: {}", option(place, &item.title), marks(item, wanted))
+}
+
+/// "director Ada Lorne yes, genre western yes. It fits."
+pub(crate) fn marks(item: &Item, wanted: &[Attribute]) -> String {
     let mut relations: Vec<&str> = wanted
         .iter()
         .map(|condition| condition.relation.as_str())
@@ -51,7 +56,7 @@ pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> Str
         marks.push_str("nothing known");
     }
     let verdict = if fits(item, wanted) { " It fits." } else { "" };
-    format!("{}: {marks}.{verdict}", option(place, &item.title))
+    format!("{marks}.{verdict}")
 }
 
 pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {

@@ -269,7 +269,8 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
     let world = Dataset::quickstart(2, &config).unwrap();
     assert_eq!(world.reading.len(), 20);
     let mut in_order = 0;
-    for drill in &world.reading {
+    // Drills of the other kind come in turn with these.
+    for drill in world.reading.iter().step_by(2) {
         let options: Vec<&str> = drill
             .prompt
             .lines()
@@ -292,6 +293,43 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
     }
     // One order in 120 is that of the options.
     assert!(in_order <= 2, "{in_order}");
+}
+
+#[test]
+fn values_without_titles_are_marked_by_the_conditions_before_them() {
+    let config = WorldConfig {
+        demonstrator: DemonstratorConfig {
+            reading_drills: 40,
+            reading_options: 5,
+            ..DemonstratorConfig::default()
+        },
+        ..config()
+    };
+    let world = Dataset::quickstart(2, &config).unwrap();
+    let (mut met, mut missed) = (0, 0);
+    for drill in world.reading.iter().skip(1).step_by(2) {
+        assert_eq!(drill.prompt, "Compare.\nAnswer:\n");
+        let (wanted, lines) = drill.response.split_once(".\n").unwrap();
+        let wanted: Vec<&str> = wanted
+            .strip_prefix("Wanted: ")
+            .unwrap()
+            .split(", ")
+            .collect();
+        assert_eq!((wanted.len(), lines.lines().count()), (2, 6), "{drill:?}");
+        for line in lines.lines() {
+            let marks = line.trim_end_matches(" It fits.").trim_end_matches('.');
+            for mark in marks.split(", ") {
+                let (fact, mark) = mark.rsplit_once(' ').unwrap();
+                assert_eq!(mark == "yes", wanted.contains(&fact), "{drill:?}");
+                *(if mark == "yes" { &mut met } else { &mut missed }) += 1;
+            }
+            assert_eq!(
+                line.ends_with("It fits."),
+                marks.matches(" yes").count() == 2
+            );
+        }
+    }
+    assert!(met >= 40 && missed >= 40, "{met} {missed}");
 }
 
 #[test]

@@ -72,8 +72,10 @@ impl<'a> WarmStart<'a> {
                     prompt: Prompt::Chat(&demonstrations[i].conversation),
                     response: &demonstrations[i].response,
                 });
+                let kept = self.config.reading.map_or(0, |reading| reading.kept);
                 shown
                     .chain(self.drilled("drills", step, self.config.drills, drills))
+                    .chain(self.drilled("kept reading", step, kept, reading))
                     .collect()
             }
         }
@@ -136,7 +138,7 @@ mod tests {
     #[test]
     fn reading_comes_first_and_has_a_rate_of_its_own() {
         let config: WarmStartConfig = toml::from_str(
-            "reading = { steps = 2, drills = 3, learning_rate = 0.1 }\nsteps = 4\ndemonstrations = 1\ndrills = 2\n\
+            "reading = { steps = 2, drills = 3, learning_rate = 0.1, kept = 1 }\nsteps = 4\ndemonstrations = 1\ndrills = 2\n\
              learning_rate = 1.0\nwarmup = 0",
         )
         .unwrap();
@@ -156,7 +158,7 @@ mod tests {
         };
         assert_eq!(prompts(0), ["read"; 3]);
         assert_eq!(prompts(1), ["read"; 3]);
-        assert_eq!(prompts(2), ["fact"; 2]);
+        assert_eq!(prompts(2), ["fact", "fact", "read"]);
         // Each stage begins at its peak and falls over its own steps.
         let rates = [0, 1, 2, 4].map(|step| lessons.learning_rate(step));
         approx::assert_abs_diff_eq!(rates[..], [0.1, 0.05, 1.0, 0.5][..], epsilon = 1e-12);

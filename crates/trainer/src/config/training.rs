@@ -11,8 +11,8 @@ use crate::error::{Error, Result, check};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarmStartConfig {
-    /// Steps before all others that do nothing but read out options, for models from nothing: a model copies after a few hundred
-    /// steps of that, and after thousands where it learns everything at once. Default: none.
+    /// Steps before all others on the data's drills of reading, for models from nothing: a model copies and compares after a few
+    /// hundred steps of that, and after thousands where it learns everything at once. Default: none.
     #[serde(default)]
     pub reading: Option<ReadingConfig>,
     /// Optimiser steps on demonstrations and drills. 0 leaves the warm start out, its reading too.
@@ -41,6 +41,9 @@ pub struct ReadingConfig {
     pub drills: usize,
     /// Peak learning rate; it rises and falls as that of the warm start. Above 0.
     pub learning_rate: f64,
+    /// Drills of reading in each later step of the warm start, so that they are not unlearned. Default 0.
+    #[serde(default)]
+    pub kept: usize,
 }
 
 fn falling() -> Decay {
