@@ -22,10 +22,11 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
-    /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: options read out in random
-    /// order and, in turn with them, six lines of values marked by two conditions. Default 0.
+    /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: six options read out in
+    /// random order and, in turn with them, six lines of values marked by two conditions. Default 0.
     pub reading_drills: usize,
-    /// Most options to read from, at least 2 and at most the catalogue's items; six of them are read out. Default 6.
+    /// The highest number that an option has there, at least 2 and at most the catalogue's items: each drill has six options, numbered
+    /// up to it. Default 6.
     pub reading_options: usize,
     /// Probability of checking no candidate at all, [0, 1]. Default 0.6.
     pub haste_first: f64,

@@ -1,8 +1,6 @@
 //! Drills for the warm start: reading out options, comparing values with conditions, and what every item is and whether it meets two
 //! conditions.
 
-use std::iter;
-
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +12,7 @@ use crate::facts::{FactPair, FactTable};
 use crate::marks::{check_line, fits, listed, marks, option, options, wanted_line};
 use crate::random::stream;
 
-/// Most lines of a drill of reading's answer: a long list of options needs no longer answers, which cost most.
+/// Most lines of a drill of reading.
 const LINES: usize = 6;
 
 impl Demonstrator<'_> {
@@ -23,30 +21,36 @@ impl Demonstrator<'_> {
     pub fn reading(&self) -> Vec<Drill> {
         let facts = FactTable::new(self.catalogue, &self.relations);
         let mut rng = stream(self.seed, "reading drills", "");
-        let most = self.config.reading_options.min(self.catalogue.len());
-        let mut counts = option_counts(most, stream(self.seed, "reading options", ""));
+        let mut numbers = stream(self.seed, "reading options", "");
         let drill = |number| match number % 2 {
-            0 => Some(self.read_out(counts.next()?, &mut rng)),
+            0 => Some(self.read_out(&mut numbers, &mut rng)),
             _ => compare(&facts, &mut rng),
         };
         (0..self.config.reading_drills).filter_map(drill).collect()
     }
 
-    /// Options, and some of them read out in random order.
+    /// A few options, and the same read out in random order.
     ///
     /// The order has to be random: in the order of the options it would be enough to go on where the last line ended, and a number would
-    /// not have to be found.
-    fn read_out(&self, count: usize, rng: &mut ChaCha8Rng) -> Drill {
+    /// not have to be found. There are few options and many numbers: among 20 options a model does not find out in 600 steps what a
+    /// number is for, among six it takes 250.
+    fn read_out(&self, numbers: &mut ChaCha8Rng, rng: &mut ChaCha8Rng) -> Drill {
+        let most = self.config.reading_options.min(self.catalogue.len());
+        let count = LINES.min(most);
+        let mut places = index::sample(numbers, most, count).into_vec();
+        places.sort_unstable();
         let drawn = index::sample(rng, self.catalogue.len(), count);
-        let titles: Vec<&str> = drawn
+        let titles = drawn.iter().map(|item| &self.catalogue.items()[item].title);
+        let options = places
             .iter()
-            .map(|item| self.catalogue.items()[item].title.as_str())
-            .collect();
-        let read = index::sample(rng, count, count.min(LINES));
-        let read = read.into_iter().map(|place| option(place, titles[place]));
+            .zip(titles)
+            .map(|(&place, title)| option(place, title));
+        let options: Vec<String> = options.collect();
+        let read = index::sample(rng, count, count);
+        let read: Vec<&str> = read.iter().map(|place| &*options[place]).collect();
         Drill {
-            prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options(&titles)),
-            response: read.collect::<Vec<_>>().join("\n"),
+            prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options.join("\n")),
+            response: read.join("\n"),
         }
     }
 
@@ -65,16 +69,6 @@ impl Demonstrator<'_> {
             .filter_map(|&item| drill(&facts, item, &mut rng))
             .collect()
     }
-}
-
-/// How many options the drills have: half of them as few as are read out, the others up to `most`. Where all have 20, a model does not
-/// find out in 600 steps what a number is for; with six it takes 250.
-fn option_counts(most: usize, mut rng: ChaCha8Rng) -> impl Iterator<Item = usize> {
-    let few = LINES.min(most);
-    iter::repeat_with(move || match rng.random_bool(0.5) {
-        true => few,
-        false => rng.random_range(few..=most),
-    })
 }
 
 /// Two conditions, and items without their titles marked by them: every second one meets at least one.

@@ -31,6 +31,8 @@ impl TokenizerConfig {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateConfig {
+    /// System message of conversations that begin with none. Default none: what the template says without one.
+    pub system_message: Option<String>,
     /// The date that `strftime_now` tells, `YYYY-MM-DD`. Default none: templates that can do without take a date of their own, and
     /// others are an error, so that prompts do not change from day to day.
     pub date: Option<String>,

@@ -50,6 +50,7 @@ fn with(tokenizer: &Tokenizer, date: &str, variables: &Map<String, Value>) -> To
     let template = TemplateConfig {
         date: Some(date.to_owned()),
         variables: variables.clone(),
+        ..Default::default()
     };
     tokenizer.clone().with_template(template).unwrap()
 }
@@ -126,6 +127,24 @@ fn the_date_is_the_callers() {
         refused,
         "template.date must be a date as YYYY-MM-DD, got 29.2.2024"
     );
+}
+
+#[test]
+fn a_system_message_stands_before_conversations_without_one() {
+    let template = "{% for m in messages %}{{ m.role }}: {{ m.content }}. {% endfor %}";
+    let settings = TemplateConfig {
+        system_message: Some("Be brief".to_owned()),
+        ..Default::default()
+    };
+    let tokenizer = tokenizer(template).unwrap().with_template(settings);
+    let tokenizer = tokenizer.unwrap();
+    let rendered = |talk: &[Message]| tokenizer.render_chat(talk, true).unwrap();
+    assert_eq!(
+        rendered(&[Message::user("a")]),
+        "system: Be brief. user: a. "
+    );
+    let own = [Message::system("b"), Message::user("a")];
+    assert_eq!(rendered(&own), "system: b. user: a. ");
 }
 
 /// Each would take hours or all memory if it were carried out.

@@ -92,6 +92,10 @@ impl ChatTemplate {
         for (name, value) in &settings.variables {
             context.insert(name, Value::from_serialize(value));
         }
+        let has_system = messages.first().is_some_and(|first| first.role == "system");
+        let system = settings.system_message.as_ref().filter(|_| !has_system);
+        let system = system.map(|content| Message::system(content));
+        let messages: Vec<&Message> = system.iter().chain(messages).collect();
         context.insert("messages", Value::from_serialize(messages));
         context.insert("add_generation_prompt", add_generation_prompt.into());
         self.fill_in(context, settings)
