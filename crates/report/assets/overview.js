@@ -52,7 +52,7 @@ function accuracyTable(table) {
   if (table.rows.length === 0) {
     return element("p", { class: "quiet" }, "No evaluation on test queries is recorded yet.");
   }
-  const head = ["query class", "queries", "guess", ...table.phases].map((text) => element("th", { scope: "col" }, text));
+  const head = ["query class", "queries", "guess", ...table.columns].map((text) => element("th", { scope: "col" }, text));
   const rows = table.rows.map((row) => element("tr", { class: row.class === "all" ? "total" : null },
     element("th", { scope: "row" }, foreign(row.class)),
     element("td", {}, String(row.asked)),

@@ -1,8 +1,9 @@
 //! A run at a glance: what was run, how it went, what to worry about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rerec_trainer::{Evaluation, MetricsRecord, Phase};
+use rerec_datasets::QueryClass;
+use rerec_trainer::{BaselineRecord, Evaluation, MetricsRecord, Phase, Scores};
 use serde::Serialize;
 
 use crate::comparison::{Paired, paired};
@@ -29,10 +30,10 @@ pub(crate) struct Glance {
     pub(crate) gain: Option<Paired>,
 }
 
-/// Accuracies on test queries: a row for each class, a cell for each phase.
+/// Accuracies on test queries: a row for each class, a cell for each baseline and phase.
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
-    pub(crate) phases: Vec<&'static str>,
+    pub(crate) columns: Vec<&'static str>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -76,7 +77,7 @@ impl Glance {
             settings: reading.config.as_ref().map_or_else(Vec::new, chosen),
             worries: worries(&reading.metrics, evaluations, rollouts.preference),
             notes,
-            table: Table::of(evaluations),
+            table: Table::of(&reading.baselines, evaluations),
             gain: gain(evaluations),
         }
     }
@@ -107,47 +108,53 @@ fn gain(evaluations: &[Evaluation]) -> Option<Paired> {
     paired(before, of(Phase::Final)?)
 }
 
+/// A column of the table.
+struct Column<'a> {
+    head: &'static str,
+    overall: Scores,
+    classes: &'a BTreeMap<QueryClass, Scores>,
+}
+
 impl Table {
-    fn of(evaluations: &[Evaluation]) -> Self {
+    /// Baselines first, then the phases of the run.
+    fn of(baselines: &[BaselineRecord], evaluations: &[Evaluation]) -> Self {
+        let baselines = baselines.iter().map(|one| Column {
+            head: one.baseline.label(),
+            overall: one.overall,
+            classes: &one.classes,
+        });
         let phases = [Phase::Untrained, Phase::WarmStart, Phase::Final];
-        let columns: Vec<&Evaluation> = phases
-            .into_iter()
-            .filter_map(|phase| of_phase(evaluations, phase))
-            .collect();
-        let classes: BTreeSet<_> = columns.iter().flat_map(|one| one.classes.keys()).collect();
-        let mut rows: Vec<Row> = classes
-            .into_iter()
-            .map(|class| {
-                let of_class = |one: &&Evaluation| one.classes.get(class).copied();
-                let cells = columns.iter().map(|one| of_class(one).unwrap_or_default());
-                let guess = cells.clone().next_back().map_or(0.0, |last| last.guess());
-                let counts = cells.map(|cell| (cell.right, cell.asked));
-                row(class.label(), guess, counts.map(Cell::of).collect())
+        let phases = phases.into_iter().filter_map(|phase| {
+            let evaluation = of_phase(evaluations, phase)?;
+            Some(Column {
+                head: phase.label(),
+                overall: evaluation.overall,
+                classes: &evaluation.classes,
             })
-            .collect();
-        if let Some(last) = columns.last() {
-            let counts = columns
-                .iter()
-                .map(|one| (one.overall.right, one.overall.asked));
-            rows.push(row(
-                "all",
-                last.overall.guess(),
-                counts.map(Cell::of).collect(),
-            ));
+        });
+        let columns: Vec<Column<'_>> = baselines.chain(phases).collect();
+        let classes: BTreeSet<_> = columns.iter().flat_map(|one| one.classes.keys()).collect();
+        let of_class = |class| {
+            let scores = columns.iter().map(|one| one.classes.get(class).copied());
+            row(class.label(), scores.map(Option::unwrap_or_default))
+        };
+        let mut rows: Vec<Row> = classes.into_iter().map(of_class).collect();
+        if !columns.is_empty() {
+            rows.push(row("all", columns.iter().map(|one| one.overall)));
         }
         Self {
-            phases: columns.iter().map(|one| one.phase.label()).collect(),
+            columns: columns.iter().map(|one| one.head).collect(),
             rows,
         }
     }
 }
 
-fn row(class: &str, guess: f64, cells: Vec<Cell>) -> Row {
+fn row(class: &str, scores: impl Iterator<Item = Scores> + Clone) -> Row {
     Row {
         class: class.to_owned(),
         // Columns may differ by queries that could not be scored.
-        asked: cells.iter().map(|cell| cell.asked).max().unwrap_or(0),
-        guess,
-        cells,
+        asked: scores.clone().map(|one| one.asked).max().unwrap_or(0),
+        guess: scores.clone().last().map_or(0.0, Scores::guess),
+        cells: scores.map(|one| Cell::of((one.right, one.asked))).collect(),
     }
 }

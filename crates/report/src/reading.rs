@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use rerec_trainer::{
-    EpochRecord, Error as RunError, Evaluation, MetricsRecord, QueryRecord, Records, Run,
-    TimingRecord, TrainConfig, files,
+    BaselineRecord, EpochRecord, Error as RunError, Evaluation, MetricsRecord, QueryRecord,
+    Records, Run, TimingRecord, TrainConfig, files,
 };
 use serde::de::DeserializeOwned;
 
@@ -24,6 +24,7 @@ pub(crate) struct Reading {
     pub(crate) evaluations: Vec<Evaluation>,
     pub(crate) queries: Vec<QueryRecord>,
     pub(crate) timings: Vec<TimingRecord>,
+    pub(crate) baselines: Vec<BaselineRecord>,
     /// What is missing or at fault.
     pub(crate) notes: Vec<String>,
 }
@@ -56,11 +57,8 @@ impl Reading {
             epochs: all(&folder.join(files::EPOCHS), &mut notes),
             evaluations: all(&folder.join(files::EVALUATIONS), &mut notes),
             queries: all(&folder.join(files::QUERIES), &mut notes),
-            // Runs of before it was written have none, which is no fault.
-            timings: match folder.join(files::TIMINGS) {
-                path if path.is_file() => all(&path, &mut notes),
-                _ => Vec::new(),
-            },
+            timings: newer(&folder.join(files::TIMINGS), &mut notes),
+            baselines: newer(&folder.join(files::BASELINES), &mut notes),
             folder: folder.to_owned(),
             config,
             notes,
@@ -92,6 +90,14 @@ pub(crate) fn readings(folders: &[impl AsRef<Path>]) -> Result<Vec<Reading>> {
         readings.push(reading);
     }
     Ok(readings)
+}
+
+/// As [`all`], of a file that runs of before it was written do not have, which is no fault.
+fn newer<T: DeserializeOwned>(path: &Path, notes: &mut Vec<String>) -> Vec<T> {
+    match path.is_file() {
+        true => all(path, notes),
+        false => Vec::new(),
+    }
 }
 
 fn all<T: DeserializeOwned>(path: &Path, notes: &mut Vec<String>) -> Vec<T> {

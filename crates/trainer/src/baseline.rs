@@ -2,7 +2,9 @@
 
 mod scoring;
 
-use rerec_datasets::{Dataset, Query};
+use std::collections::BTreeMap;
+
+use rerec_datasets::{Dataset, Query, QueryClass};
 use rerec_rewards::{ItemIndex, LightGcnConfig};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,7 @@ use self::scoring::Scorer;
 pub(crate) use self::scoring::likeness;
 use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::Result;
+use crate::evaluation::{Evaluation, Phase, Scores};
 use crate::query_table::PreparedQuery;
 
 /// A way to rank the items that a query offers, by the conversation, the history, the catalogue, and the data's choices.
@@ -30,6 +33,31 @@ pub enum Baseline {
     Bm25,
     /// By the number of an item's attribute values that the conversation names.
     Overlap,
+}
+
+/// What a baseline gets right on the test queries: a line of `baselines.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineRecord {
+    /// Which.
+    pub baseline: Baseline,
+    /// All queries together.
+    pub overall: Scores,
+    /// Each class.
+    pub classes: BTreeMap<QueryClass, Scores>,
+}
+
+impl BaselineRecord {
+    pub(crate) fn of(baseline: Baseline, records: &[AnswerRecord]) -> Self {
+        let Evaluation {
+            overall, classes, ..
+        } = Evaluation::of(Phase::Untrained, 0, records);
+        Self {
+            baseline,
+            overall,
+            classes,
+        }
+    }
 }
 
 /// Most items of a ranking that are kept.
@@ -56,6 +84,17 @@ impl Baseline {
         }
     }
 
+    /// As it stands above a table's column.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Popularity => "popularity",
+            Self::Lightgcn => "LightGCN",
+            Self::Bm25 => "BM25",
+            Self::Overlap => "attribute overlap",
+        }
+    }
+
     /// Ranks what each query offers, candidates or the catalogue without the history; the first `cutoff` items are the answer, at most
     /// 100 are kept. Items of equal score come in a random order that `seed` and the query's id decide, so that the order of the
     /// candidates tells nothing.
@@ -77,6 +116,14 @@ impl Baseline {
         let answer = |query| {
             let query = PreparedQuery::new(query, &dataset.catalogue)?;
             let mut record = AnswerRecord::of(&query, &dataset.catalogue, cutoff);
+            let candidates = query.candidates.as_ref();
+            let holds_target =
+                |offered: &Vec<_>| query.targets.iter().any(|one| offered.contains(one));
+            // A fault of the data, which takes no part in a model's score either.
+            if !candidates.is_none_or(holds_target) {
+                record.error = Some("no target is among the candidates".to_owned());
+                return Ok(record);
+            }
             let ranked = scorer.ranked(&offered(&query, dataset), query.query, seed);
             let ids = ranked.into_iter().take(KEPT);
             let ids = ids.map(|item| dataset.catalogue.get(item).id.clone());

@@ -14,5 +14,7 @@ pub const QUERIES: &str = "queries.jsonl";
 pub const EPOCHS: &str = "epochs.jsonl";
 /// An [`Evaluation`](crate::Evaluation) per evaluation.
 pub const EVALUATIONS: &str = "evaluations.jsonl";
+/// A [`BaselineRecord`](crate::BaselineRecord) per baseline.
+pub const BASELINES: &str = "baselines.jsonl";
 /// A [`TimingRecord`](crate::TimingRecord) per step.
 pub const TIMINGS: &str = "timings.jsonl";

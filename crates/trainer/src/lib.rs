@@ -34,7 +34,7 @@ mod warm_start;
 pub use ablation::{Ablation, AblationConfig, AblationRun, Arm, ArmOutcome, ArmRun, World};
 pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
 pub use assistant::{Advice, Asked, Assistant};
-pub use baseline::Baseline;
+pub use baseline::{Baseline, BaselineRecord};
 pub use config::{
     AdvantageConfig, BestBy, CheckpointConfig, EvaluationConfig, OverlongConfig, OverlongPrompts,
     ReadingConfig, ReinforcementConfig, TrainConfig, WarmStartConfig,

@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint;
 use crate::config::TrainConfig;
 use crate::error::{Error, Result};
-use crate::files::{CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS, WARM_START};
+use crate::files::{
+    BASELINES, CONFIG, EPOCHS, EVALUATIONS, METRICS, QUERIES, ROLLOUTS, TIMINGS, WARM_START,
+};
 use crate::{
-    EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord, WarmStartRecord,
+    BaselineRecord, EpochRecord, Evaluation, GroupRecord, MetricsRecord, QueryRecord, TimingRecord,
+    WarmStartRecord,
 };
 
 /// The folder of a running or finished run, with all its records. Reading it needs no libtorch and disturbs no run.
@@ -80,6 +83,14 @@ impl Run {
     /// A file that cannot be read, or a line that is no record.
     pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
         self.records(EVALUATIONS)?.collect()
+    }
+
+    /// What baselines get right on the test queries; none of runs begun before it was written down.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a line that is no record.
+    pub fn baselines(&self) -> Result<Vec<BaselineRecord>> {
+        self.newer_records(BASELINES)
     }
 
     /// Where the time of each step went; none of runs begun before it was written down.

@@ -24,7 +24,9 @@ use crate::resume::same_run;
 use crate::run::Run;
 use crate::state::{Best, State};
 use crate::warm_start::WarmStart;
-use crate::{EpochRecord, Evaluation, Phase, TimingRecord, WarmStartRecord};
+use crate::{
+    Baseline, BaselineRecord, EpochRecord, Evaluation, Phase, TimingRecord, WarmStartRecord, files,
+};
 
 /// What a run is about: the data, what assesses responses, and the model to train.
 #[derive(Debug)]
@@ -172,6 +174,7 @@ impl<'a> Trainer<'a> {
     fn phases(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         // Every phase skips what the state says is done, so that a resumed run continues where it
         // stopped.
+        self.rank_by_baselines()?;
         if self.config.evaluation.untrained {
             self.report(Phase::Untrained, observer)?;
         }
@@ -186,6 +189,23 @@ impl<'a> Trainer<'a> {
         }
         self.report(Phase::Final, observer)?;
         Ok(self.checkpoint(observer)?)
+    }
+
+    /// What is compared with the model's answers to the test queries; written once.
+    fn rank_by_baselines(&self) -> Result<()> {
+        let (config, dataset) = (self.config, self.task.dataset);
+        let path = self.ledger.folder().join(files::BASELINES);
+        let (queries, baselines) = (&dataset.splits.test, &config.evaluation.baselines);
+        if queries.is_empty() || baselines.is_empty() || path.is_file() {
+            return Ok(());
+        }
+        let record = |&baseline: &Baseline| {
+            let cutoff = config.reward.cutoff;
+            let answers = baseline.answers(dataset, queries, cutoff, config.seed)?;
+            Ok(BaselineRecord::of(baseline, &answers))
+        };
+        let records = baselines.iter().map(record).collect::<Result<Vec<_>>>()?;
+        Ok(rerec_datasets::write_jsonl(&path, records)?)
     }
 
     fn warm_start(&mut self, observer: &mut dyn Observer) -> Halting<()> {

@@ -597,6 +597,14 @@ fn patience_ends_a_run_that_gets_no_better() {
     // The second was the best, and two were no better.
     assert_eq!(ranks, [0.0, 1.0, 0.0, 0.0]);
     assert_eq!(run.metrics().unwrap().len(), 3);
+    // The test query whose target is no candidate takes no part.
+    let baselines = run.baselines().unwrap();
+    let names: Vec<&str> = baselines.iter().map(|one| one.baseline.name()).collect();
+    assert_eq!(names, ["popularity", "bm25", "overlap"]);
+    for one in &baselines {
+        assert_eq!((one.overall.asked, one.overall.by_chance), (1, 0.5));
+        assert_eq!(one.classes.len(), 1);
+    }
     let timings = run.timings().unwrap();
     assert!(timings.iter().map(|timing| timing.step).eq(1..=3));
     // Two queries, two responses, one token a character.

@@ -56,8 +56,15 @@ fn a_page_holds_what_its_run_recorded() {
     assert_eq!(run["name"], "slow");
     assert_eq!(run["glance"]["notes"], serde_json::json!([]));
     assert_eq!(
-        run["glance"]["table"]["phases"],
-        serde_json::json!(["untrained", "warm start", "reinforced"])
+        run["glance"]["table"]["columns"],
+        serde_json::json!([
+            "popularity",
+            "BM25",
+            "attribute overlap",
+            "untrained",
+            "warm start",
+            "reinforced"
+        ])
     );
     let index = data(&page, "index-0");
     let (groups, responses) = (

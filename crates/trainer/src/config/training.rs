@@ -4,6 +4,7 @@ use rerec::{CurriculumMetric, LengthPenalty, OverlongPenalty};
 use rerec_policy::Decay;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Baseline;
 use crate::correction::SamplerCorrection;
 use crate::error::{Error, Result, check};
 
@@ -282,6 +283,9 @@ pub struct EvaluationConfig {
     pub validation_queries: usize,
     /// Whether test queries are asked before any training too: an untrained model answers at length. Default true.
     pub untrained: bool,
+    /// Baselines whose rankings of the test queries stand beside the model's answers in `baselines.jsonl`. Default popularity, BM25 and
+    /// attribute overlap; LightGCN has to be trained first.
+    pub baselines: Vec<Baseline>,
     /// Reinforcement ends after so many evaluations in a row of which none was better than the best by `checkpoints.best`, which is then
     /// needed. Default: none, it goes on to its end; at least 1.
     pub patience: Option<u64>,
@@ -293,6 +297,7 @@ impl Default for EvaluationConfig {
             every: 5,
             validation_queries: 100,
             untrained: true,
+            baselines: vec![Baseline::Popularity, Baseline::Bm25, Baseline::Overlap],
             patience: None,
         }
     }
