@@ -274,7 +274,7 @@ impl CheckpointConfig {
 }
 
 /// Evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluationConfig {
     /// Steps of reinforcement between evaluations on validation queries. Default 5, at least 1.
