@@ -291,7 +291,7 @@ impl TrainConfig {
         settings.runs.clone_from(&other.runs);
         settings.threads = other.threads;
         settings.checkpoints = other.checkpoints;
-        settings.evaluation = other.evaluation.clone();
+        settings.evaluation.clone_from(&other.evaluation);
         settings.reinforcement.max_steps = other.reinforcement.max_steps;
         settings.reinforcement.epochs = other.reinforcement.epochs;
         settings
