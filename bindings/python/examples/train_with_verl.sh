@@ -11,7 +11,7 @@ MODEL=${MODEL:-Qwen/Qwen2.5-3B-Instruct}
 
 # The items with their attributes; "embeddings" would add the preference score.
 cat > rerec.json <<JSON
-{"catalogue": "$PWD/$DATA/catalogue.jsonl", "graph": "catalogue", "by": "id"}
+{"catalogue": "$PWD/$DATA/catalogue.jsonl", "graph": "catalogue"}
 JSON
 # The loop that hands the rewards of tokens on; verl's own writes a response's reward on its last token.
 cat > agent_loop.yaml <<YAML

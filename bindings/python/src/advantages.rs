@@ -35,7 +35,8 @@ struct Input {
 ///     mask: 1 for tokens that count, 0 for others, in the form of `token_rewards`.
 ///     values: What a critic says of each token: GAE alone.
 ///     baselines: The reward of the greedy response to each response's query, [n]: ReMax alone.
-///     hits: Whether each response is right, [n]: only for a deviation that asks for it.
+///     hits: Whether each response is right, [n]: needed only where groups without a right answer take another standard deviation
+///         than their own (`over = "batch_without_hit"`).
 ///     preset: Conventions of another system: `"verl"` (the defaults), `"trl"` or `"openrlhf"`.
 ///
 /// Raises:

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyIterator, PyString};
+use pyo3::types::{PyIterator, PyList, PyString};
 use rerec_files::json_cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,11 +33,19 @@ pub(crate) fn each<T>(
     let values =
         PyIterator::from_object(values).map_err(|_| wrong_type(what, "a sequence", values))?;
     let place = |(place, value): (usize, PyResult<Bound<'_, PyAny>>)| {
-        let value = value?;
+        let value = readable_again(value?)?;
         // Named only when it is at fault: a name for each of a million would cost more than reading it.
         read(&value, "").or_else(|_| read(&value, &format!("{what}[{place}]")))
     };
     values.enumerate().map(place).collect()
+}
+
+/// A faulty element is read twice, and what an iterator has given it does not give again: a list is made of it first.
+fn readable_again(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    match value.is_instance_of::<PyIterator>() {
+        true => value.py().get_type::<PyList>().call1((value,)),
+        false => Ok(value),
+    }
 }
 
 pub(crate) fn texts(values: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<PyBackedStr>> {
@@ -87,20 +95,24 @@ pub(crate) fn settings_or_default<T: DeserializeOwned + Default>(
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Failure> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = json_cause(error.inner(), text.as_bytes());
+    let failed = |path: &str, error: &serde_json::Error| {
+        let cause = json_cause(error, text.as_bytes());
         // A column of a text that the user has not seen.
         let cause = cause
             .rsplit_once(" (column ")
             .map_or(&*cause, |(cause, _)| cause);
-        let place = match path.as_str() {
+        let place = match path {
             "." | "?" => what.to_owned(),
             path => format!("{what}.{path}"),
         };
         Failure::new(Kind::Setting, format!("{place}: {cause}"))
-    })
+    };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|error| failed(&error.path().to_string(), error.inner()))?;
+    // What follows the value would otherwise be lost.
+    json.end().map_err(|error| failed(".", &error))?;
+    Ok(value)
 }
 
 pub(crate) fn to_json(value: &impl Serialize, what: &str) -> PyResult<String> {

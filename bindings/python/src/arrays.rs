@@ -1,11 +1,14 @@
 //! Arrays of numpy: one number per response, or one per token in padded or ragged rows.
 
 use std::any::type_name;
+use std::convert::Infallible;
 
 use numpy::{
-    Element, IntoPyArray, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+    Element, IntoPyArray, Ix1, Ix2, PyArray, PyArray2, PyArrayDyn, PyArrayMethods,
+    PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{IntoPyDict, PyList};
@@ -28,6 +31,53 @@ pub(crate) struct Form {
     pub(crate) width: Option<usize>,
     /// Whether the numbers are of 32 bits.
     pub(crate) single: bool,
+}
+
+/// An array that is handed out, whose elements the stubs name.
+#[derive(Debug)]
+pub(crate) struct Array<'py, T, D>(Bound<'py, PyArray<T, D>>);
+
+/// An array of one dimension.
+pub(crate) type Vector<'py, T> = Array<'py, T, Ix1>;
+/// An array of two dimensions.
+pub(crate) type Matrix<'py, T> = Array<'py, T, Ix2>;
+
+/// Elements by their name in numpy.
+pub(crate) trait Named {
+    const NAME: PyStaticExpr;
+}
+
+impl Named for f64 {
+    const NAME: PyStaticExpr = pyo3::type_hint_identifier!("numpy", "float64");
+}
+
+impl Named for f32 {
+    const NAME: PyStaticExpr = pyo3::type_hint_identifier!("numpy", "float32");
+}
+
+impl Named for bool {
+    const NAME: PyStaticExpr = pyo3::type_hint_identifier!("numpy", "bool_");
+}
+
+impl<'py, T: Named, D> IntoPyObject<'py> for Array<'py, T, D> {
+    type Target = PyArray<T, D>;
+    type Output = Bound<'py, Self::Target>;
+    type Error = Infallible;
+
+    const OUTPUT_TYPE: PyStaticExpr = pyo3::type_hint_subscript!(
+        pyo3::type_hint_identifier!("numpy.typing", "NDArray"),
+        T::NAME
+    );
+
+    fn into_pyobject(self, _py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        Ok(self.0)
+    }
+}
+
+impl<'py, T, D> From<Bound<'py, PyArray<T, D>>> for Array<'py, T, D> {
+    fn from(array: Bound<'py, PyArray<T, D>>) -> Self {
+        Self(array)
+    }
 }
 
 /// The numbers of one array of numpy.
@@ -71,10 +121,14 @@ pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Ve
     let row = |value: &Bound<'_, PyAny>, what: &str| match value.cast::<PyUntypedArray>() {
         Ok(array) => Ok(of_dimensions(array, what, 1, whole_number)?.values),
         Err(_) => each(value, what, |value, what| {
-            let number = value.extract::<i64>();
-            let number = number.map_err(|_| wrong_type(what, "int", value))?;
-            whole_number(number as f64)
-                .map_err(|cause| PyValueError::new_err(format!("{what} {cause}")))
+            let number = match value.extract::<i64>() {
+                Ok(number) => whole_number(number as f64),
+                Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+                    Err(not_whole(&value.str()?.to_string()))
+                }
+                Err(_) => return Err(wrong_type(what, "int", value)),
+            };
+            number.map_err(|cause| PyValueError::new_err(format!("{what} {cause}")))
         }),
     };
     each(value, what, row)
@@ -104,7 +158,11 @@ fn whole_number(number: f64) -> Result<u32, String> {
     // The check leaves nothing that the conversion could round.
     allowed
         .then_some(number as u32)
-        .ok_or_else(|| format!("must be a whole number from 0 to 4294967295, got {number}"))
+        .ok_or_else(|| not_whole(&number.to_string()))
+}
+
+fn not_whole(number: &str) -> String {
+    format!("must be a whole number from 0 to 4294967295, got {number}")
 }
 
 /// Makes of a number what is wanted of it, or says what is wrong; a parameter and no pointer, since it is called for each of millions.
@@ -262,6 +320,26 @@ impl Form {
         let shape = (rows.len(), width);
         flat(py, rows.values(), self.single).call_method1("reshape", (shape,))
     }
+}
+
+/// An array of float32 of shape [rows, d], copied where it is not aligned.
+pub(crate) fn matrix<'py>(
+    value: &Bound<'py, PyAny>,
+    what: &str,
+) -> PyResult<PyReadonlyArray2<'py, f32>> {
+    let expected = "an array of float32 of shape [rows, d]";
+    let Ok(array) = value.cast::<PyUntypedArray>() else {
+        return Err(wrong_type(what, expected, value));
+    };
+    let Ok(floats) = value.cast::<PyArray2<f32>>() else {
+        let (shape, dtype) = (array.shape(), array.dtype());
+        let message = format!("{what} must be {expected}, got {dtype} of shape {shape:?}");
+        return Err(PyTypeError::new_err(message));
+    };
+    // Views of an array need its elements at places that the processor reads floats from.
+    let numpy = value.py().import("numpy")?;
+    let aligned = numpy.call_method1("require", (floats, value.py().None(), "CA"))?;
+    aligned.extract()
 }
 
 /// An array of one dimension, of 32 bits if `single`.

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use rerec::advantage::Ragged;
 use rerec::{AssessedResponse, AssessorConfig, Group, ResponseText, Step};
+use serde::{Deserialize, Serialize};
 
-use crate::arguments::{same_length, settings_or_default, texts, to_python};
-use crate::arrays;
+use crate::arguments::{from_json, same_length, settings_or_default, texts, to_json, to_python};
+use crate::arrays::{self, Vector};
 use crate::error::{Failure, Kind, Result};
 use crate::pool;
 use crate::questions::{Questions, Resolved, queries};
@@ -130,6 +131,12 @@ impl Assessor {
         self.reward.clone_ref(py)
     }
 
+    /// The settings, with the defaults of those that were not given.
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python(py, &self.config, "settings")
+    }
+
     /// Least and largest value of the curriculum metric: the range of a curriculum's `metric`.
     #[getter]
     fn metric_range(&self) -> (f64, f64) {
@@ -146,10 +153,7 @@ impl Assessor {
         &self,
         py: Python<'py>,
     ) -> PyResult<(Py<DualGraphReward>, Bound<'py, PyAny>)> {
-        Ok((
-            self.reward.clone_ref(py),
-            to_python(py, &self.config, "settings")?,
-        ))
+        Ok((self.reward.clone_ref(py), self.settings(py)?))
     }
 }
 
@@ -276,8 +280,9 @@ fn in_order(ragged: &Ragged<f64>, rows: &[usize]) -> Ragged<f64> {
 
 /// What became of a batch of responses, in their order.
 #[pyclass(frozen, module = "rerec")]
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Assessment {
+    #[serde(with = "shared")]
     rewards: Arc<Vec<Entry>>,
     metrics: Vec<Option<f64>>,
     steps: Vec<Vec<Step>>,
@@ -288,6 +293,26 @@ pub(crate) struct Assessment {
     lengths: Vec<usize>,
     /// The places of the responses to each query.
     queries: Vec<(String, Vec<usize>)>,
+}
+
+/// What is shared is written once for each that holds it, and read as one's own.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 impl Assessment {
@@ -316,9 +341,9 @@ impl Assessment {
 
     /// What a curriculum records, float64 of shape [n]; NaN where there is no reward.
     #[getter]
-    fn metrics<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn metrics<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         let metrics = self.metrics.iter().map(|metric| metric.unwrap_or(f64::NAN));
-        metrics.collect::<Vec<_>>().into_pyarray(py)
+        metrics.collect::<Vec<_>>().into_pyarray(py).into()
     }
 
     /// The metrics of the responses to each query that have one: what `Curriculum.record` takes.
@@ -339,13 +364,13 @@ impl Assessment {
 
     /// Rewards of tokens, one float64 array of shape [tokens] per response; empty where there is no reward.
     #[getter]
-    fn token_rewards<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f64>>> {
+    fn token_rewards<'py>(&self, py: Python<'py>) -> Vec<Vector<'py, f64>> {
         list(py, &self.token_rewards)
     }
 
     /// Advantages of tokens, in the same rows.
     #[getter]
-    fn advantages<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyArray1<f64>>> {
+    fn advantages<'py>(&self, py: Python<'py>) -> Vec<Vector<'py, f64>> {
         list(py, &self.advantages)
     }
 
@@ -377,19 +402,19 @@ impl Assessment {
 
     /// Whether any advantage in the response's group is not 0, bool of shape [n].
     #[getter]
-    fn teaches<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
-        self.teaches.clone().into_pyarray(py)
+    fn teaches<'py>(&self, py: Python<'py>) -> Vector<'py, bool> {
+        self.teaches.clone().into_pyarray(py).into()
     }
 
     /// The share of its steps that a rule penalised, float64 of shape [n]; NaN for a response without steps.
     #[getter]
-    fn penalised_shares<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn penalised_shares<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         let share = |steps: &Vec<Step>| {
             let penalised = steps.iter().filter(|step| step.penalised).count();
             penalised as f64 / steps.len() as f64
         };
         let shares: Vec<f64> = self.steps.iter().map(share).collect();
-        shares.into_pyarray(py)
+        shares.into_pyarray(py).into()
     }
 
     /// The reasoning steps of each response, as `rollouts.jsonl` writes them: `span` (bytes), `kind`, `tokens` (range), `items`
@@ -402,11 +427,22 @@ impl Assessment {
     fn __len__(&self) -> usize {
         self.lengths.len()
     }
+
+    /// From the JSON that pickle keeps.
+    #[staticmethod]
+    fn _from_json(json: &str) -> Result<Self> {
+        from_json(json, "assessment")
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let restore = py.get_type::<Self>().getattr("_from_json")?;
+        Ok((restore, (to_json(self, "assessment")?,)))
+    }
 }
 
-fn list<'py>(py: Python<'py>, rows: &Ragged<f64>) -> Vec<Bound<'py, PyArray1<f64>>> {
+fn list<'py>(py: Python<'py>, rows: &Ragged<f64>) -> Vec<Vector<'py, f64>> {
     rows.rows()
-        .map(|row| row.to_vec().into_pyarray(py))
+        .map(|row| row.to_vec().into_pyarray(py).into())
         .collect()
 }
 
@@ -422,11 +458,18 @@ fn padded<'py>(
         );
         return Err(PyValueError::new_err(message));
     }
-    let mut values = vec![0.0; rows.len() * width];
-    for (row, padded) in rows.rows().zip(values.chunks_mut(width.max(1))) {
-        for (value, slot) in row.iter().zip(padded) {
+    // Made by numpy, which raises what memory cannot hold: an allocation that fails here would end the process.
+    let shape = (rows.len(), width);
+    let array = py
+        .import("numpy")?
+        .call_method1("zeros", (shape, numpy::dtype::<f32>(py)))?;
+    let array = array.cast_into::<PyArray2<f32>>()?;
+    let mut values = array.readwrite();
+    for (row, mut padded) in rows.rows().zip(values.as_array_mut().rows_mut()) {
+        for (value, slot) in row.iter().zip(&mut padded) {
             *slot = *value as f32;
         }
     }
-    values.into_pyarray(py).reshape([rows.len(), width])
+    drop(values);
+    Ok(array)
 }

@@ -1,14 +1,15 @@
 //! Step credit alone.
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 use rerec::advantage::{CreditConfig, Explanation};
 use rerec::rewards::{AnswerChoice, AnswerReader, TitleMatch};
 use rerec::{Crediter, ResponseText};
+use serde::{Deserialize, Serialize};
 
-use crate::arguments::{same_length, settings_or_default, to_python, word};
-use crate::arrays::{self, numbers};
+use crate::arguments::{from_json, same_length, settings_or_default, to_json, to_python, word};
+use crate::arrays::{self, Vector, numbers};
 use crate::catalogue::Catalogue;
 use crate::error::{Failure, Result};
 use crate::pool;
@@ -49,7 +50,7 @@ pub(crate) struct Credit {
 
 /// What the steps of one response earned.
 #[pyclass(frozen, module = "rerec")]
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StepCredits {
     token_rewards: Vec<f64>,
     explanation: Explanation,
@@ -180,8 +181,8 @@ impl Credit {
 impl StepCredits {
     /// The reward of each token, float64 of shape [tokens].
     #[getter]
-    fn token_rewards<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        self.token_rewards.clone().into_pyarray(py)
+    fn token_rewards<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
+        self.token_rewards.clone().into_pyarray(py).into()
     }
 
     /// The steps that are not blank: `span` and `content` (bytes), `kind`, `text`, `items` that it names, `ratio` of the reward
@@ -189,5 +190,16 @@ impl StepCredits {
     #[getter]
     fn steps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.explanation.steps, "steps")
+    }
+
+    /// From the JSON that pickle keeps.
+    #[staticmethod]
+    fn _from_json(json: &str) -> Result<Self> {
+        from_json(json, "credits")
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        let restore = py.get_type::<Self>().getattr("_from_json")?;
+        Ok((restore, (to_json(self, "credits")?,)))
     }
 }

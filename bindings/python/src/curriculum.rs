@@ -49,6 +49,8 @@ impl From<curriculum::Curriculum> for Curriculum {
 }
 
 impl Curriculum {
+    /// Neither lock may be held while Python runs, be it to read an argument: what it calls may ask for the other, and would wait for
+    /// ever with Python's own lock in its hands.
     fn read(&self) -> RwLockReadGuard<'_, curriculum::Curriculum> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,10 +126,8 @@ impl Curriculum {
     fn record(&self, query: &Bound<'_, PyAny>, metrics: &Bound<'_, PyAny>) -> PyResult<()> {
         let metrics = numbers(metrics, "metrics")?;
         let query = id(query)?;
-        Ok(self
-            .read()
-            .record(&query, &metrics)
-            .map_err(Failure::from)?)
+        let recorded = self.read().record(&query, &metrics);
+        Ok(recorded.map_err(Failure::from)?)
     }
 
     /// Ends the epoch: updates difficulties by what was recorded, sets mastered queries aside, plans the next epoch. Returns the
@@ -143,7 +143,8 @@ impl Curriculum {
     ///     CurriculumError: An unknown id.
     #[pyo3(signature = (query: "str | int"))]
     fn difficulty(&self, query: &Bound<'_, PyAny>) -> PyResult<f64> {
-        let estimate = self.read().estimate(&id(query)?);
+        let query = id(query)?;
+        let estimate = self.read().estimate(&query);
         Ok(estimate.map_err(Failure::from)?.difficulty)
     }
 
@@ -153,10 +154,9 @@ impl Curriculum {
     ///     CurriculumError: An unknown id.
     #[pyo3(signature = (query: "str | int"))]
     fn is_mastered(&self, query: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self
-            .read()
-            .is_mastered(&id(query)?)
-            .map_err(Failure::from)?)
+        let query = id(query)?;
+        let mastered = self.read().is_mastered(&query);
+        Ok(mastered.map_err(Failure::from)?)
     }
 
     /// The epoch being served, from 1.
@@ -196,7 +196,8 @@ impl Curriculum {
     /// The settings.
     #[getter]
     fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, self.read().config(), "settings")
+        let config = self.read().config().clone();
+        to_python(py, &config, "settings")
     }
 
     /// Goes on with other settings from the next epoch on.
@@ -207,7 +208,8 @@ impl Curriculum {
     #[pyo3(signature = (settings: "collections.abc.Mapping[str, object]"))]
     fn reconfigure(&self, settings: &Bound<'_, PyAny>) -> PyResult<()> {
         let config = self::settings(settings, "settings")?;
-        Ok(self.write().reconfigure(config).map_err(Failure::from)?)
+        let changed = self.write().reconfigure(config);
+        Ok(changed.map_err(Failure::from)?)
     }
 
     /// Goes on with a data set in which queries were added, removed or re-ordered. Returns the ids that were added and removed.
@@ -220,7 +222,8 @@ impl Curriculum {
         queries: &Bound<'_, PyAny>,
         classes: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Vec<String>, Vec<String>)> {
-        let report = self.write().reconcile(specs(queries, classes)?);
+        let specs = specs(queries, classes)?;
+        let report = self.write().reconcile(specs);
         let report = report.map_err(Failure::from)?;
         Ok((strings(&report.added), strings(&report.removed)))
     }
@@ -256,6 +259,16 @@ impl Curriculum {
     #[staticmethod]
     fn from_state(state: &str) -> Result<Self> {
         Ok(from_json::<curriculum::Curriculum>(state, "state")?.into())
+    }
+
+    /// Goes back to a state that `state` gave: whoever holds this curriculum goes on from there.
+    ///
+    /// Raises:
+    ///     SettingError: The text is no state; the curriculum is unchanged then.
+    fn restore(&self, state: &str) -> Result<()> {
+        let restored = from_json(state, "state")?;
+        *self.write() = restored;
+        Ok(())
     }
 
     fn __len__(&self) -> usize {

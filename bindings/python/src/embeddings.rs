@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use numpy::{PyArray2, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods, ToPyArray};
-use pyo3::exceptions::PyTypeError;
+use numpy::ToPyArray;
 use pyo3::prelude::*;
 use rerec::rewards::{self, EmbeddingTable, SimilarityConfig};
 
 use crate::arguments::{ids, settings_or_default, to_python};
+use crate::arrays::{Matrix, matrix};
 use crate::catalogue::Catalogue;
-use crate::error::{Failure, wrong_type};
+use crate::error::Failure;
 
 /// Vectors of items: what the preference alignment score compares.
 ///
@@ -50,7 +50,7 @@ impl ItemEmbeddings {
         similarity: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let ids = self::ids(ids, "ids")?;
-        let values = matrix(values)?.as_array().to_owned();
+        let values = matrix(values, "values")?.as_array().to_owned();
         let table = EmbeddingTable::new(ids, values).map_err(Failure::from)?;
         Self::build(
             catalogue,
@@ -118,8 +118,8 @@ impl ItemEmbeddings {
 
     /// The vectors as they were given, a copy of shape [rows, d].
     #[getter]
-    fn values<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
-        self.table.values().to_pyarray(py)
+    fn values<'py>(&self, py: Python<'py>) -> Matrix<'py, f32> {
+        self.table.values().to_pyarray(py).into()
     }
 
     fn __len__(&self) -> usize {
@@ -141,7 +141,7 @@ impl ItemEmbeddings {
 type Arguments<'a, 'py> = (
     Py<Catalogue>,
     Vec<&'a str>,
-    Bound<'py, PyArray2<f32>>,
+    Matrix<'py, f32>,
     Bound<'py, PyAny>,
 );
 
@@ -159,27 +159,4 @@ impl ItemEmbeddings {
             similarity,
         })
     }
-}
-
-/// An array of float32 of shape [rows, d], copied where it is not aligned.
-fn matrix<'py>(value: &Bound<'py, PyAny>) -> PyResult<PyReadonlyArray2<'py, f32>> {
-    let Ok(array) = value.cast::<PyUntypedArray>() else {
-        return Err(wrong_type(
-            "values",
-            "an array of float32 of shape [rows, d]",
-            value,
-        ));
-    };
-    let (shape, dtype) = (array.shape(), array.dtype());
-    let message = format!(
-        "values must be an array of float32 of shape [rows, d], got {dtype} of shape {shape:?}"
-    );
-    let array = value
-        .cast::<PyArray2<f32>>()
-        .map_err(|_| PyTypeError::new_err(message))?;
-    let aligned = value
-        .py()
-        .import("numpy")?
-        .call_method1("ascontiguousarray", (array,))?;
-    aligned.extract()
 }

@@ -1,10 +1,11 @@
 //! LightGCN.
 
-use numpy::{PyArray2, PyReadonlyArray2, ToPyArray};
+use numpy::ToPyArray;
 use pyo3::prelude::*;
 use rerec::rewards::{self, EmbeddingTable, Interactions, LightGcnConfig};
 
 use crate::arguments::{ids, settings_or_default, to_python};
+use crate::arrays::{Matrix, matrix};
 use crate::error::{Failure, Kind, Result};
 use crate::pool;
 
@@ -102,19 +103,26 @@ impl FittedLightGcn {
 }
 
 /// Ids and vectors of one side.
-type Side<'py> = (Vec<String>, PyReadonlyArray2<'py, f32>);
+type Side<'py> = (Vec<String>, Bound<'py, PyAny>);
 
 #[pymethods]
 impl FittedLightGcn {
     /// From its parts, as pickle keeps them.
     #[new]
     #[pyo3(signature = (users: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", items: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", losses, best_epoch))]
-    fn new(users: Side<'_>, items: Side<'_>, losses: Vec<f64>, best_epoch: usize) -> Result<Self> {
-        let table =
-            |(ids, values): Side<'_>| EmbeddingTable::new(ids, values.as_array().to_owned());
+    fn new(
+        users: Side<'_>,
+        items: Side<'_>,
+        losses: Vec<f64>,
+        best_epoch: usize,
+    ) -> PyResult<Self> {
+        let table = |(ids, values): Side<'_>, what: &str| -> PyResult<_> {
+            let values = matrix(&values, what)?.as_array().to_owned();
+            Ok(EmbeddingTable::new(ids, values).map_err(Failure::from)?)
+        };
         Ok(Self {
-            users: table(users)?,
-            items: table(items)?,
+            users: table(users, "users[1]")?,
+            items: table(items, "items[1]")?,
             losses,
             best_epoch,
         })
@@ -134,14 +142,14 @@ impl FittedLightGcn {
 
     /// Vectors of the users, a copy of shape [users, d].
     #[getter]
-    fn users<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
-        self.users.values().to_pyarray(py)
+    fn users<'py>(&self, py: Python<'py>) -> Matrix<'py, f32> {
+        self.users.values().to_pyarray(py).into()
     }
 
     /// Vectors of the items, a copy of shape [items, d].
     #[getter]
-    fn items<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
-        self.items.values().to_pyarray(py)
+    fn items<'py>(&self, py: Python<'py>) -> Matrix<'py, f32> {
+        self.items.values().to_pyarray(py).into()
     }
 
     #[allow(clippy::type_complexity, reason = "what the constructor takes")]
@@ -149,8 +157,8 @@ impl FittedLightGcn {
         &self,
         py: Python<'py>,
     ) -> (
-        (Vec<&str>, Bound<'py, PyArray2<f32>>),
-        (Vec<&str>, Bound<'py, PyArray2<f32>>),
+        (Vec<&str>, Matrix<'py, f32>),
+        (Vec<&str>, Matrix<'py, f32>),
         Vec<f64>,
         usize,
     ) {

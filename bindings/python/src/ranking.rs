@@ -1,11 +1,12 @@
 //! Metrics of ranked lists.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyFrozenSet, PyMapping, PySet, PyString};
 use rayon::prelude::*;
 use rerec::rewards::{Conventions, Evaluation, Evaluator, Metric, RankedQuery, Relevance};
 
@@ -48,8 +49,8 @@ struct Judged {
 #[pyo3(signature = (run: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", qrels: "collections.abc.Mapping[str, collections.abc.Mapping[str, float] | collections.abc.Sequence[str]]", metrics: "collections.abc.Iterable[str]", *, conventions: "str | collections.abc.Mapping[str, object] | None" = None, per_query: "bool" = false) -> "dict[str, typing.Any]")]
 pub(crate) fn evaluate<'py>(
     py: Python<'py>,
-    run: &Bound<'py, PyDict>,
-    qrels: &Bound<'py, PyDict>,
+    run: &Bound<'py, PyMapping>,
+    qrels: &Bound<'py, PyMapping>,
     metrics: &Bound<'py, PyAny>,
     conventions: Option<&Bound<'py, PyAny>>,
     per_query: bool,
@@ -105,21 +106,23 @@ fn conventions(value: Option<&Bound<'_, PyAny>>) -> PyResult<Conventions> {
     }
 }
 
-fn read(run: &Bound<'_, PyDict>, qrels: &Bound<'_, PyDict>) -> PyResult<Vec<Judged>> {
+fn read(run: &Bound<'_, PyMapping>, qrels: &Bound<'_, PyMapping>) -> PyResult<Vec<Judged>> {
     let query = |(query, grades): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-        let Some(ranked) = run.get_item(&query)? else {
+        // Asked for first: a mapping such as a defaultdict would make up an answer.
+        if !run.contains(&query)? {
             return Err(missing(&query, "qrels", "run"));
-        };
+        }
         Ok(Judged {
             query: text(&query, "a query of qrels")?,
-            ranked: scored(&ranked, "run", &query)?,
+            ranked: ranked(&run.get_item(&query)?, &query)?,
             grades: scored(&grades, "qrels", &query)?,
         })
     };
-    let judged = qrels.iter().map(query).collect::<PyResult<Vec<_>>>()?;
+    let judged = entries(qrels)?.into_iter().map(query);
+    let judged = judged.collect::<PyResult<Vec<_>>>()?;
     // All queries of the judgements are in the run, so that one of the run without judgements makes it larger.
-    if run.len() > judged.len() {
-        for query in run.keys() {
+    if run.len()? > judged.len() {
+        for query in run.keys()?.iter() {
             if !qrels.contains(&query)? {
                 return Err(missing(&query, "run", "qrels"));
             }
@@ -136,14 +139,38 @@ fn missing(query: &Bound<'_, PyAny>, there: &str, missing: &str) -> PyErr {
     .into()
 }
 
+type Entry<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+fn entries<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Vec<Entry<'py>>> {
+    mapping
+        .items()?
+        .iter()
+        .map(|entry| entry.extract())
+        .collect()
+}
+
+/// The answer to a query, whose items have scores or an order.
+fn ranked(value: &Bound<'_, PyAny>, query: &Bound<'_, PyAny>) -> PyResult<Scored> {
+    if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
+        let expected = "a mapping of items to scores, or a sequence of items, best first";
+        return Err(wrong_type(&format!("run[{query}]"), expected, value));
+    }
+    scored(value, "run", query)
+}
+
 /// Items with their numbers; those of a list have 1 each, and stay in their order.
 fn scored(value: &Bound<'_, PyAny>, what: &str, query: &Bound<'_, PyAny>) -> PyResult<Scored> {
     let what = || format!("{what}[{query}]");
-    let Ok(items) = value.cast::<PyDict>() else {
-        let items = texts(value, &what())?;
-        return Ok(items.into_iter().map(|item| (item, 1.0)).collect());
+    // Dicts are mappings too, and quicker to read as what they are.
+    let items = match (value.cast::<PyDict>(), value.cast::<PyMapping>()) {
+        (Ok(dict), _) => dict.iter().collect(),
+        (_, Ok(mapping)) => entries(mapping)?,
+        _ => {
+            let items = texts(value, &what())?;
+            return Ok(items.into_iter().map(|item| (item, 1.0)).collect());
+        }
     };
-    let entry = |(item, number): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+    let entry = |(item, number): Entry<'_>| {
         let Ok(score) = number.extract::<f64>() else {
             return Err(wrong_type(
                 &format!("{}[{item}]", what()),
@@ -160,11 +187,11 @@ fn scored(value: &Bound<'_, PyAny>, what: &str, query: &Bound<'_, PyAny>) -> PyR
         }
         let item = item.extract::<PyBackedStr>();
         Ok((
-            item.map_err(|_| wrong_type(&what(), "a dict of str to numbers", value))?,
+            item.map_err(|_| wrong_type(&what(), "a mapping of str to numbers", value))?,
             score,
         ))
     };
-    items.iter().map(entry).collect()
+    items.into_iter().map(entry).collect()
 }
 
 /// The ranked items of a query, and the grades of those that were judged.
@@ -173,7 +200,9 @@ type Listed<'a> = (Vec<&'a str>, Vec<(&'a str, f64)>);
 fn evaluate_all(evaluator: &Evaluator, mut judged: Vec<Judged>) -> Result<Evaluation> {
     judged.par_iter_mut().for_each(|query| {
         // Stable, so that equal scores stay in the order in which they were given.
-        query.ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        // None is NaN, and 0.0 equals -0.0.
+        let descending = |a: &f64, b: &f64| b.partial_cmp(a).unwrap_or(Ordering::Equal);
+        query.ranked.sort_by(|a, b| descending(&a.1, &b.1));
     });
     let lists: Vec<Listed<'_>> = judged
         .par_iter()

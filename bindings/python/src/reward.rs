@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use numpy::{IntoPyArray, PyArray1};
+use numpy::IntoPyArray;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -11,6 +11,7 @@ use rerec::rewards::{self, DualGraphConfig, Reward, RewardBreakdown, Sample};
 use serde::Deserialize;
 
 use crate::arguments::{from_json, settings_or_default, texts, to_json, to_python, word};
+use crate::arrays::Vector;
 use crate::catalogue::Catalogue;
 use crate::embeddings::ItemEmbeddings;
 use crate::error::{Failure, Result};
@@ -219,54 +220,54 @@ impl Rewards {
         &self,
         py: Python<'py>,
         part: impl Fn(&RewardBreakdown) -> Option<f64>,
-    ) -> Bound<'py, PyArray1<f64>> {
+    ) -> Vector<'py, f64> {
         let number = |entry: &Entry| {
             let part = entry.as_ref().ok().and_then(&part);
             part.unwrap_or(f64::NAN)
         };
         let numbers: Vec<f64> = self.entries.iter().map(number).collect();
-        numbers.into_pyarray(py)
+        numbers.into_pyarray(py).into()
     }
 }
 
 #[pymethods]
 impl Rewards {
-    /// The rewards, float64 of shape [n]; NaN where a response could not be scored, here and below.
+    /// The rewards, float64 of shape [n]; NaN where a response could not be scored, as in all arrays of float64 here.
     #[getter]
-    fn totals<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn totals<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         self.column(py, |reward| Some(reward.total))
     }
 
     /// +0.5 with an answer, -0.5 without, [n].
     #[getter]
-    fn formats<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn formats<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         self.column(py, |reward| Some(reward.format))
     }
 
     /// NDCG@K, in [0, 1]; 0 without an answer, [n].
     #[getter]
-    fn ndcgs<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn ndcgs<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         self.column(py, |reward| Some(reward.ndcg))
     }
 
     /// Query alignment scores, [n]; NaN without a graph.
     #[getter]
-    fn query_alignments<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn query_alignments<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         self.column(py, |reward| reward.query_alignment)
     }
 
     /// Preference alignment scores, [n]; NaN without embeddings.
     #[getter]
-    fn preference_alignments<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+    fn preference_alignments<'py>(&self, py: Python<'py>) -> Vector<'py, f64> {
         self.column(py, |reward| reward.preference_alignment)
     }
 
-    /// Whether a target is among the first K of the answer, bool of shape [n].
+    /// Whether a target is among the first K of the answer, bool of shape [n]; False where a response could not be scored.
     #[getter]
-    fn hits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<bool>> {
+    fn hits<'py>(&self, py: Python<'py>) -> Vector<'py, bool> {
         let hit = |entry: &Entry| entry.as_ref().is_ok_and(|reward| reward.hit);
         let hits: Vec<bool> = self.entries.iter().map(hit).collect();
-        hits.into_pyarray(py)
+        hits.into_pyarray(py).into()
     }
 
     /// What each model did wrongly, such as `["unknown_item"]`, one list per response.

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -75,6 +76,44 @@ def test_data_sets_may_change() -> None:
     assert curriculum.settings["batch_size"] == 1
 
 
+CALLS_BACK = """
+import json, rerec
+curriculum = rerec.Curriculum(["a", "b"])
+assert curriculum.reconcile(q for q in ["a", "b", "c"] if q == "c" or not curriculum.is_mastered(q)) == (["c"], [])
+
+class Id:
+    def __index__(self):
+        curriculum.reconfigure({"tau": 0.2})
+        return 7
+
+for ask in (curriculum.difficulty, curriculum.is_mastered):
+    try:
+        ask(Id())
+    except rerec.CurriculumError:
+        pass
+loads = json.loads
+json.loads = lambda text: (curriculum.withdraw_upcoming(), loads(text))[1]
+assert curriculum.settings["batch_size"] == 512
+"""
+
+
+def test_arguments_may_ask_the_curriculum() -> None:
+    """In a process of its own: a lock that is held meanwhile would be waited for with Python's own in hand."""
+    done = subprocess.run([sys.executable, "-c", CALLS_BACK], timeout=30, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_state_is_restored_in_place() -> None:
+    curriculum = rerec.Curriculum(["a", "b"], {"batch_size": 1})
+    state = curriculum.state()
+    assert curriculum.next_batch() == ["a"]
+    curriculum.restore(state)
+    assert one_epoch(curriculum) == [["a"], ["b"]]
+    with pytest.raises(rerec.SettingError, match="state: trailing characters"):
+        curriculum.restore(state + " garbage")
+    assert curriculum.upcoming == []
+
+
 def test_a_sampler_serves_epochs() -> None:
     curriculum = rerec.Curriculum(["a", "b", "c"], {"batch_size": 2})
     sampler = rerec.CurriculumSampler(curriculum, ["c", "b", "a"], repeats=2, block_repeats=2)
@@ -104,6 +143,42 @@ def test_a_sampler_is_resumed_where_it_stood() -> None:
     again = sampler()
     again.load_state_dict(pickle.loads(pickle.dumps(first.state_dict())))
     assert begun + list(again) == whole
+
+
+def test_a_sampler_carries_what_makes_no_batch() -> None:
+    curriculum = rerec.Curriculum(["a", "b", "c"], {"batch_size": 2, "partial_batch": "carry"})
+    sampler = rerec.CurriculumSampler(curriculum, ["a", "b", "c"])
+    passes = []
+    for _ in range(3):
+        assert len(sampler) == 2
+        passes.append(list(sampler))
+        for place in passes[-1]:
+            curriculum.record("abc"[place], [0.5])
+    assert passes[0] == [0, 1] and all(len(one) == 2 for one in passes)
+    assert {place for one in passes for place in one} == {0, 1, 2}
+
+
+def test_a_sampler_goes_on_behind_the_end_of_an_epoch() -> None:
+    curriculum = rerec.Curriculum(["a", "b"], {"batch_size": 1})
+    assert one_epoch(curriculum) == [["a"], ["b"]]
+    curriculum.record("a", [1.0])
+    curriculum.record("b", [0.0])
+    again = rerec.CurriculumSampler(rerec.Curriculum.from_state(curriculum.state()), ["a", "b"])
+    assert list(again) == [1] and again.curriculum.is_mastered("a")
+
+
+def test_a_sampler_is_set_back_with_its_curriculum() -> None:
+    curriculum = rerec.Curriculum(["a", "b"], {"batch_size": 1})
+    sampler = rerec.CurriculumSampler(curriculum, ["a", "b"])
+    state = sampler.state_dict()
+    assert list(sampler) == [0, 1]
+    sampler.load_state_dict(state)
+    # Whoever records into the curriculum goes on with the same one.
+    assert sampler.curriculum is curriculum and curriculum.upcoming == ["a", "b"]
+    other = rerec.CurriculumSampler(rerec.Curriculum(["a", "c"]), ["a", "c"]).state_dict()
+    with pytest.raises(rerec.DataError, match="got none for 'c'"):
+        sampler.load_state_dict(other)
+    assert curriculum.queries == ["a", "b"]
 
 
 def test_a_sampler_refuses_ids_that_do_not_fit() -> None:

@@ -86,7 +86,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "has NaN in column 0",
     ),
     (lambda: rerec.LightGCN().fit(["a"], []), rerec.SettingError, "users and items must be of one length, got 1 and 0"),
-    (lambda: rerec.LightGCN().fit([], []), rerec.RewardError, "no "),
+    (lambda: rerec.LightGCN().fit([], []), rerec.RewardError, "no interaction to learn from"),
     (lambda: assess(token_byte_lens=[[1, 1]]), rerec.SettingError, "token_byte_lens must have 2 entries"),
     (
         lambda: assess(token_byte_lens=[[1, -1], [2]]),
@@ -99,8 +99,18 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "token_byte_lens[1][0] must be a whole number",
     ),
     (lambda: assess(token_byte_lens=[[1, 1], [2.5]]), TypeError, "token_byte_lens[1][0] must be int, got float"),
-    (lambda: assess(token_byte_lens=[[1, 1], np.array([1.5])]), ValueError, "got 1.5"),
-    (lambda: assess(token_byte_lens=[[1, 1], [2**40]]), ValueError, "got 1099511627776"),
+    (
+        lambda: assess(token_byte_lens=[[1, 1], np.array([1.5])]),
+        ValueError,
+        "token_byte_lens[1][0] must be a whole number from 0 to 4294967295, got 1.5",
+    ),
+    (
+        lambda: assess(token_byte_lens=[[1, 1], [2**40]]),
+        ValueError,
+        "token_byte_lens[1][0] must be a whole number from 0 to 4294967295, got 1099511627776",
+    ),
+    (lambda: assess(token_byte_lens=[[1, 1], [2**70]]), ValueError, f"from 0 to 4294967295, got {2**70}"),
+    (lambda: assess(token_byte_lens=[iter([1, -1]), [2]]), ValueError, "token_byte_lens[0][1] must be a whole number"),
     (
         lambda: assess(token_byte_lens=[[1, 1], [3]]),
         rerec.AdvantageError,
@@ -120,7 +130,7 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: rerec.Assessor(REWARD, {"estimator": {"estimator": "raae", "eps": -1}}),
         rerec.AdvantageError,
-        "eps must be",
+        "eps must be finite and at least 0, got -1",
     ),
     (
         lambda: rerec.Assessor(REWARD, {"estimator": "remax"}).assess(["a"], [[1]], queries=["q"], targets=["Heat"]),
@@ -130,22 +140,26 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: rerec.Credit(CATALOGUE, {"rules": [{"rule": "step_penalty", "min_ratio": -1}]}),
         rerec.AdvantageError,
-        "min_ratio",
+        "min_ratio must be finite and at least 0, got -1",
     ),
     (
         lambda: rerec.Credit(CATALOGUE).assign(["a"], [[1]], targets=["Heat"], rewards=[float("nan")]),
         rerec.AdvantageError,
-        "NaN",
+        "responses[0]: reward must be finite, got NaN",
     ),
-    (lambda: advantages("raa"), rerec.SettingError, "estimator"),
-    (lambda: advantages({"estimator": "rloo", "eps": 1}), rerec.SettingError, "eps"),
+    (lambda: advantages("raa"), rerec.SettingError, 'or a table such as { estimator = "grpo", eps = 1e-4 }, got "raa"'),
+    (lambda: advantages({"estimator": "rloo", "eps": 1}), rerec.SettingError, "estimator: unknown field `eps`"),
     (lambda: advantages(preset="megatron"), rerec.SettingError, "preset: unknown variant `megatron`"),
     (
         lambda: advantages(groups=3),
         rerec.SettingError,
         "groups must be a divisor of the 2 responses, or one id for each, got 3",
     ),
-    (lambda: advantages(groups=["q"]), rerec.AdvantageError, "token_rewards"),
+    (
+        lambda: advantages(groups=["q"]),
+        rerec.AdvantageError,
+        "token_rewards must have one entry for each of the 1 responses, got 2",
+    ),
     (
         lambda: advantages(token_rewards=None),
         rerec.SettingError,
@@ -166,17 +180,37 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         TypeError,
         "token_rewards[0] must be an array of one dimension, got list",
     ),
-    (lambda: advantages(token_rewards=np.array([[1.0, np.inf], [0, 0]])), rerec.AdvantageError, "inf"),
-    (lambda: advantages(mask=np.ones((2, 2))), rerec.AdvantageError, "mask"),
-    (lambda: advantages(mask=np.ones((3, 3))), rerec.AdvantageError, "mask"),
+    (
+        lambda: advantages(token_rewards=np.array([[1.0, np.inf], [0, 0]])),
+        rerec.AdvantageError,
+        "token_rewards of response 0 must be finite, got inf at token 1",
+    ),
+    (
+        lambda: advantages(mask=np.ones((2, 2))),
+        rerec.AdvantageError,
+        "mask of response 0 must have 3 entries, one per token, got 2",
+    ),
+    (
+        lambda: advantages(mask=np.ones((3, 3))),
+        rerec.AdvantageError,
+        "mask must have one entry for each of the 2 responses, got 3",
+    ),
     (lambda: advantages(mask=np.full((2, 3), 2)), ValueError, "mask[0][0] must be 0 or 1, got 2"),
     (lambda: advantages(mask=np.full((2, 3), np.nan)), ValueError, "mask[0][0] must be 0 or 1, got NaN"),
     (lambda: advantages(rewards=["a", "b"]), TypeError, "rewards[0] must be a number, got str"),
-    (lambda: advantages(rewards=[1.0]), rerec.AdvantageError, "outcomes"),
-    (lambda: advantages("gae", rewards=[1.0, 2.0]), rerec.AdvantageError, "values"),
-    (lambda: advantages("remax"), rerec.AdvantageError, "baselines"),
-    (lambda: rerec.Curriculum([]), rerec.CurriculumError, "no quer"),
-    (lambda: rerec.Curriculum(["a", "a"]), rerec.CurriculumError, '"a"'),
+    (
+        lambda: advantages(rewards=[1.0]),
+        rerec.AdvantageError,
+        "outcomes must have one entry for each of the 2 responses, got 1",
+    ),
+    (
+        lambda: advantages("gae", rewards=[1.0, 2.0]),
+        rerec.AdvantageError,
+        "gae needs values, which the batch does not have",
+    ),
+    (lambda: advantages("remax"), rerec.AdvantageError, "remax needs baselines, which the batch does not have"),
+    (lambda: rerec.Curriculum([]), rerec.CurriculumError, "the data set holds no queries"),
+    (lambda: rerec.Curriculum(["a", "a"]), rerec.CurriculumError, 'query id "a" occurs more than once'),
     (lambda: rerec.Curriculum(["a"], {"tau": "high"}), rerec.SettingError, "settings.tau: invalid type"),
     (lambda: rerec.Curriculum(["a"], {"batch_size": 0}), rerec.CurriculumError, "batch_size must be at least 1"),
     (
@@ -184,12 +218,25 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         rerec.SettingError,
         "classes must have 1 entries, one per query, got 0",
     ),
-    (lambda: rerec.Curriculum(["a"]).record("b", [1]), rerec.CurriculumError, '"b"'),
-    (lambda: rerec.Curriculum(["a"]).record("a", [2]), rerec.CurriculumError, "got 2"),
-    (lambda: rerec.Curriculum(["a"]).record("a", [float("nan")]), rerec.CurriculumError, "NaN"),
-    (lambda: rerec.Curriculum(["a"]).record("a", []), rerec.CurriculumError, "a"),
-    (lambda: rerec.Curriculum.load("nowhere.json"), rerec.CurriculumError, "nowhere.json"),
-    (lambda: rerec.Curriculum.from_state("{"), rerec.SettingError, "state"),
+    (lambda: rerec.Curriculum(["a"]).record("b", [1]), rerec.CurriculumError, 'query id "b" is not in the data set'),
+    (
+        lambda: rerec.Curriculum(["a"]).record("a", [2]),
+        rerec.CurriculumError,
+        'metric of rollout 0 of query "a" must be in [0, 1], got 2',
+    ),
+    (lambda: rerec.Curriculum(["a"]).record("a", [float("nan")]), rerec.CurriculumError, "must be in [0, 1], got NaN"),
+    (
+        lambda: rerec.Curriculum(["a"]).record("a", []),
+        rerec.CurriculumError,
+        'query "a" was recorded without any rollout',
+    ),
+    (lambda: rerec.Curriculum.load("nowhere.json"), rerec.CurriculumError, "cannot read nowhere.json: No such file"),
+    (lambda: rerec.Curriculum.from_state("{"), rerec.SettingError, "state: EOF while parsing an object"),
+    (
+        lambda: rerec.Curriculum.from_state(rerec.Curriculum(["a"]).state() + " garbage"),
+        rerec.SettingError,
+        "state: trailing characters",
+    ),
     (lambda: rerec.TokenBytes("{}"), rerec.TextError, "this is no tokenizer.json: missing field `model`"),
     (
         lambda: rerec.token_bytes("bert"),
@@ -202,7 +249,11 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         rerec.DataError,
         "query r of run is not in qrels",
     ),
-    (lambda: rerec.evaluate({"q": ["a"]}, {"q": ["a"]}, ["mr"]), rerec.RewardError, "mr"),
+    (
+        lambda: rerec.evaluate({"q": ["a"]}, {"q": ["a"]}, ["mr"]),
+        rerec.RewardError,
+        "`mr` is no metric; write one as `ndcg@10` or `mrr`",
+    ),
     (lambda: rerec.evaluate({"q": ["a"]}, {"q": ["a"]}, "mrr"), TypeError, "metrics must be a sequence, got str"),
     (
         lambda: rerec.evaluate({"q": {"a": "x"}}, {"q": ["a"]}, ["mrr"]),
@@ -219,16 +270,28 @@ CASES: list[tuple[Callable[[], Any], type[Exception], str]] = [
         rerec.SettingError,
         "conventions must be",
     ),
-    (lambda: rerec.evaluate({"q": ["a"]}, {"q": {"a": 1e200}}, ["mrr"]), rerec.RewardError, "query q"),
-    (lambda: rerec.Dataset({"quickstar": {}}), rerec.SettingError, "source"),
+    (
+        lambda: rerec.evaluate({"q": ["a"]}, {"q": {"a": 1e200}}, ["mrr"]),
+        rerec.RewardError,
+        "query q: a grade must be within ±1e100, got 1000",
+    ),
+    (
+        lambda: rerec.Dataset({"quickstar": {}}),
+        rerec.SettingError,
+        "source: unknown variant `quickstar`, expected one of",
+    ),
     (
         lambda: rerec.Dataset(
             {"files": {"catalogue": {"file": "nowhere.jsonl"}, "queries": {"train": "nowhere.jsonl"}}}
         ),
-        rerec.Error,
-        "",
+        rerec.DataError,
+        "cannot read nowhere.jsonl: No such file",
     ),
-    (lambda: rerec.read_queries("nowhere.jsonl", CATALOGUE), rerec.DataError, "nowhere.jsonl"),
+    (
+        lambda: rerec.read_queries("nowhere.jsonl", CATALOGUE),
+        rerec.DataError,
+        "cannot read nowhere.jsonl: No such file",
+    ),
 ]
 
 

@@ -53,8 +53,20 @@ def test_everything_survives_a_pickle(run: dict[str, Any], run_reward: rerec.Dua
     np.testing.assert_array_equal(scored.totals, first.rewards.totals)
     assert scored[3].to_dict() == first.rewards[3].to_dict()
     assert pickle.loads(pickle.dumps(scored[3])).to_dict() == scored[3].to_dict()
+    again = pickle.loads(pickle.dumps(first))
+    assert (len(again), again.steps, again.metrics_by_query) == (len(first), first.steps, first.metrics_by_query)
+    assert again.rewards[3].to_dict() == first.rewards[3].to_dict()
+    for name in ("metrics", "teaches", "penalised_shares"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
+    for got, expected in zip(
+        again.token_rewards + again.advantages, first.token_rewards + first.advantages, strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
     credit = pickle.loads(pickle.dumps(rerec.Credit(reward.catalogue, answer="first")))
-    assert credit.assign(["x"], [[1]], targets=run["targets"][:1], rewards=[1.0])[0].token_rewards.tolist() == [1.0]
+    [credited] = credit.assign(["x"], [[1]], targets=run["targets"][:1], rewards=[1.0])
+    assert credited.token_rewards.tolist() == [1.0]
+    unpickled = pickle.loads(pickle.dumps(credited))
+    assert (unpickled.token_rewards.tolist(), unpickled.steps) == ([1.0], credited.steps)
     fitted = rerec.LightGCN({"dimension": 2, "max_epochs": 1}).fit(["a", "b", "b"], ["x", "x", "y"])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).items, fitted.items)
 

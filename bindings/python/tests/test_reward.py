@@ -53,6 +53,7 @@ def test_faults_of_data_are_raised_or_named(reward: rerec.DualGraphReward) -> No
         reward.score(responses, targets)
     scored = reward.score(responses, targets, on_error="nan")
     assert scored.totals[0] == 1.05 and np.isnan(scored.totals[1:]).all()
+    assert scored.hits.tolist() == [True, False, False]
     assert scored.errors == {
         1: "responses[1]: `Alien` is not in the catalogue",
         2: "responses[2]: no target given, need at least one",
@@ -101,6 +102,10 @@ def test_embeddings_come_and_go_as_arrays(catalogue: rerec.Catalogue, tmp_path: 
     values = np.arange(1, 7, dtype=np.float32).reshape(3, 2)
     table = rerec.ItemEmbeddings(catalogue, ["1", "2", "3"], values[:, ::-1])
     np.testing.assert_array_equal(table.values, values[:, ::-1])
+    unaligned = np.frombuffer(b"x" + values.tobytes(), np.uint8)[1:].view(np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(rerec.ItemEmbeddings(catalogue, ["1", "2", "3"], unaligned).values, values)
+    side = (["1", "2", "3"], unaligned)
+    np.testing.assert_array_equal(rerec.FittedLightGCN(side, side, [0.5], 1).items, values)
     table.write(f"{tmp_path}/vectors.safetensors")
     again = rerec.ItemEmbeddings.read(f"{tmp_path}/vectors.safetensors", catalogue)
     assert again.preference_alignment("1", ["2"]) == table.preference_alignment("1", ["2"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 import rerec
 
@@ -38,6 +39,15 @@ def check(run: dict[str, Any], assessed: rerec.Assessment, order: list[int]) -> 
 def test_rewards_and_advantages_are_those_of_the_run(run: dict[str, Any], run_reward: rerec.DualGraphReward) -> None:
     order = list(range(len(run["texts"])))
     assert check(run, assess(run, run_reward, order), order) == 240
+
+
+def test_no_width_ends_the_process(run: dict[str, Any], run_reward: rerec.DualGraphReward) -> None:
+    assessed = assess(run, run_reward, [0, 1])
+    for width in (20_000_000_000_000, 9 * 10**18):
+        with pytest.raises((MemoryError, ValueError)):
+            assessed.padded_advantages(width)
+    with pytest.raises(ValueError, match="width must be at least 119, the tokens of the longest response, got 3"):
+        assessed.padded_token_rewards(3)
 
 
 def test_no_position_is_an_identity(run: dict[str, Any], run_reward: rerec.DualGraphReward) -> None:

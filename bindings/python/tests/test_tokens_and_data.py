@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ def test_sampled_ids_are_the_truth(tokenizer: object) -> None:
         tokens.decode([[0], [9]])
     with pytest.raises(ValueError, match=r"ids\[0\]\[0\] must be a whole number"):
         tokens.decode([[-1]])
+    # An iterator is read once, also where it is at fault.
+    assert tokens.decode(iter([iter([0, 1])]))[0] == ["Up caf"]
+    with pytest.raises(ValueError, match=r"ids\[0\]\[1\] must be a whole number from 0 to 4294967295, got -1"):
+        tokens.decode([iter([0, -1, 1])])
+    with pytest.raises(ValueError, match=rf"ids\[0\]\[0\] must be a whole number from 0 to 4294967295, got {2**70}"):
+        tokens.decode([[2**70]])
 
 
 def test_a_world_is_composed_written_and_read_again(tmp_path: Path) -> None:
@@ -76,6 +83,20 @@ def test_runs_are_ranked_by_score_and_ties_by_place() -> None:
     assert each.dtype == np.float64 and each[1] == pytest.approx(got, abs=1e-12)
     lists = rerec.evaluate({"q": ["b", "a"]}, {"q": ["a"]}, ["mrr"])
     assert lists == {"mrr": 0.5}
+
+
+def test_any_mapping_is_read_as_one() -> None:
+    scores, grades = MappingProxyType({"a": 0.1, "b": 0.9}), MappingProxyType({"b": 1})
+    run, qrels = MappingProxyType({"q": scores}), MappingProxyType({"q": grades})
+    assert rerec.evaluate(run, qrels, ["mrr"]) == {"mrr": 1.0}
+    # Right items have no order, so that a set will do; an answer has.
+    assert rerec.evaluate({"q": ["b", "a"]}, {"q": {"a"}}, ["mrr"]) == {"mrr": 0.5}
+    with pytest.raises(TypeError, match=r"run\[q\] must be a mapping of items to scores, or a sequence .* got set"):
+        rerec.evaluate({"q": {"a"}}, {"q": ["a"]}, ["mrr"])
+
+
+def test_zero_is_zero_whatever_its_sign() -> None:
+    assert rerec.evaluate({"q": {"a": -0.0, "b": 0.0}}, {"q": ["a"]}, ["mrr"]) == {"mrr": 1.0}
 
 
 def test_conventions_by_name_and_by_setting() -> None:

@@ -34,7 +34,8 @@ use crate::segment::SegmentKind;
 /// assert_eq!(explanation.to_string().lines().nth(2), Some("!0.700     -1.000  Ed it is."));
 /// # Ok::<(), rerec_advantage::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Explanation {
     /// The reward of the response.
     pub reward: f64,
@@ -43,7 +44,8 @@ pub struct Explanation {
 }
 
 /// A step of an [`Explanation`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ExplainedStep {
     /// The bytes of the step in the response.
     pub span: Range<usize>,

@@ -21,11 +21,11 @@ use crate::score::{RewardArgs, Scorer};
 /// Answer reward requests of OpenRLHF and slime over HTTP
 ///
 /// POST /openrlhf takes {"query": [...], "prompts": [...], "labels": [...]} and answers {"rewards": [...], "scores": [...],
-/// "extra_logs": {...}}; where a query repeats its prompt, what follows the prompt is scored. POST /slime takes {"response": "...",
+/// "extra_logs": {...}}: what follows the prompt in a query is scored, and scores are 1 for a right answer and 0 for another. POST /slime takes {"response": "...",
 /// "label": ...} and answers one number. A label is a title, several with separators, a list of titles, or {"ground_truth": ...,
 /// "candidates": [...]}. GET /health says how much was answered. A request that cannot be answered gets {"error": "..."} with status 400
 /// (no such form), 408 (too slow), 413 (too large), 422 (its data are at fault) or 503 (too many at once; with Retry-After). SIGTERM and
-/// Ctrl-C end the server once the requests under way are answered.
+/// Ctrl-C end the server once the requests under way are answered, a second one at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   rerec serve-reward --address 127.0.0.1:8700 &
@@ -41,13 +41,13 @@ pub(crate) struct Args {
     /// Requests that wait for their turn, until the time limit; further ones are told to come back
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(..=65_536))]
     waiting: u32,
-    /// Open connections; further ones are not accepted before one is closed
+    /// Most connections open at once; others wait until one closes
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     connections: u32,
     /// Largest body of a request in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = clap::value_parser!(u32).range(1..))]
     max_body: u32,
-    /// Seconds until a request has to be read and have its turn
+    /// Seconds within which a request must be read and get its turn
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     timeout: u32,
     #[command(flatten)]
@@ -69,7 +69,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(failed(args.address))?;
-    runtime.block_on(listen(args, scorer))
+    let ended = runtime.block_on(listen(args, scorer));
+    // Threads that still score are not waited for longer: nobody gets their answers.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 fn failed(address: SocketAddr) -> impl Fn(std::io::Error) -> Failure {
@@ -103,9 +106,16 @@ async fn listen(args: &Args, scorer: Scorer) -> Result<(), Failure> {
     }
     // Closed before the last answers are waited for, so that nobody else connects.
     drop(listener);
-    eprintln!("rerec: answering the requests under way, then ending");
+    eprintln!(
+        "rerec: answering the requests under way, then ending; press Ctrl-C again to end at once"
+    );
     // A request is read within the limit, and scored within moments.
-    let _ = tokio::time::timeout(limits.timeout + Duration::from_secs(5), open.shutdown()).await;
+    let longest = limits.timeout + Duration::from_secs(5);
+    tokio::select! {
+        _ = tokio::time::timeout(longest, open.shutdown()) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -61,6 +61,55 @@ impl Server {
         let (status, _, body) = self.send(request.as_bytes());
         (status, body)
     }
+
+    fn under_way(&self) -> Value {
+        self.get("/health").1["under_way"].clone()
+    }
+
+    /// Holds a turn until it is dropped: its body stays away.
+    fn hold_a_turn(&self) -> TcpStream {
+        let mut stream = self.connect();
+        stream
+            .write_all(b"POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
+            .unwrap();
+        until("a request is under way", || self.under_way() == 1);
+        stream
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until nobody else is let in.
+    fn until_closed(&self) {
+        until("the server is closed", || {
+            TcpStream::connect(self.address).is_err()
+        });
+    }
+
+    /// Waits for the process to end by itself.
+    fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the server has ended", || {
+            status = self.process.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+/// Waits until a condition holds.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "not within a minute: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 impl Drop for Server {
@@ -96,7 +145,7 @@ fn openrlhf_and_slime_are_answered_in_their_forms() {
                       "labels": ["Up (2009)", {"ground_truth": ["Up"], "candidates": ["Up", "Heat"]}]});
     let (status, answer) = server.post("/openrlhf", &body.to_string());
     assert_eq!(status, 200, "{answer}");
-    let expected = json!({"rewards": [1.05, 0.05], "scores": [1.05, 0.05],
+    let expected = json!({"rewards": [1.05, 0.05], "scores": [1.0, 0.0],
                           "extra_logs": {"hit": [1.0, 0.0], "ndcg": [1.0, 0.0], "format": [0.5, 0.5]}});
     assert_eq!(answer, expected);
     let right = slime("so \\boxed{heat}", json!("Heat (1995)"));
@@ -204,13 +253,7 @@ fn broken_requests_are_refused_by_name_and_harm_nobody() {
 #[test]
 fn what_is_too_much_at_once_is_told_to_come_back() {
     let server = Server::start(&["--at-once", "1", "--waiting", "0"]);
-    // Holds the only turn: its body stays away.
-    let mut slow = server.connect();
-    slow.write_all(b"POST /slime HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n")
-        .unwrap();
-    while server.get("/health").1["under_way"] != 1 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let slow = server.hold_a_turn();
     let body = slime("\\boxed{Up}", json!("Up"));
     let length = body.len();
     let request = format!(
@@ -221,10 +264,41 @@ fn what_is_too_much_at_once_is_told_to_come_back() {
     assert!(head.to_lowercase().contains("retry-after: 1"), "{head}");
     // A client that goes away gives its turn back.
     drop(slow);
-    while server.get("/health").1["under_way"] != 0 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("nothing is under way", || server.under_way() == 0);
     assert_eq!(server.post("/slime", &body).0, 200);
+}
+
+/// A client that sends everything before it reads, as most do.
+fn sends_all(server: &Server, path: &str, bytes: usize) -> u16 {
+    let mut stream = server.connect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&vec![b' '; bytes]).unwrap();
+    read(stream).0
+}
+
+#[test]
+fn refusals_reach_those_who_send_much() {
+    let server = Server::start(&["--at-once", "1", "--waiting", "0", "--max-body", "2000"]);
+    let bytes = 8 << 20;
+    assert_eq!(sends_all(&server, "/slime", bytes), 413);
+    assert_eq!(sends_all(&server, "/elsewhere", bytes), 404);
+    let _slow = server.hold_a_turn();
+    assert_eq!(sends_all(&server, "/slime", bytes), 503);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    // Without it the server would wait for a request that stays away.
+    let mut server = Server::start(&["--timeout", "600"]);
+    let _slow = server.hold_a_turn();
+    server.signal("-INT");
+    server.until_closed();
+    assert!(server.process.try_wait().unwrap().is_none());
+    server.signal("-INT");
+    server.ended();
 }
 
 #[test]
@@ -237,25 +311,14 @@ fn sigterm_ends_it_when_what_is_under_way_is_answered() {
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    while server.get("/health").1["under_way"] != 1 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = server.process.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    // Until nobody else is let in.
-    while TcpStream::connect(server.address).is_ok() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("a request is under way", || server.under_way() == 1);
+    server.signal("-TERM");
+    server.until_closed();
     stream.write_all(body.as_bytes()).unwrap();
     let (status, _, answer) = read(stream);
     assert_eq!((status, answer), (200, json!(1.05)));
-    assert!(server.process.wait().unwrap().success());
+    let ended = server.ended();
+    assert!(ended.success());
 }
 
 #[test]

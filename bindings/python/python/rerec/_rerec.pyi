@@ -4,7 +4,9 @@ import typing
 
 import numpy
 import numpy.typing
-from _typeshed import Incomplete, SupportsGetItem
+from _typeshed import SupportsGetItem
+from numpy import bool_, float32, float64
+from numpy.typing import NDArray
 from pathlib import Path
 from typing import Any, SupportsFloat, SupportsIndex, final
 
@@ -16,13 +18,19 @@ class Assessment:
     What became of a batch of responses, in their order.
     """
     def __len__(self, /) -> int: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    @staticmethod
+    def _from_json(json: str) -> Assessment:
+        """
+        From the JSON that pickle keeps.
+        """
     @property
-    def advantages(self, /) -> list[Incomplete]:
+    def advantages(self, /) -> list[NDArray[float64]]:
         """
         Advantages of tokens, in the same rows.
         """
     @property
-    def metrics(self, /) -> Incomplete:
+    def metrics(self, /) -> NDArray[float64]:
         """
         What a curriculum records, float64 of shape [n]; NaN where there is no reward.
         """
@@ -46,7 +54,7 @@ class Assessment:
             ValueError: A response has more tokens than `width`.
         """
     @property
-    def penalised_shares(self, /) -> Incomplete:
+    def penalised_shares(self, /) -> NDArray[float64]:
         """
         The share of its steps that a rule penalised, float64 of shape [n]; NaN for a response without steps.
         """
@@ -62,12 +70,12 @@ class Assessment:
         that it names, `ratio` of the reward that its tokens keep, `penalised`, mean `advantage`.
         """
     @property
-    def teaches(self, /) -> Incomplete:
+    def teaches(self, /) -> NDArray[bool_]:
         """
         Whether any advantage in the response's group is not 0, bool of shape [n].
         """
     @property
-    def token_rewards(self, /) -> list[Incomplete]:
+    def token_rewards(self, /) -> list[NDArray[float64]]:
         """
         Rewards of tokens, one float64 array of shape [tokens] per response; empty where there is no reward.
         """
@@ -133,6 +141,11 @@ class Assessor:
     def reward(self, /) -> DualGraphReward:
         """
         What scores the responses.
+        """
+    @property
+    def settings(self, /) -> Any:
+        """
+        The settings, with the defaults of those that were not given.
         """
 
 @final
@@ -396,6 +409,13 @@ class Curriculum:
         Raises:
             CurriculumError: An unknown id; no number; a number that is NaN or out of range.
         """
+    def restore(self, /, state: str) -> None:
+        """
+        Goes back to a state that `state` gave: whoever holds this curriculum goes on from there.
+
+        Raises:
+            SettingError: The text is no state; the curriculum is unchanged then.
+        """
     def save(self, /, path: "str | os.PathLike[str]") -> None:
         """
         Writes the state to a file, whole or not at all; `rerec curriculum --state` and `rerec train` read it too.
@@ -562,7 +582,7 @@ class FittedLightGCN:
     """
     What training gave: one vector per user and item, those of the epoch that ranked held-out pairs best.
     """
-    def __getnewargs__(self, /) -> tuple[tuple[list[str], Incomplete], tuple[list[str], Incomplete], list[float], int]: ...
+    def __getnewargs__(self, /) -> tuple[tuple[list[str], NDArray[float32]], tuple[list[str], NDArray[float32]], list[float], int]: ...
     def __new__(cls, /, users: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", items: "tuple[list[str], numpy.typing.NDArray[numpy.float32]]", losses: SupportsGetItem[int, SupportsFloat | SupportsIndex], best_epoch: SupportsIndex) -> FittedLightGCN:
         """
         From its parts, as pickle keeps them.
@@ -578,7 +598,7 @@ class FittedLightGCN:
         Ids of the items, row by row.
         """
     @property
-    def items(self, /) -> Incomplete:
+    def items(self, /) -> NDArray[float32]:
         """
         Vectors of the items, a copy of shape [items, d].
         """
@@ -593,7 +613,7 @@ class FittedLightGCN:
         Ids of the users, row by row.
         """
     @property
-    def users(self, /) -> Incomplete:
+    def users(self, /) -> NDArray[float32]:
         """
         Vectors of the users, a copy of shape [users, d].
         """
@@ -620,7 +640,7 @@ class ItemEmbeddings:
         >>> round(ItemEmbeddings(catalogue, ["a", "b"], values).preference_alignment("a", ["b"]), 6)
         0.6
     """
-    def __getnewargs__(self, /) -> tuple[Catalogue, list[str], Incomplete, Any]: ...
+    def __getnewargs__(self, /) -> tuple[Catalogue, list[str], NDArray[float32], Any]: ...
     def __len__(self, /) -> int: ...
     def __new__(cls, /, catalogue: Catalogue, ids: "collections.abc.Iterable[str | int]", values: "numpy.typing.NDArray[numpy.float32]", similarity: "collections.abc.Mapping[str, object] | None" = None) -> ItemEmbeddings: ...
     def contrast(self, /, items: "collections.abc.Iterable[str]") -> float:
@@ -652,7 +672,7 @@ class ItemEmbeddings:
             RewardError: The file cannot be read, or as in the constructor.
         """
     @property
-    def values(self, /) -> Incomplete:
+    def values(self, /) -> NDArray[float32]:
         """
         The vectors as they were given, a copy of shape [rows, d].
         """
@@ -794,34 +814,34 @@ class Rewards:
         What each model did wrongly, such as `["unknown_item"]`, one list per response.
         """
     @property
-    def formats(self, /) -> Incomplete:
+    def formats(self, /) -> NDArray[float64]:
         """
         +0.5 with an answer, -0.5 without, [n].
         """
     @property
-    def hits(self, /) -> Incomplete:
+    def hits(self, /) -> NDArray[bool_]:
         """
-        Whether a target is among the first K of the answer, bool of shape [n].
+        Whether a target is among the first K of the answer, bool of shape [n]; False where a response could not be scored.
         """
     @property
-    def ndcgs(self, /) -> Incomplete:
+    def ndcgs(self, /) -> NDArray[float64]:
         """
         NDCG@K, in [0, 1]; 0 without an answer, [n].
         """
     @property
-    def preference_alignments(self, /) -> Incomplete:
+    def preference_alignments(self, /) -> NDArray[float64]:
         """
         Preference alignment scores, [n]; NaN without embeddings.
         """
     @property
-    def query_alignments(self, /) -> Incomplete:
+    def query_alignments(self, /) -> NDArray[float64]:
         """
         Query alignment scores, [n]; NaN without a graph.
         """
     @property
-    def totals(self, /) -> Incomplete:
+    def totals(self, /) -> NDArray[float64]:
         """
-        The rewards, float64 of shape [n]; NaN where a response could not be scored, here and below.
+        The rewards, float64 of shape [n]; NaN where a response could not be scored, as in all arrays of float64 here.
         """
 
 @final
@@ -829,6 +849,12 @@ class StepCredits:
     """
     What the steps of one response earned.
     """
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    @staticmethod
+    def _from_json(json: str) -> StepCredits:
+        """
+        From the JSON that pickle keeps.
+        """
     @property
     def steps(self, /) -> Any:
         """
@@ -836,7 +862,7 @@ class StepCredits:
         that its tokens keep, `penalised`, number of `tokens`.
         """
     @property
-    def token_rewards(self, /) -> Incomplete:
+    def token_rewards(self, /) -> NDArray[float64]:
         """
         The reward of each token, float64 of shape [tokens].
         """
@@ -896,7 +922,8 @@ def advantages(estimator: "str | collections.abc.Mapping[str, object]", *, group
         mask: 1 for tokens that count, 0 for others, in the form of `token_rewards`.
         values: What a critic says of each token: GAE alone.
         baselines: The reward of the greedy response to each response's query, [n]: ReMax alone.
-        hits: Whether each response is right, [n]: only for a deviation that asks for it.
+        hits: Whether each response is right, [n]: needed only where groups without a right answer take another standard deviation
+            than their own (`over = "batch_without_hit"`).
         preset: Conventions of another system: `"verl"` (the defaults), `"trl"` or `"openrlhf"`.
 
     Raises:

@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rerec._rerec import Assessor, AttributeGraph, Catalogue, Credit, DualGraphReward, ItemEmbeddings
+from rerec._rerec import Assessor, AttributeGraph, Catalogue, Curriculum, DualGraphReward, ItemEmbeddings
 from rerec.errors import SettingError
 
 __all__ = ["CONFIG_VARIABLE", "Parts"]
@@ -23,17 +23,33 @@ class Parts:
 
     The file is JSON with the keys `catalogue` (a path, one item as a JSON object a line), and where they are wanted `graph` (a path, or
     `"catalogue"` for the attributes of its items), `embeddings` (a path), `alignment`, `similarity`, `reward`, `assessor`, `curriculum`
-    (settings), `by` (what targets and candidates are named by: `"title"`, the default, or `"id"`).
+    (settings), `by` (what targets and candidates are named by: `"title"`, the default, or `"id"`). Paths are relative to the folder
+    of the file.
     """
 
     assessor: Assessor
-    credit: Credit
     curriculum_settings: Mapping[str, Any]
     by: str
 
     @property
     def reward(self) -> DualGraphReward:
         return self.assessor.reward
+
+    def curriculum(self, queries: Iterable[str]) -> Curriculum:
+        """A curriculum of these queries, whose metric has the assessor's range unless the settings say otherwise.
+
+        Raises:
+            SettingError: An unknown setting, or one that ends training by itself, which the trainers here do by counting steps.
+            CurriculumError: A setting out of range; no query.
+        """
+        lowest, highest = self.assessor.metric_range
+        metric = {"lowest": lowest, "highest": highest, "rescale": True}
+        curriculum = Curriculum(queries, {"metric": metric, **self.curriculum_settings})
+        if curriculum.settings["too_few"] == "stop":
+            raise SettingError(
+                'curriculum.too_few must be "review" or "all", got "stop": this trainer counts its steps and asks for queries until then'
+            )
+        return curriculum
 
     @staticmethod
     def load(path: str | os.PathLike[str] | None = None) -> "Parts":
@@ -44,7 +60,8 @@ class Parts:
 
         Raises:
             SettingError: No file is named, it is no JSON, or it has an unknown key.
-            RewardError: A file that it names cannot be read.
+            DataError: The catalogue cannot be read.
+            RewardError: The graph or the embeddings cannot be read.
         """
         path = path or os.environ.get(CONFIG_VARIABLE)
         if not path:
@@ -62,30 +79,29 @@ def _load(path: str) -> Parts:
         raise SettingError(f"{path}: unknown key {min(unknown)!r}, expected one of {', '.join(sorted(KNOWN))}")
     if "catalogue" not in settings:
         raise SettingError(f"{path}: missing key 'catalogue'")
-    catalogue = Catalogue.read(settings["catalogue"])
-    reward = DualGraphReward(
-        catalogue, _graph(settings, catalogue), _embeddings(settings, catalogue), settings.get("reward")
-    )
-    assessor = settings.get("assessor", {})
+    # Other processes of the trainer may work in other folders than the one in which it was started.
+    folder = Path(path).parent
+    catalogue = Catalogue.read(folder / settings["catalogue"])
+    graph, embeddings = _graph(settings, folder, catalogue), _embeddings(settings, folder, catalogue)
+    reward = DualGraphReward(catalogue, graph, embeddings, settings.get("reward"))
     return Parts(
-        assessor=Assessor(reward, assessor),
-        credit=Credit(catalogue, assessor.get("credit"), answer=settings.get("reward", {}).get("answer", "last")),
+        assessor=Assessor(reward, settings.get("assessor")),
         curriculum_settings=settings.get("curriculum", {}),
         by=settings.get("by", "title"),
     )
 
 
-def _graph(settings: Mapping[str, Any], catalogue: Catalogue) -> AttributeGraph | None:
+def _graph(settings: Mapping[str, Any], folder: Path, catalogue: Catalogue) -> AttributeGraph | None:
     match settings.get("graph"):
         case None:
             return None
         case "catalogue":
             return AttributeGraph(catalogue, settings.get("alignment"))
         case path:
-            return AttributeGraph.read(path, catalogue, alignment=settings.get("alignment"))
+            return AttributeGraph.read(folder / path, catalogue, alignment=settings.get("alignment"))
 
 
-def _embeddings(settings: Mapping[str, Any], catalogue: Catalogue) -> ItemEmbeddings | None:
+def _embeddings(settings: Mapping[str, Any], folder: Path, catalogue: Catalogue) -> ItemEmbeddings | None:
     if (path := settings.get("embeddings")) is None:
         return None
-    return ItemEmbeddings.read(path, catalogue, settings.get("similarity"))
+    return ItemEmbeddings.read(folder / path, catalogue, settings.get("similarity"))

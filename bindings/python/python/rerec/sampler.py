@@ -5,16 +5,17 @@ from itertools import cycle, islice
 from typing import Any
 
 from rerec._rerec import Curriculum
+from rerec.errors import DataError
 
-__all__ = ["CurriculumSampler"]
+__all__ = ["CurriculumSampler", "places_of"]
 
 
 class CurriculumSampler:
     """Places of a data set in the order of a curriculum: one pass is one epoch of it.
 
     It is a sampler as `torch.utils.data.DataLoader` takes them, without torch. Between two passes whoever trains records metrics;
-    at the beginning of the next pass the epoch ends, and mastered queries are left out. A pass that was cut short goes on where it
-    stood.
+    a pass that finds nothing left of an epoch ends it and begins the next, without mastered queries. A pass that was cut short goes
+    on where it stood.
 
     Args:
         curriculum: The curriculum, whose ids are those of the data set.
@@ -25,7 +26,8 @@ class CurriculumSampler:
             whole. None is left out: the last of an epoch are its hardest.
 
     Raises:
-        ValueError: An id twice, an id that is missing, or repeats below 1.
+        DataError: An id twice, or an id that is missing.
+        ValueError: Repeats below 1.
 
     Example:
         >>> from rerec import Curriculum
@@ -47,24 +49,44 @@ class CurriculumSampler:
         self.repeats = _at_least_one("repeats", repeats)
         self.block_repeats = _at_least_one("block_repeats", block_repeats)
         self.whole_batches = whole_batches
-        self._places = _places(curriculum, ids)
-        self._begun = False
+        self._places = places_of(ids, "ids")
+        self._check(curriculum)
 
     def __iter__(self) -> Iterator[int]:
-        if self._begun and not self.curriculum.upcoming:
-            self.curriculum.end_epoch()
-        self._begun = True
-        while (batch := self.curriculum.next_batch()) is not None:
+        for batch in self._batches():
             places = [self._places[query] for query in self._filled(batch) for _ in range(self.repeats)]
             for _ in range(self.block_repeats):
                 yield from places
 
+    def _batches(self) -> Iterator[list[str]]:
+        """What is left of this epoch or, where that makes no batch, the next one."""
+        batch = self.curriculum.next_batch()
+        if batch is None:
+            self.curriculum.end_epoch()
+            batch = self.curriculum.next_batch()
+        while batch is not None:
+            yield batch
+            batch = self.curriculum.next_batch()
+
     def __len__(self) -> int:
         """Places that a whole pass gives: those of this epoch, as many as there are now."""
-        queries = len(self.curriculum.upcoming) or len(self.curriculum)
+        queries, size = self._queries(), self._batch_size
+        if queries > size and self._carries:
+            queries -= queries % size
         if self.whole_batches:
-            queries += -queries % self._batch_size
+            queries += -queries % size
         return queries * self.repeats * self.block_repeats
+
+    def _queries(self) -> int:
+        upcoming = len(self.curriculum.upcoming)
+        # What makes no batch is carried into the next epoch, whose queries are not known yet.
+        if upcoming == 0 or (self._carries and upcoming < self._batch_size):
+            return len(self.curriculum)
+        return upcoming
+
+    @property
+    def _carries(self) -> bool:
+        return bool(self.curriculum.settings["partial_batch"] == "carry")
 
     @property
     def _batch_size(self) -> int:
@@ -73,31 +95,43 @@ class CurriculumSampler:
     def _filled(self, batch: list[str]) -> Iterable[str]:
         return islice(cycle(batch), self._batch_size) if self.whole_batches else batch
 
+    def _check(self, curriculum: Curriculum) -> None:
+        if missing := next((query for query in curriculum.queries if query not in self._places), None):
+            raise DataError(f"ids must hold every query of the curriculum, got none for {missing!r}")
+
     def state_dict(self) -> dict[str, Any]:
         """The state for a checkpoint."""
-        return {"curriculum": self.curriculum.state(), "begun": self._begun}
+        return {"curriculum": self.curriculum.state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state; the curriculum becomes another object.
+        """Goes on from a state, and with the sampler whoever else holds its curriculum.
 
         Raises:
             SettingError: The state is damaged.
+            DataError: It has a query that is not among the ids.
         """
-        self.curriculum = Curriculum.from_state(state["curriculum"])
-        self._begun = bool(state["begun"])
+        self._check(Curriculum.from_state(state["curriculum"]))
+        self.curriculum.restore(state["curriculum"])
+
+
+def places_of(queries: Iterable[str | int], what: str) -> dict[str, int]:
+    """The place of each query, by its id.
+
+    Args:
+        queries: The query at each place.
+        what: What errors call them.
+
+    Raises:
+        DataError: An id comes twice: one place would be lost.
+    """
+    places: dict[str, int] = {}
+    for place, query in enumerate(map(str, queries)):
+        if (first := places.setdefault(query, place)) != place:
+            raise DataError(f"{what}[{place}] is {query!r}, which {what}[{first}] already is")
+    return places
 
 
 def _at_least_one(what: str, count: int) -> int:
     if count < 1:
         raise ValueError(f"{what} must be at least 1, got {count}")
     return count
-
-
-def _places(curriculum: Curriculum, ids: Iterable[str | int]) -> dict[str, int]:
-    places: dict[str, int] = {}
-    for place, query in enumerate(map(str, ids)):
-        if (first := places.setdefault(query, place)) != place:
-            raise ValueError(f"ids[{place}] is {query!r}, which ids[{first}] already is")
-    if missing := next((query for query in curriculum.queries if query not in places), None):
-        raise ValueError(f"ids must hold every query of the curriculum, got none for {missing!r}")
-    return places

@@ -13,6 +13,7 @@ slime is not on PyPI: this was written to its documented hooks and tested agains
 
 import asyncio
 import copy
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -22,12 +23,13 @@ import torch
 
 from rerec import Assessment, Curriculum, DataError, SettingError, TokenBytes, token_bytes
 from rerec.parts import Parts
+from rerec.sampler import places_of
 from rerec.token_reward import TokenReward
 
 try:
-    from slime.rollout.data_source import RolloutDataSource
+    from slime.rollout.data_source import RolloutDataSourceWithBuffer
 except ImportError:  # Rewards and advantages do without it.
-    RolloutDataSource = object
+    RolloutDataSourceWithBuffer = object
 
 __all__ = ["DataSource", "advantages", "post_process", "reward"]
 
@@ -116,36 +118,37 @@ def advantages(args: Any, rollout_data: dict[str, Any]) -> None:
     rollout_data["returns"] = list(rows)
 
 
-class DataSource(RolloutDataSource):  # type: ignore[misc]
-    """slime's data source in the order of a curriculum.
+class DataSource(RolloutDataSourceWithBuffer):  # type: ignore[misc]
+    """slime's data source in the order of a curriculum. Groups that were begun and not finished (`--partial-rollout`) come first.
 
     Raises:
-        DataError: A sample without `metadata.query`.
+        DataError: A sample without `metadata.query`, or with that of another sample.
+        SettingError: `too_few = "stop"`, which slime's count of rollouts does not allow.
     """
 
     def __init__(self, args: Any) -> None:
         super().__init__(args)
-        parts = Parts.load()
-        self._samples = {_query(sample): sample for sample in self.dataset.samples}
-        lowest, highest = parts.assessor.metric_range
-        metric = {"lowest": lowest, "highest": highest, "rescale": True}
-        self.curriculum = Curriculum(list(self._samples), {"metric": metric, **parts.curriculum_settings})
+        self._places = places_of(map(_query, self.dataset.samples), "metadata.query")
+        self.curriculum = Parts.load().curriculum(self._places)
         self._waiting: list[str] = []
         _followed[:] = [self.curriculum]
 
     def get_samples(self, num_samples: int) -> list[list[Any]]:
-        """The next queries, each with as many copies as responses are sampled."""
-        while len(self._waiting) < num_samples:
+        """Groups to be resumed, then the next queries, each with as many copies as responses are sampled."""
+        resumed: list[list[Any]] = self._get_samples_from_buffer(num_samples)
+        fresh = num_samples - len(resumed)
+        while len(self._waiting) < fresh:
             self._serve()
-        served, self._waiting = self._waiting[:num_samples], self._waiting[num_samples:]
-        return [self._group(self._samples[query]) for query in served]
+        served, self._waiting = self._waiting[:fresh], self._waiting[fresh:]
+        return resumed + [self._group(self.dataset.samples[self._places[query]]) for query in served]
 
     def _serve(self) -> None:
         batch = self.curriculum.next_batch()
         if batch is None:
             self.curriculum.end_epoch()
             self.epoch_id += 1
-            batch = self.curriculum.next_batch() or self.curriculum.queries
+            batch = self.curriculum.next_batch()
+        assert batch is not None  # Only with too_few = "stop" an epoch may be empty.
         self._waiting.extend(batch)
 
     def _group(self, sample: Any) -> list[Any]:
@@ -157,19 +160,29 @@ class DataSource(RolloutDataSource):  # type: ignore[misc]
         return group
 
     def save(self, rollout_id: Any) -> None:
-        """Writes the curriculum beside slime's own state."""
+        """Writes the curriculum beside slime's own state, with the queries that it has served and that were not sampled to the end."""
         super().save(rollout_id)
         path = self._path(self.args.save, rollout_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.curriculum.save(path)
+        begun = [_query(group[0]) for group in self.buffer]
+        state = {"curriculum": self.curriculum.state(), "waiting": begun + self._waiting}
+        path.write_text(json.dumps(state), encoding="utf-8")
 
     def load(self, rollout_id: Any = None) -> None:
-        """Goes on from the curriculum that `save` wrote; queries that were served and not sampled are served again."""
+        """Goes on from what `save` wrote: queries that were served and not sampled to the end come first.
+
+        Raises:
+            SettingError: The file is damaged.
+        """
         super().load(rollout_id)
-        if self.args.load is not None and (path := self._path(self.args.load, rollout_id)).exists():
-            self.curriculum = Curriculum.load(path)
-            self._waiting = []
-            _followed[:] = [self.curriculum]
+        if self.args.load is None or not (path := self._path(self.args.load, rollout_id)).exists():
+            return
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            self.curriculum.restore(state["curriculum"])
+            self._waiting = state["waiting"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingError(f"cannot read {path}: {error}") from error
 
     @staticmethod
     def _path(folder: str, rollout_id: Any) -> Path:

@@ -4,7 +4,8 @@ Token advantages and the sampler override parts of `GRPOTrainer` that are not pu
 and another one is refused.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import torch
 import trl
 from accelerate.utils import gather_object
 from transformers import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOTrainer
 
 from rerec import Assessment, Assessor, Curriculum, CurriculumSampler, DualGraphReward, SettingError, token_bytes
 
-__all__ = ["CurriculumState", "ReRecTrainer", "reward_function"]
+__all__ = ["CurriculumState", "PendingSampler", "ReRecTrainer", "reward_function"]
 
 TESTED = "1.16."
 
@@ -62,18 +64,61 @@ def _text(completion: Completion) -> str:
     return "".join(str(message["content"]) for message in completion if message["role"] == "assistant")
 
 
-class CurriculumState(TrainerCallback):  # type: ignore[misc]
-    """Keeps the curriculum beside each checkpoint, as `curriculum.json`.
+class PendingSampler(CurriculumSampler):
+    """A sampler that remembers batches until they were tried: loaders read ahead, and lose what they hold when training stops.
 
-    To go on, load it by `Curriculum.load` and set `ignore_data_skip`: the curriculum knows what it has served.
+    A pass begins with what was left pending.
+
+    Args:
+        pending: The batches that were handed out and not tried; it is changed in place.
     """
 
-    def __init__(self, curriculum: Curriculum) -> None:
+    def __init__(self, curriculum: Curriculum, ids: Sequence[Any], pending: list[list[str]], **settings: Any) -> None:
+        super().__init__(curriculum, ids, **settings)
+        self._pending = pending
+
+    def _batches(self) -> Iterator[list[str]]:
+        left = list(self._pending)
+        # An epoch does not end before all of it was tried.
+        batches = iter(self.curriculum.next_batch, None) if left else super()._batches()
+        yield from left
+        for batch in batches:
+            self._pending.append(batch)
+            yield batch
+
+    def _queries(self) -> int:
+        left = sum(map(len, self._pending))
+        return left + len(self.curriculum.upcoming) if left else super()._queries()
+
+
+class CurriculumState(TrainerCallback):  # type: ignore[misc]
+    """Keeps the curriculum beside each checkpoint, as `curriculum.json`, and as `curriculum_pending.json` the batches that it has
+    served and that were not tried yet. `ReRecTrainer.train(resume_from_checkpoint=...)` goes on from both.
+    """
+
+    def __init__(self, curriculum: Curriculum, pending: list[list[str]]) -> None:
         self.curriculum = curriculum
+        self.pending = pending
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            self.curriculum.save(Path(args.output_dir) / f"checkpoint-{state.global_step}" / "curriculum.json")
+            checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            self.curriculum.save(checkpoint / "curriculum.json")
+            (checkpoint / "curriculum_pending.json").write_text(json.dumps(self.pending), encoding="utf-8")
+
+    def load(self, checkpoint: Path) -> None:
+        """Goes back to what was saved.
+
+        Raises:
+            CurriculumError: There is no curriculum, or it is damaged.
+            SettingError: The batches are missing or damaged.
+        """
+        self.curriculum.restore(Curriculum.load(checkpoint / "curriculum.json").state())
+        path = checkpoint / "curriculum_pending.json"
+        try:
+            self.pending[:] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingError(f"cannot read {path}: {error}") from error
 
 
 class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -81,18 +126,21 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
 
     The data set has a column `query`, the ids of its queries, beside those of targets and candidates. Statistics are those of a
     query's responses on all processes. With a curriculum each pass over the data is one epoch of it; as epochs shrink, fewer steps
-    are made than the schedule of the learning rate was planned for, so set `max_steps` or a constant schedule.
+    are made than the schedule of the learning rate was planned for, so set `max_steps` or a constant schedule. Resumed, training goes
+    on with the curriculum of the checkpoint: `curriculum` is set back to it.
 
     Args:
         assessor: Reward, step credit and estimator.
-        curriculum: Its ids are those of the column `query`; its batch size must be `generation_batch_size / num_generations`.
+        curriculum: Its ids are those of the column `query`; its batch size must be `generation_batch_size / num_generations`, and its
+            metric span the assessor's `metric_range`.
         targets: The column of the right items.
         candidates: The column of the items to choose from; it may be missing.
         by: What the columns name items by: `"title"` or `"id"`.
         arguments: Those of `GRPOTrainer`, without `reward_funcs`.
 
     Raises:
-        SettingError: Another version of TRL, or a batch size that does not fit.
+        SettingError: Another version of TRL; a curriculum that does not fit; tools, or a setting of TRL that takes the sign of one
+            advantage per response.
         TextError: A tokenizer that is not known.
     """
 
@@ -114,37 +162,81 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
         self._by = by
         rewards = reward_function(assessor.reward, targets=targets, candidates=candidates, by=by)
         super().__init__(reward_funcs=rewards, **arguments)
+        self._check_settings()
         self._token_bytes = token_bytes(self.processing_class)
+        self._sampled: list[list[int]] = []
+        self._pending: list[list[str]] = []
         if curriculum is not None:
-            self._check_batch_size(curriculum)
-            self.add_callback(CurriculumState(curriculum))
+            self._check_curriculum(curriculum)
+            self._curriculum_state = CurriculumState(curriculum, self._pending)
+            self.add_callback(self._curriculum_state)
 
-    def _check_batch_size(self, curriculum: Curriculum) -> None:
+    def _check_settings(self) -> None:
+        if self.args.off_policy_mask_threshold is not None:
+            raise SettingError(
+                f"off_policy_mask_threshold must be None, got {self.args.off_policy_mask_threshold}: "
+                "it asks for the sign of one advantage per response, and here each token has its own"
+            )
+        if self.args.loss_type == "vespo":
+            raise SettingError(
+                'loss_type must be another than "vespo", which weighs a response by the sign of its one advantage'
+            )
+        if self.tools:
+            raise SettingError(
+                f"tools must be none, got {len(self.tools)}: what they answer is not the model's to credit"
+            )
+
+    def _check_curriculum(self, curriculum: Curriculum) -> None:
+        settings = curriculum.settings
         queries = self.args.generation_batch_size // self.num_generations
-        if (got := curriculum.settings["batch_size"]) != queries:
+        if (got := settings["batch_size"]) != queries:
             raise SettingError(
                 f"the curriculum's batch_size must be {queries}, generation_batch_size / num_generations, got {got}"
             )
+        (lowest, highest), metric = self.assessor.metric_range, settings["metric"]
+        if metric["lowest"] > lowest or metric["highest"] < highest:
+            raise SettingError(
+                f"the curriculum's metric must span [{lowest}, {highest}], the assessor's metric_range, "
+                f"got [{metric['lowest']}, {metric['highest']}]"
+            )
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *arguments: Any, **named: Any) -> Any:
+        """As in TRL; what is resumed goes on with the curriculum of the checkpoint."""
+        checkpoint = resume_from_checkpoint
+        if checkpoint is True:
+            checkpoint = get_last_checkpoint(self.args.output_dir)
+        if self.curriculum is not None and checkpoint:
+            self._curriculum_state.load(Path(checkpoint))
+            self._check_curriculum(self.curriculum)
+            # The curriculum knows what it has served: batches that are skipped would be lost.
+            self.args.ignore_data_skip = True
+        return super().train(resume_from_checkpoint, *arguments, **named)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         if self.curriculum is None:
             return super()._get_train_sampler(dataset)
-        return CurriculumSampler(
+        return PendingSampler(
             self.curriculum,
             (self.train_dataset if dataset is None else dataset)["query"],
+            self._pending,
             repeats=self.num_generations,
             block_repeats=self.num_iterations * self.args.steps_per_generation,
             whole_batches=True,
         )
 
+    def _generate(self, prompts: list[Any]) -> Any:
+        generated = super()._generate(prompts)
+        # Kept as they were sampled: of a truncated response TRL may mask every token.
+        self._sampled = [list(ids) for ids in generated[1]]
+        return generated
+
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        mask = output["completion_mask"].bool()
-        ids = [row[valid].tolist() for row, valid in zip(output["completion_ids"], mask, strict=True)]
-        assessed = self._assess(inputs, ids)
+        assessed = self._assess(inputs, self._sampled)
         # As TRL does with rewards: processes hold equal parts, in their order.
         first = self.accelerator.process_index * len(inputs)
-        output["advantages"] = _placed(assessed.advantages[first : first + len(inputs)], mask)
+        own = assessed.advantages[first : first + len(inputs)]
+        output["advantages"] = _placed(own, output["completion_mask"])
         self._follow(assessed)
         return output
 
@@ -172,12 +264,13 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.curriculum is not None and mode == "train":
             for query, metrics in assessed.metrics_by_query.items():
                 self.curriculum.record(query, metrics)
+            # The first batch that was handed out is the first that is tried; its queries may be all without a metric.
+            del self._pending[:1]
 
 
 def _placed(rows: Sequence[Any], mask: torch.Tensor) -> torch.Tensor:
     """Advantages at the tokens that count, float32 of shape [responses, tokens]; 0 elsewhere, and where there is no reward."""
     placed = torch.zeros(mask.shape, dtype=torch.float32)
-    for target, row, valid in zip(placed, rows, mask.cpu(), strict=True):
-        if len(row):
-            target[valid] = torch.from_numpy(row).to(torch.float32)
-    return placed.to(mask.device)
+    for target, row in zip(placed, rows, strict=True):
+        target[: len(row)] = torch.from_numpy(row).to(torch.float32)
+    return placed.to(mask.device) * mask

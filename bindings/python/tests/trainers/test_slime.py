@@ -73,11 +73,19 @@ def test_advantages_of_tokens(words: Any, config: Path, args: SimpleNamespace) -
 def with_source(words: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module over a stand-in for slime's data source."""
 
-    class RolloutDataSource:
+    class RolloutDataSourceWithBuffer:
         def __init__(self, args: Any) -> None:
             self.args, self.epoch_id, self.sample_group_index, self.sample_index = args, 0, 0, 0
-            samples = [sample(words, RIGHT, 0, query) for query in ("a", "b", "c")]
+            samples = [sample(words, RIGHT, 0, query) for query in getattr(args, "queries", "abc")]
             self.dataset = SimpleNamespace(samples=samples)
+            self.buffer: list[list[Any]] = []
+
+        def add_samples(self, samples: list[list[Any]]) -> None:
+            self.buffer.extend(samples)
+
+        def _get_samples_from_buffer(self, num_samples: int) -> list[list[Any]]:
+            taken, self.buffer = self.buffer[:num_samples], self.buffer[num_samples:]
+            return taken
 
         def save(self, rollout_id: Any) -> None: ...
 
@@ -85,7 +93,8 @@ def with_source(words: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     for name in ("slime", "slime.rollout", "slime.rollout.data_source"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    sys.modules["slime.rollout.data_source"].RolloutDataSource = RolloutDataSource  # type: ignore[attr-defined]
+    stand_in: Any = sys.modules["slime.rollout.data_source"]
+    stand_in.RolloutDataSourceWithBuffer = RolloutDataSourceWithBuffer
     yield importlib.reload(rerec.slime)
     monkeypatch.undo()
     importlib.reload(rerec.slime)
@@ -114,3 +123,33 @@ def test_a_data_source_in_the_order_of_a_curriculum(
     again = with_source.DataSource(args)
     again.load(7)
     assert again.curriculum.state() == source.curriculum.state()
+
+
+def test_what_was_not_sampled_to_the_end_is_sampled_again(
+    with_source: Any, config: Path, args: SimpleNamespace
+) -> None:
+    source = with_source.DataSource(args)
+    # A batch of the curriculum has two queries, so that b waits.
+    [begun] = source.get_samples(1)
+    source.add_samples([begun])
+    source.save(3)
+    again = with_source.DataSource(args)
+    again.load(3)
+    assert served(again.get_samples(3)) == ["a", "b", "c"]
+    (Path(args.save) / "rollout/curriculum_3.json").write_text("{}")
+    with pytest.raises(rerec.SettingError, match=r"cannot read .*curriculum_3\.json: 'curriculum'"):
+        again.load(3)
+
+
+def test_partial_rollouts_are_resumed_first(with_source: Any, config: Path, args: SimpleNamespace) -> None:
+    source = with_source.DataSource(args)
+    first = source.get_samples(2)
+    source.add_samples(first[:1])
+    groups = source.get_samples(2)
+    assert groups[0] is first[0] and served(groups) == ["a", "c"]
+
+
+def test_a_data_source_loses_no_sample(with_source: Any, config: Path, args: SimpleNamespace) -> None:
+    args.queries = "aba"
+    with pytest.raises(rerec.DataError, match=r"metadata\.query\[2\] is 'a', which metadata\.query\[0\] already is"):
+        with_source.DataSource(args)

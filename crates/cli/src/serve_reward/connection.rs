@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -20,6 +21,9 @@ use super::protocol::{Protocol, Refusal};
 use super::scoring::Service;
 
 type Answer = Response<Full<Bytes>>;
+
+/// What a client may take to send the rest of its body where its time is over.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Answers the requests of a connection until it is closed; `place` is held until then.
 pub(super) async fn serve(
@@ -46,8 +50,32 @@ pub(super) async fn serve(
 }
 
 async fn answer(service: &Arc<Service>, limits: Limits, request: Request<Incoming>) -> Answer {
-    let (path, method) = (request.uri().path().to_owned(), request.method().clone());
-    let protocol = match path.as_str() {
+    let deadline = Instant::now() + limits.timeout;
+    let (head, mut body) = request.into_parts();
+    let (path, method) = (head.uri.path(), &head.method);
+    let answer = respond(service, limits, method, path, &mut body, deadline).await;
+    discard(&mut body, deadline).await;
+    answer
+}
+
+/// Reads what is left of a body and keeps none of it: a client that is still sending reads no answer, and finds its connection broken
+/// if that is closed.
+async fn discard(body: &mut Incoming, deadline: Instant) {
+    let deadline = deadline.max(Instant::now() + GRACE);
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Who has not sent everything by then may miss the answer.
+    let _ = timeout_at(deadline, rest).await;
+}
+
+async fn respond(
+    service: &Arc<Service>,
+    limits: Limits,
+    method: &Method,
+    path: &str,
+    body: &mut Incoming,
+    deadline: Instant,
+) -> Answer {
+    let protocol = match path {
         "/health" if method == Method::GET || method == Method::HEAD => {
             return json(StatusCode::OK, service.health());
         }
@@ -62,7 +90,7 @@ async fn answer(service: &Arc<Service>, limits: Limits, request: Request<Incomin
     if method != Method::POST {
         return not_allowed("POST");
     }
-    match score(service, limits, protocol, request).await {
+    match score(service, limits, protocol, body, deadline).await {
         Ok(body) => json(StatusCode::OK, body),
         Err(answer) => {
             service.count_refused();
@@ -75,14 +103,14 @@ async fn score(
     service: &Arc<Service>,
     limits: Limits,
     protocol: Protocol,
-    request: Request<Incoming>,
+    body: &mut Incoming,
+    deadline: Instant,
 ) -> Result<String, Box<Answer>> {
-    let deadline = Instant::now() + limits.timeout;
     // Waited for before the body is read: what waits holds no memory.
     let Ok(Some(turn)) = timeout_at(deadline, service.turn()).await else {
         return Err(Box::new(too_many()));
     };
-    let body = body(request, limits, deadline).await;
+    let body = read(body, limits, deadline).await;
     let body = body.map_err(|(status, message)| Box::new(refuse(status, &message)))?;
     let answered = service.score(protocol, body, turn).await;
     answered.map_err(|refusal| {
@@ -96,12 +124,12 @@ async fn score(
 }
 
 /// The body of a request, if it is within the limits.
-async fn body(
-    request: Request<Incoming>,
+async fn read(
+    body: &mut Incoming,
     limits: Limits,
     deadline: Instant,
 ) -> Result<Bytes, (StatusCode, String)> {
-    let body = Limited::new(request.into_body(), limits.max_body).collect();
+    let body = Limited::new(body, limits.max_body).collect();
     match timeout_at(deadline, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

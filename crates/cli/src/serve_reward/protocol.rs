@@ -87,11 +87,12 @@ impl Protocol {
         let each = |part: fn(&RewardBreakdown) -> f64| rewards.iter().map(part).collect::<Vec<_>>();
         let totals = each(|reward| reward.total);
         match self {
+            // OpenRLHF leaves out groups by the mean of their scores, which have to lie in [0, 1].
             Self::OpenRlhf => json!({
                 "rewards": totals,
-                "scores": totals,
+                "scores": each(hit),
                 "extra_logs": {
-                    "hit": each(|reward| f64::from(u8::from(reward.hit))),
+                    "hit": each(hit),
                     "ndcg": each(|reward| reward.ndcg),
                     "format": each(|reward| reward.format),
                 },
@@ -110,6 +111,10 @@ impl Protocol {
     }
 }
 
+fn hit(reward: &RewardBreakdown) -> f64 {
+    f64::from(u8::from(reward.hit))
+}
+
 impl OpenRlhf {
     fn asked(self) -> Result<Vec<Asked>, Refusal> {
         let (queries, prompts, labels) = (self.query.len(), self.prompts.len(), self.labels.len());
@@ -120,19 +125,31 @@ impl OpenRlhf {
             return Err(Refusal::Malformed(message));
         }
         let asked = self.query.into_iter().zip(self.prompts).zip(self.labels);
-        let asked = asked.map(|((query, prompt), label)| Asked {
-            response: behind(query, &prompt),
-            question: label.into(),
-        });
-        Ok(asked.collect())
+        let asked = asked
+            .enumerate()
+            .map(|(place, ((query, prompt), label))| Asked::behind(place, query, &prompt, label));
+        asked.collect()
     }
 }
 
-/// What follows the prompt, whose own text may show a box; the whole text where it does not hold the prompt.
-fn behind(mut query: String, prompt: &str) -> String {
-    match query.find(prompt) {
-        Some(start) => query.split_off(start + prompt.len()),
-        None => query,
+impl Asked {
+    /// What follows the prompt, whose own text may show a box.
+    fn behind(
+        place: usize,
+        mut query: String,
+        prompt: &str,
+        label: Label,
+    ) -> Result<Self, Refusal> {
+        let Some(start) = query.find(prompt) else {
+            let message = format!(
+                "query[{place}] does not hold prompts[{place}], so that nobody knows where the response begins: was the prompt cut?"
+            );
+            return Err(Refusal::Data(message));
+        };
+        Ok(Self {
+            response: query.split_off(start + prompt.len()),
+            question: label.into(),
+        })
     }
 }
 
@@ -149,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_follows_the_prompt_is_scored() {
-        let body = r#"{"query": ["<s>Box it: \\boxed{X} so \\boxed{Up}", "\\boxed{Up}"], "prompts": ["Box it: \\boxed{X}", "?"],
+        let body = r#"{"query": ["<s>Box it: \\boxed{X} so \\boxed{Up}", "\\boxed{Up}"], "prompts": ["Box it: \\boxed{X}", ""],
             "labels": ["Up", {"ground_truth": ["Up", "Heat"], "candidates": ["Up", "Heat", "Jaws"]}]}"#;
         let expected = [
             (r" so \boxed{Up}".to_owned(), Titles::Joined("Up".into())),
@@ -159,6 +176,19 @@ mod tests {
             ),
         ];
         assert_eq!(asked(body).unwrap(), expected);
+    }
+
+    /// It would be read as an answer, and a box that the prompt shows as the model's.
+    #[test]
+    fn a_query_without_its_prompt_is_refused() {
+        let body = r#"{"query": ["? \\boxed{Up}", "it: \\boxed{X} so"], "prompts": ["?", "Box it: \\boxed{X}"], "labels": ["Up", "Up"]}"#;
+        let Err(Refusal::Data(cause)) = asked(body) else {
+            panic!("{body}");
+        };
+        assert!(
+            cause.starts_with("query[1] does not hold prompts[1]"),
+            "{cause}"
+        );
     }
 
     #[test]

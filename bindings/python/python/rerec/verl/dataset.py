@@ -4,35 +4,40 @@ from typing import Any
 
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from rerec import Curriculum, DataError
+from rerec import DataError
 from rerec.parts import Parts
+from rerec.sampler import places_of
 
 __all__ = ["CurriculumDataset"]
 
 
 class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
-    """Records in the order of a curriculum, which is told of rewards by verl's hook `on_batch_end`.
+    """Records in the order of a curriculum, which is told of metrics by verl's hook `on_batch_end`.
 
     verl counts its steps once: a pass has as many records as the data set, so that an epoch of the curriculum that is shorter is
-    followed by the next within the pass. Set `data.shuffle=False` and `data.dataloader_num_workers=0`. The hook is called by the trainer
-    with `trainer.use_v1=false` alone.
+    followed by the next within the pass, and what a pass does not reach is the first of the next. Set `data.shuffle=False` and
+    `data.dataloader_num_workers=0`. The hook is called by the trainer with `trainer.use_v1=false` alone.
+
+    verl makes its validation data of this class too: they are told of nothing, and come in their order. It keeps no state of a data
+    set, so that a run that is resumed begins the curriculum anew.
 
     Raises:
-        DataError: A record without `extra_info.query`, its query's id.
+        DataError: A record without `extra_info.query`, its query's id, or with that of another record.
+        SettingError: `too_few = "stop"`, which verl's count of steps does not allow.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._places = {_query(record): place for place, record in enumerate(self.dataframe)}
-        parts = Parts.load()
-        lowest, highest = parts.assessor.metric_range
-        metric = {"lowest": lowest, "highest": highest, "rescale": True}
-        self.curriculum = Curriculum(list(self._places), {"metric": metric, **parts.curriculum_settings})
+        self._places = places_of(map(_query, self.dataframe), "extra_info.query")
+        self.curriculum = Parts.load().curriculum(self._places)
         self._served: list[int] = []
+        self._asked = 0
 
     def __getitem__(self, item: int) -> dict[str, Any]:
         if item == 0:
-            self._served = []
+            # A batch of the curriculum may reach into the next pass, and verl may leave out the last records of one.
+            self._served, self._asked = self._served[self._asked :], 0
+        self._asked = max(self._asked, item + 1)
         while len(self._served) <= item:
             self._serve()
         record: dict[str, Any] = super().__getitem__(self._served[item])
@@ -42,14 +47,15 @@ class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
         batch = self.curriculum.next_batch()
         if batch is None:
             self.curriculum.end_epoch()
-            batch = self.curriculum.next_batch() or self.curriculum.queries
+            batch = self.curriculum.next_batch()
+        assert batch is not None  # Only with too_few = "stop" an epoch may be empty.
         self._served.extend(self._places[query] for query in batch)
 
     def on_batch_end(self, batch: Any) -> None:
-        """Records the rewards of a step: `extra_info` and `rerec_reward` of each of its responses."""
-        infos, rewards = batch.non_tensor_batch["extra_info"], batch.non_tensor_batch["rerec_reward"]
-        for info, reward in zip(infos, rewards, strict=True):
-            self.curriculum.record(str(info["query"]), [float(reward)])
+        """Records the metrics of a step: `extra_info` and `rerec_metric` of each of its responses."""
+        infos, metrics = batch.non_tensor_batch["extra_info"], batch.non_tensor_batch["rerec_metric"]
+        for info, metric in zip(infos, metrics, strict=True):
+            self.curriculum.record(str(info["query"]), [float(metric)])
 
 
 def _query(record: dict[str, Any]) -> str:
