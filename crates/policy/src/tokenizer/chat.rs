@@ -94,7 +94,7 @@ impl ChatTemplate {
         }
         let has_system = messages.first().is_some_and(|first| first.role == "system");
         let system = settings.system_message.as_ref().filter(|_| !has_system);
-        let system = system.map(|content| Message::system(content));
+        let system = system.map(Message::system);
         let messages: Vec<&Message> = system.iter().chain(messages).collect();
         context.insert("messages", Value::from_serialize(messages));
         context.insert("add_generation_prompt", add_generation_prompt.into());
