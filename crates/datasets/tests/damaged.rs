@@ -241,7 +241,7 @@ const CASES: &[Case] = &[
     ("ratings: no column of times", TIMED, "ratings.csv", Bytes(b"user,item,rating\nann,1,5\n")),
     ("recbench: no item is known", r#"recbench = { folder = "{}", classes = ["explicit"], candidates = 3 }"#, "ExplicitQuery.json", Bytes(br#"[{"situational_description_query": "One?", "movieSubset": ["Nowhere"], "movieSubsetId": [99]}]"#)),
     ("recbench: more candidates than films", RECBENCH, "ExplicitQuery.json", Config(r#"recbench = { folder = "{}", classes = ["explicit"], candidates = 300 }"#)),
-    ("recbench: a graph of another catalogue", RECBENCH, "items.csv", Config(r#"recbench = { folder = "{}", graph = "{}/train.tsv" }"#)),
+    ("recbench: a graph of another catalogue", RECBENCH, "items.csv", Config(r#"recbench = { folder = "{}", classes = ["explicit"], graph = "{}/train.tsv" }"#)),
     ("settings: a scale upside down", "", "items.csv", Config(r#"files = { catalogue = { file = "{}/items.csv" }, queries = { train = "{}/train.jsonl" }, ratings = { file = "{}/ratings.csv", scale = [5.0, 1.0] } }"#)),
 ];
 
