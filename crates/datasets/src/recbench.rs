@@ -148,7 +148,7 @@ impl Dataset {
         let files = files.collect::<Result<Vec<_>>>()?;
         let (catalogue, ratings) = match config.domain {
             Domain::Movie => films_and_ratings(folder, 0, context).map_err(beside_queries)?,
-            Domain::Book => books(&config.folder, context)?,
+            Domain::Book => books(folder, context)?,
         };
         let (catalogue, remarks) = match &config.graph {
             Some(path) => described(&catalogue, path)?,

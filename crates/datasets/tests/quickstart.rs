@@ -255,18 +255,23 @@ fn haste_has_the_rate_that_was_set() {
     );
 }
 
-#[test]
-fn options_are_read_out_by_their_numbers_in_another_order() {
+/// Short titles, and drills of reading with five options.
+fn world_to_read(drills: usize) -> Dataset {
     let config = WorldConfig {
         names: NameLength::Short,
         demonstrator: DemonstratorConfig {
-            reading_drills: 20,
+            reading_drills: drills,
             reading_options: 5,
             ..DemonstratorConfig::default()
         },
         ..config()
     };
-    let world = Dataset::quickstart(2, &config).unwrap();
+    Dataset::quickstart(2, &config).unwrap()
+}
+
+#[test]
+fn options_are_read_out_by_their_numbers_in_another_order() {
+    let world = world_to_read(20);
     assert_eq!(world.reading.len(), 20);
     let mut in_order = 0;
     // Drills of the other kind come in turn with these.
@@ -297,15 +302,7 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
 
 #[test]
 fn values_without_titles_are_marked_by_the_conditions_before_them() {
-    let config = WorldConfig {
-        demonstrator: DemonstratorConfig {
-            reading_drills: 40,
-            reading_options: 5,
-            ..DemonstratorConfig::default()
-        },
-        ..config()
-    };
-    let world = Dataset::quickstart(2, &config).unwrap();
+    let world = world_to_read(40);
     let (mut met, mut missed) = (0, 0);
     for drill in world.reading.iter().skip(1).step_by(2) {
         assert_eq!(drill.prompt, "Compare.\nAnswer:\n");

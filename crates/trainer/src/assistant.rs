@@ -73,8 +73,8 @@ impl Asked {
         let Some(answer) = messages.iter().position(|one| one.role == "assistant") else {
             return false;
         };
-        let first = messages.iter().take_while(|one| one.role == "system");
-        let first = first.count();
+        let system = messages.iter().take_while(|one| one.role == "system");
+        let first = system.count();
         self.conversation.drain(first..=answer);
         self.questions.remove(0);
         true

@@ -12,7 +12,7 @@ use self::scoring::Scorer;
 pub(crate) use self::scoring::likeness;
 use crate::answers::{AnswerRecord, JudgedAnswer};
 use crate::error::Result;
-use crate::evaluation::{Evaluation, Phase, Scores};
+use crate::evaluation::Scores;
 use crate::query_table::PreparedQuery;
 
 /// A way to rank the items that a query offers, by the conversation, the history, the catalogue, and the data's choices.
@@ -49,9 +49,7 @@ pub struct BaselineRecord {
 
 impl BaselineRecord {
     pub(crate) fn of(baseline: Baseline, records: &[AnswerRecord]) -> Self {
-        let Evaluation {
-            overall, classes, ..
-        } = Evaluation::of(Phase::Untrained, 0, records);
+        let (overall, classes) = Scores::with_classes(records);
         Self {
             baseline,
             overall,

@@ -64,6 +64,18 @@ impl Scores {
         self.by_chance / self.asked.max(1) as f64
     }
 
+    /// All queries that could be scored, and each class of them.
+    pub(crate) fn with_classes(records: &[AnswerRecord]) -> (Self, BTreeMap<QueryClass, Self>) {
+        let scored = || records.iter().filter(|record| !record.answers.is_empty());
+        let classes: BTreeSet<&QueryClass> = scored().map(|record| &record.class).collect();
+        let of_class = |class: &QueryClass| {
+            let scores = Self::of(scored().filter(|record| record.class == *class));
+            (class.clone(), scores)
+        };
+        let by_class = classes.into_iter().map(of_class).collect();
+        (Self::of(scored()), by_class)
+    }
+
     /// Over the first answer to each query.
     fn of<'a>(records: impl Iterator<Item = &'a AnswerRecord>) -> Self {
         let mut scores = Self::default();
@@ -122,18 +134,13 @@ impl Evaluation {
         let answers = || scored().filter_map(|record| record.answers.first());
         let count =
             |is: &dyn Fn(&JudgedAnswer) -> bool| answers().filter(|answer| is(answer)).count();
-        let classes: BTreeSet<&QueryClass> = scored().map(|record| &record.class).collect();
-        let of_class =
-            |class: &QueryClass| Scores::of(scored().filter(|record| record.class == *class));
+        let (overall, classes) = Scores::with_classes(records);
         let tokens = answers().filter_map(|answer| answer.response.as_ref());
         Self {
             phase,
             step,
-            overall: Scores::of(scored()),
-            classes: classes
-                .into_iter()
-                .map(|class| (class.clone(), of_class(class)))
-                .collect(),
+            overall,
+            classes,
             open: scored().filter(|record| record.open).count(),
             unscored: records
                 .iter()

@@ -1,7 +1,7 @@
 //! The sections that are the trainer's own.
 
 use rerec::{CurriculumMetric, LengthPenalty, OverlongPenalty};
-use rerec_policy::Decay;
+use rerec_policy::{Decay, Finish};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
@@ -172,6 +172,11 @@ fn constant() -> Decay {
 }
 
 impl ReinforcementConfig {
+    /// Whether nothing is learned from a response that ended so.
+    pub(crate) fn masks(&self, finish: Finish) -> bool {
+        self.mask_truncated && finish == Finish::Length
+    }
+
     pub(super) fn overlong(&self) -> Option<OverlongPenalty> {
         self.overlong
             .map(|OverlongConfig { cache, weight }| OverlongPenalty {

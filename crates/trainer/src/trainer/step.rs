@@ -5,12 +5,13 @@ use std::time::Instant;
 use rerec::{AssessedGroup, AssessedResponse, Assessment, Group, ResponseText};
 use rerec_advantage::Ragged;
 use rerec_policy::{
-    Finish, Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
+    Prompt, Response, RolloutGroup, SampleRequest, Sampling, TrainingGroup, UpdateStats,
 };
 use rerec_text::QueryId;
 
 use super::attempt::{Attempt, Try};
 use super::{Halting, Trainer, Verdicts};
+use crate::config::ReinforcementConfig;
 use crate::correction::TokenWeights;
 use crate::error::Result;
 use crate::observer::{Event, Observer};
@@ -189,17 +190,22 @@ impl Trainer<'_> {
         let asked = asked.collect::<Result<Vec<_>>>()?;
         let mut assessed = self.task.assessor.assess(&asked)?;
         if self.config.reinforcement.mask_truncated {
-            let mut rows = assessed.advantages.rows();
-            for (one, judged) in tries.iter().zip(&mut assessed.groups) {
-                let responses = &one.group.responses;
-                let rows: Vec<&[f64]> = rows.by_ref().take(responses.len()).collect();
-                // What is masked has an advantage from which nothing is learned.
-                judged.teaches = responses.iter().zip(rows).any(|(response, row)| {
-                    response.finish != Finish::Length && row.iter().any(|&each| each != 0.0)
-                });
-            }
+            self.heed_masks(tries, &mut assessed);
         }
         Ok(assessed)
+    }
+
+    /// What is masked has an advantage from which nothing is learned: a group teaches by its other responses.
+    fn heed_masks(&self, tries: &[Try], assessed: &mut Assessment) {
+        let mut rows = assessed.advantages.rows();
+        for (one, judged) in tries.iter().zip(&mut assessed.groups) {
+            let responses = &one.group.responses;
+            let rows: Vec<&[f64]> = rows.by_ref().take(responses.len()).collect();
+            judged.teaches = responses.iter().zip(rows).any(|(response, row)| {
+                !self.config.reinforcement.masks(response.finish)
+                    && row.iter().any(|&each| each != 0.0)
+            });
+        }
     }
 
     /// The learning rate of the step under way, which the curriculum no longer counts among those left.
@@ -232,8 +238,7 @@ impl Trainer<'_> {
         let estimated = &attempt.assessed.advantages;
         let weighed = weights.map(|weights| weights.weigh(estimated));
         let advantages = weighed.as_ref().unwrap_or(estimated);
-        let mask_truncated = self.config.reinforcement.mask_truncated;
-        let batch = training_groups(attempt, advantages, mask_truncated);
+        let batch = training_groups(attempt, advantages, &self.config.reinforcement);
         let share = batch
             .len()
             .div_ceil(self.config.reinforcement.mini_batches)
@@ -299,9 +304,11 @@ impl Trainer<'_> {
         // What was replaced was not to be learned from in any case.
         let kept = records.iter().filter(|group| !group.replaced);
         let responses = kept.flat_map(|group| &group.responses);
-        let is_cut = |one: &&ResponseRecord| one.finish == Finish::Length && one.reward.is_some();
-        let mask = self.config.reinforcement.mask_truncated;
-        mask.then(|| responses.filter(is_cut).count())
+        let settings = &self.config.reinforcement;
+        let is_masked = |one: &&ResponseRecord| settings.masks(one.finish) && one.reward.is_some();
+        settings
+            .mask_truncated
+            .then(|| responses.filter(is_masked).count())
     }
 
     /// Writes down the queries that are asked for the first time.
@@ -350,7 +357,7 @@ fn response_text(response: &Response) -> ResponseText<'_> {
 fn training_groups<'a>(
     attempt: &'a Attempt,
     advantages: &'a Ragged<f64>,
-    mask_truncated: bool,
+    settings: &ReinforcementConfig,
 ) -> Vec<TrainingGroup<'a>> {
     let mut rows = advantages.rows();
     let mut batch = Vec::with_capacity(attempt.kept.len());
@@ -360,7 +367,7 @@ fn training_groups<'a>(
         let responses = responses.zip(rows.by_ref().take(group.responses.len()));
         let responses = responses
             .filter(|((_, judged), _)| judged.reward.is_ok())
-            .filter(|((response, _), _)| !(mask_truncated && response.finish == Finish::Length))
+            .filter(|((response, _), _)| !settings.masks(response.finish))
             .map(|((response, _), advantages)| response.with_advantages(advantages));
         batch.push(TrainingGroup {
             query: &group.query,
