@@ -18,7 +18,7 @@ use tiny::tiny;
 /// Everything that a run keeps: adapters, the best checkpoint, embeddings, all logs.
 const KEPT: &str = r#"
 evaluation = { every = 1, validation_queries = 4 }
-checkpoints = { every = 1, best = "accuracy" }
+checkpoints = { every = 1, warm_start_minutes = 0, best = "accuracy" }
 policy.lora = { rank = 4, alpha = 8 }
 "#;
 

@@ -211,6 +211,7 @@ impl<'a> Trainer<'a> {
     fn warm_start(&mut self, observer: &mut dyn Observer) -> Halting<()> {
         let lessons = WarmStart::new(&self.config.warm_start, self.task.dataset, self.config.seed)?;
         let total = self.config.warm_start.all_steps();
+        let mut saved = Instant::now();
         while self.state.warm_steps < total {
             let step = self.state.warm_steps;
             let (batch, rate) = (lessons.batch(step), lessons.learning_rate(step));
@@ -227,6 +228,12 @@ impl<'a> Trainer<'a> {
             })?;
             let verdict = observer.event(&Event::WarmStart { step, total, loss });
             self.heed(verdict)?;
+            // After the last step the anchored weights are saved.
+            let minutes = saved.elapsed().as_secs_f64() / 60.0;
+            if step < total && minutes >= self.config.checkpoints.warm_start_minutes {
+                self.checkpoint(observer)?;
+                saved = Instant::now();
+            }
         }
         Ok(())
     }

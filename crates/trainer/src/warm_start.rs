@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 use rerec_datasets::{Dataset, Drill};
-use rerec_policy::{Prompt, Schedule, SupervisedExample, random_stream};
+use rerec_policy::{Decay, Prompt, Schedule, SupervisedExample, random_stream};
 
 use crate::config::{ReadingConfig, WarmStartConfig};
 use crate::error::Result;
@@ -32,15 +32,18 @@ impl<'a> WarmStart<'a> {
         dataset: &'a Dataset,
         seed: u64,
     ) -> Result<Self> {
-        let schedule = |rate| Schedule::new(rate, config.warmup, config.schedule);
-        let reading = config
-            .reading
-            .map(|reading| Ok::<_, crate::Error>((reading, schedule(reading.learning_rate)?)));
+        let schedule = |rate, decay| Schedule::new(rate, config.warmup, decay);
+        // At a constant rate: to find an option by its number is learned all at once, in some runs late. A rate that has fallen by
+        // then leaves it unlearned.
+        let reading = config.reading.map(|reading| {
+            let schedule = schedule(reading.learning_rate, Decay::Constant {})?;
+            Ok::<_, crate::Error>((reading, schedule))
+        });
         Ok(Self {
             config,
             dataset,
             seed,
-            schedule: schedule(config.learning_rate)?,
+            schedule: schedule(config.learning_rate, config.schedule)?,
             reading: reading.transpose()?,
         })
     }
@@ -159,9 +162,9 @@ mod tests {
         assert_eq!(prompts(0), ["read"; 3]);
         assert_eq!(prompts(1), ["read"; 3]);
         assert_eq!(prompts(2), ["fact", "fact", "read"]);
-        // Each stage begins at its peak and falls over its own steps.
+        // Reading keeps its rate; the rest begins at its own and falls over its own steps.
         let rates = [0, 1, 2, 4].map(|step| lessons.learning_rate(step));
-        approx::assert_abs_diff_eq!(rates[..], [0.1, 0.05, 1.0, 0.5][..], epsilon = 1e-12);
+        approx::assert_abs_diff_eq!(rates[..], [0.1, 0.1, 1.0, 0.5][..], epsilon = 1e-12);
         assert_eq!(config.all_steps(), 6);
         // Without a warm start there is no reading either.
         let none = WarmStartConfig { steps: 0, ..config };

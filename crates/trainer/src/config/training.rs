@@ -40,7 +40,7 @@ pub struct ReadingConfig {
     pub steps: u64,
     /// Drills per step, at least 1.
     pub drills: usize,
-    /// Peak learning rate; it rises and falls as that of the warm start. Above 0.
+    /// Learning rate; it rises over `warmup` steps and stays. Above 0.
     pub learning_rate: f64,
     /// Drills of reading in each later step of the warm start, so that they are not unlearned. Default 0.
     #[serde(default)]
@@ -67,14 +67,14 @@ impl WarmStartConfig {
         let (rate, shown) = (self.learning_rate, self.demonstrations);
         check(shown >= 1, "warm_start.demonstrations", shown, "at least 1")?;
         if let Some(reading) = &self.reading {
-            reading.validate(self.schedule)?;
+            reading.validate()?;
         }
         check_rate("warm_start", rate, self.schedule)
     }
 }
 
 impl ReadingConfig {
-    fn validate(&self, schedule: Decay) -> Result<()> {
+    fn validate(&self) -> Result<()> {
         let section = "warm_start.reading";
         let drills = self.drills;
         check(
@@ -83,7 +83,7 @@ impl ReadingConfig {
             drills,
             "at least 1",
         )?;
-        check_rate(section, self.learning_rate, schedule)
+        check_rate(section, self.learning_rate, constant())
     }
 }
 
@@ -239,11 +239,14 @@ fn check_rate(section: &str, rate: f64, schedule: Decay) -> Result<()> {
 }
 
 /// Which checkpoints are written and kept. The last is always kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointConfig {
     /// Steps of reinforcement between checkpoints. Default 10, at least 1.
     pub every: u64,
+    /// Minutes of the warm start between checkpoints: its steps take from milliseconds to minutes. Default 10, at least 0, which is one
+    /// after each step.
+    pub warm_start_minutes: f64,
     /// Also keeps the checkpoint that was best on validation queries by this metric. Default: none.
     pub best: Option<BestBy>,
 }
@@ -262,8 +265,11 @@ pub enum BestBy {
 
 impl Default for CheckpointConfig {
     fn default() -> Self {
-        let (every, best) = (10, None);
-        Self { every, best }
+        Self {
+            every: 10,
+            warm_start_minutes: 10.0,
+            best: None,
+        }
     }
 }
 
@@ -274,6 +280,13 @@ impl CheckpointConfig {
             "checkpoints.every",
             self.every,
             "at least 1",
+        )?;
+        let minutes = self.warm_start_minutes;
+        check(
+            minutes >= 0.0,
+            "checkpoints.warm_start_minutes",
+            minutes,
+            "at least 0",
         )
     }
 }
