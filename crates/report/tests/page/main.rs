@@ -8,6 +8,8 @@
 )]
 
 mod browser;
+mod pictures;
+mod script;
 mod scripted;
 
 use std::io::Write;
@@ -213,6 +215,10 @@ fn every_chart_is_a_picture_and_numbers() {
     let both = tempfile::tempdir().unwrap();
     write_charts(runs(), both.path()).unwrap();
     assert!(both.path().join("quick/reward.svg").is_file());
+    let reward = std::fs::read_to_string(both.path().join("reward.csv")).unwrap();
+    assert!(reward.starts_with("step,slow: reward,quick: reward\n"));
+    let accuracy = std::fs::read_to_string(both.path().join("validation-accuracy.csv")).unwrap();
+    assert!(accuracy.starts_with("step,slow: all,quick: all\n"));
 }
 
 fn copy(from: &Path, to: &Path) {
