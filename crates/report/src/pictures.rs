@@ -36,7 +36,9 @@ fn overlaid(readings: &[Reading]) -> Vec<Chart> {
     for reading in readings {
         for mut chart in reading.charts() {
             let is_by_class = chart.lines.iter().any(|line| line.name == "all");
-            chart.lines.retain(|line| !is_by_class || line.name == "all");
+            chart
+                .lines
+                .retain(|line| !is_by_class || line.name == "all");
             for line in &mut chart.lines {
                 line.name = format!("{}: {}", reading.name, line.name);
             }

@@ -221,16 +221,13 @@ fn every_chart_is_a_picture_and_numbers() {
     assert!(accuracy.starts_with("step,slow: all,quick: all\n"));
 }
 
+/// The files of a run, without its checkpoints.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for name in [
-        "config.toml",
-        "metrics.jsonl",
-        "rollouts.jsonl",
-        "queries.jsonl",
-        "epochs.jsonl",
-        "evaluations.jsonl",
-    ] {
-        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
     }
 }

@@ -16,7 +16,11 @@ fn hash(sources: &Path, script: &str) -> String {
     let files = fs::read_dir(sources).unwrap().map(|file| file.unwrap());
     let mut files: Vec<_> = files
         .map(|file| (file.file_name().into_string().unwrap(), file.path()))
-        .filter(|(name, _)| [".ts", ".js", ".json"].iter().any(|end| name.ends_with(end)))
+        .filter(|(name, _)| {
+            [".ts", ".js", ".json"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        })
         .collect();
     files.sort();
     let mut hash = Sha256::new();
@@ -34,7 +38,9 @@ fn hash(sources: &Path, script: &str) -> String {
 fn the_script_is_built_from_its_sources() {
     let sources = Path::new(SOURCES);
     if !sources.is_dir() {
-        eprintln!("no folder page: a package holds the built script alone, and nothing was compared");
+        eprintln!(
+            "no folder page: a package holds the built script alone, and nothing was compared"
+        );
         return;
     }
     let (head, script) = SCRIPT.split_once('\n').unwrap();
@@ -54,6 +60,8 @@ fn npm_builds_the_same_script() {
         return;
     };
     let mut check = Command::new(npm);
-    let checked = check.args(["run", "--silent", "check"]).current_dir(SOURCES);
+    let checked = check
+        .args(["run", "--silent", "check"])
+        .current_dir(SOURCES);
     assert!(checked.status().unwrap().success());
 }
