@@ -20,7 +20,7 @@ const COLUMNS: [(&str, u32); 4] = [
 ];
 const HEIGHT: u32 = 900;
 /// How far a section may be from the kept picture, where 1 is as far as an empty page of its colour. Fonts and their sizes differ between
-/// machines: other fonts came to 0.2 to 0.6, larger letters to 0.8. Pages without their text came to 1.0 and more, without styles to 1.6,
+/// machines: other fonts came to 0.2 to 0.7, larger letters to 0.8. Pages without their text came to 1.0 and more, without styles to 1.6,
 /// and in the colours of the other scheme to 20.
 const FARTHEST: f64 = 0.9;
 const KEPT: &[u8] = include_bytes!("sheet.jpg");
