@@ -442,4 +442,20 @@ mod tests {
         assert_eq!(find(&charts, "validation-ndcg").title, "Validation: NDCG");
         assert!(charts.iter().all(|chart| !chart.id.contains("asked")));
     }
+
+    #[test]
+    fn a_class_has_one_place_in_all_charts() {
+        let mut evaluation = crate::comparison::evaluation(Phase::Reinforcement);
+        for class in ["demographics", "explicit", "interest"] {
+            evaluation.classes.entry(class.into()).or_default().asked = 4;
+        }
+        let charts = charts(&[], &[], &[evaluation]);
+        let names = |id: &str| -> Vec<String> {
+            let lines = &find(&charts, id).lines;
+            lines.iter().map(|line| line.name.clone()).collect()
+        };
+        let ndcg = names("validation-ndcg");
+        assert_eq!(ndcg, ["all", "explicit", "interest", "demographics"]);
+        assert!(names("validation-accuracy").starts_with(&ndcg));
+    }
 }

@@ -23,18 +23,8 @@ const STYLES: [&str; 5] = [
     include_str!("../assets/rollouts.css"),
     include_str!("../assets/media.css"),
 ];
-/// In the order in which they use each other.
-const SCRIPTS: [&str; 9] = [
-    include_str!("../assets/data.js"),
-    include_str!("../assets/elements.js"),
-    include_str!("../assets/chart.js"),
-    include_str!("../assets/overview.js"),
-    include_str!("../assets/curves.js"),
-    include_str!("../assets/response.js"),
-    include_str!("../assets/rollouts.js"),
-    include_str!("../assets/comparison.js"),
-    include_str!("../assets/main.js"),
-];
+/// Built by npm from the TypeScript in `page/`.
+const SCRIPT: &str = include_str!("../assets/page.js");
 
 /// What is read at once; responses and queries follow when they are looked at.
 #[derive(Debug, Serialize)]
@@ -144,11 +134,11 @@ fn data_element(id: &str, packed: &str) -> String {
 }
 
 fn document(title: &str, data: &str) -> String {
-    let (styles, scripts) = (STYLES.join("\n"), SCRIPTS.join("\n"));
+    let styles = STYLES.join("\n");
     // No request leaves the page, whatever its data hold: nothing may be loaded, and only its own script runs.
     let policy =
         "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
-    let mut page = String::with_capacity(data.len() + scripts.len() + styles.len() + 2048);
+    let mut page = String::with_capacity(data.len() + SCRIPT.len() + styles.len() + 2048);
     // Writing to a string cannot fail.
     let _ = write!(
         page,
@@ -158,7 +148,7 @@ fn document(title: &str, data: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>ReRec: {title}</title>\n\
          <style>\n{styles}</style>\n</head>\n<body>\n<div id=\"page\"></div>\n\
          <noscript>This page draws itself from the data in it, and needs JavaScript for that.</noscript>\n\
-         {data}<script>\n\"use strict\";\n{scripts}</script>\n</body>\n</html>\n"
+         {data}<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
     );
     page
 }

@@ -6,47 +6,91 @@ use std::path::{Path, PathBuf};
 
 use crate::chart::{difficulty_svg, svg};
 use crate::charts::{Chart, Difficulty, difficulties};
-use crate::epochs::epochs;
+use crate::epochs::{Epoch, epochs};
 use crate::error::{Error, Result};
 use crate::reading::{Reading, readings};
 
-/// Writes every chart of every run as SVG and as CSV into `output`, where several runs have folders of their own; returns the files.
+/// Writes every chart of every run as SVG and as CSV into `output`; returns the files. Several runs have folders of their own there,
+/// beside the charts with the lines of all of them.
 ///
 /// # Errors
 /// A folder without records; files that cannot be written.
 pub fn write_charts(runs: &[impl AsRef<Path>], output: &Path) -> Result<Vec<PathBuf>> {
+    let readings = readings(runs)?;
     let mut written = Vec::new();
-    for reading in readings(runs)? {
-        let folder = match runs.len() {
-            1 => output.to_owned(),
-            _ => output.join(&reading.name),
-        };
-        fs::create_dir_all(&folder).map_err(|source| Error::Folder {
-            path: folder.clone(),
-            source,
-        })?;
-        write_run(&reading, &folder, &mut written)?;
+    if let [reading] = &readings[..] {
+        write_run(reading, output, &mut written)?;
+        return Ok(written);
+    }
+    // Epochs of several runs end at other steps: no bands.
+    write_charts_of(&overlaid(&readings), &[], output, &mut written)?;
+    for reading in &readings {
+        write_run(reading, &output.join(&reading.name), &mut written)?;
     }
     Ok(written)
 }
 
-fn write_run(reading: &Reading, folder: &Path, written: &mut Vec<PathBuf>) -> Result<()> {
-    let mut write = |name: String, text: &str| -> Result<()> {
-        let path = folder.join(name);
-        rerec_files::write::<rerec_files::Error>(&path, |file| file.put(text.as_bytes()))?;
-        written.push(path);
-        Ok(())
-    };
-    let bands = epochs(&reading.metrics);
-    for chart in reading.charts() {
-        write(format!("{}.svg", chart.id), &svg(&chart, &bands)?)?;
-        write(format!("{}.csv", chart.id), &csv(&chart))?;
+/// The runs' charts of one id as one. Of classes the line of all alone is there: more would be a thicket.
+fn overlaid(readings: &[Reading]) -> Vec<Chart> {
+    let mut all: Vec<Chart> = Vec::new();
+    for reading in readings {
+        for mut chart in reading.charts() {
+            let is_by_class = chart.lines.iter().any(|line| line.name == "all");
+            chart
+                .lines
+                .retain(|line| !is_by_class || line.name == "all");
+            for line in &mut chart.lines {
+                line.name = format!("{}: {}", reading.name, line.name);
+            }
+            match all.iter_mut().find(|known| known.id == chart.id) {
+                Some(known) => known.lines.append(&mut chart.lines),
+                None => all.push(chart),
+            }
+        }
     }
+    all
+}
+
+fn write_run(reading: &Reading, folder: &Path, written: &mut Vec<PathBuf>) -> Result<()> {
+    let bands = epochs(&reading.metrics);
+    write_charts_of(&reading.charts(), &bands, folder, written)?;
     for (place, difficulty) in difficulties(&reading.epochs).iter().enumerate() {
         // By number: a label may hold what no file name can.
         let name = format!("difficulty-{}", place + 1);
-        write(format!("{name}.svg"), &difficulty_svg(difficulty)?)?;
-        write(format!("{name}.csv"), &difficulty_csv(difficulty))?;
+        let files = (difficulty_svg(difficulty)?, difficulty_csv(difficulty));
+        write_pair(folder, &name, files, written)?;
+    }
+    Ok(())
+}
+
+fn write_charts_of(
+    charts: &[Chart],
+    bands: &[Epoch],
+    folder: &Path,
+    written: &mut Vec<PathBuf>,
+) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|source| Error::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    for chart in charts {
+        let files = (svg(chart, bands)?, csv(chart));
+        write_pair(folder, &chart.id, files, written)?;
+    }
+    Ok(())
+}
+
+/// Writes a picture and its numbers.
+fn write_pair(
+    folder: &Path,
+    name: &str,
+    (picture, numbers): (String, String),
+    written: &mut Vec<PathBuf>,
+) -> Result<()> {
+    for (kind, text) in [("svg", picture), ("csv", numbers)] {
+        let path = folder.join(format!("{name}.{kind}"));
+        rerec_files::write::<rerec_files::Error>(&path, |file| file.put(text.as_bytes()))?;
+        written.push(path);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rerec_trainer::{Evaluation, MetricsRecord};
+use rerec_trainer::{Evaluation, MetricsRecord, Scores};
 use serde_json::Value;
 
 use super::{Chart, Line, OTHER, OUTCOME};
@@ -28,8 +28,10 @@ pub(super) fn validation_measures(validations: &[&Evaluation]) -> Vec<Chart> {
                 value => found.put(name, "all", step, value),
             }
         }
-        for name in ["overall", "classes"] {
-            found.put_scores(step, fields.get(name));
+        found.put_scores("all", step, &evaluation.overall);
+        // In the order of the accuracies, so that a class has one colour in all charts.
+        for (class, scores) in &evaluation.classes {
+            found.put_scores(class.label(), step, scores);
         }
     }
     let chart = |(name, lines): (String, Vec<Line>)| {
@@ -76,15 +78,11 @@ impl Measures {
         }
     }
 
-    /// Adds the scores of all queries, or of each class.
-    fn put_scores(&mut self, step: f64, scores: Option<&Value>) {
-        let fields = scores.and_then(Value::as_object).into_iter().flatten();
-        for (name, value) in fields {
-            match value {
-                Value::Object(of_class) => of_class
-                    .iter()
-                    .for_each(|(measure, value)| self.put(measure, name, step, value)),
-                value => self.put(name, "all", step, value),
+    /// Adds the scores of all queries, or of a class.
+    fn put_scores(&mut self, line: &str, step: f64, scores: &Scores) {
+        if let Ok(Value::Object(measures)) = serde_json::to_value(scores) {
+            for (measure, value) in &measures {
+                self.put(measure, line, step, value);
             }
         }
     }

@@ -1,6 +1,6 @@
-// Clicks through a page of two runs and leaves what it saw in an element, in base64: nothing of it is read as markup.
+// Clicks through a page of two runs and tells the page around it what it saw, in base64: nothing of it is read as markup.
 {
-  const saw = { errors: [] };
+  const saw = { errors: [], width: window.innerWidth };
   window.addEventListener("error", (event) => saw.errors.push(String(event.message)));
   window.addEventListener("unhandledrejection", (event) => saw.errors.push(String(event.reason)));
   console.error = (...words) => saw.errors.push(words.join(" "));
@@ -34,12 +34,16 @@
   async function drive() {
     await until("the page", () => document.documentElement.dataset.ready);
     saw.runs = all("#overview h2 bdi").map((name) => name.textContent);
-    saw.shownFirst = all("#overview figure.chart path").length;
+    saw.shownFirst = all("#overview figure.chart path.line").length;
     saw.accuracyRows = find("#overview table").querySelectorAll("tbody tr").length;
     await worriesLead();
     await curvesWork();
     await rolloutsWork();
     await comparisonWorks();
+    window.dispatchEvent(new Event("beforeprint"));
+    saw.printed = all("main > section").filter((section) => !section.hidden).map((section) => section.id);
+    saw["overflow on paper"] = overflow();
+    window.dispatchEvent(new Event("afterprint"));
     saw.images = document.images.length;
     saw.title = document.title;
   }
@@ -54,10 +58,10 @@
   async function curvesWork() {
     await go("Curves");
     const chart = find("#curves [data-chart=validation-accuracy]");
-    saw.lines = chart.querySelectorAll("path").length;
+    saw.lines = chart.querySelectorAll("path.line").length;
     saw.hiddenLines = chart.querySelectorAll("[aria-pressed=false]").length;
     chart.querySelector("[aria-pressed=false]").click();
-    saw.linesAfterClick = chart.querySelectorAll("path").length;
+    saw.linesAfterClick = chart.querySelectorAll("path.line").length;
     const drawing = chart.querySelector(".frame > svg");
     key(drawing, "ArrowRight");
     saw.values = chart.querySelector(".values b").textContent;
@@ -67,8 +71,24 @@
     saw.valuesOfRange = chart.querySelector(".values b").textContent;
     set(steps, "0", "input");
     set(find("#curves input[type=range]"), "0.5", "input");
-    saw.smoothed = find("#curves [data-chart=reward]").querySelectorAll("path[opacity]").length;
+    const reward = find("#curves [data-chart=reward]");
+    saw.smoothed = reward.querySelectorAll("path[opacity]").length;
+    saw.marks = new Set([...reward.querySelectorAll(".frame .mark")].map((mark) => mark.getAttribute("d"))).size;
+    await chartsAreSaved(reward);
     saw.charts = all("#curves figure.chart").length;
+  }
+
+  // The first letters of what the buttons of a chart and of a difficulty map save.
+  async function chartsAreSaved(chart) {
+    const saved = [];
+    URL.createObjectURL = (blob) => {
+      saved.push(blob);
+      return "data:,";
+    };
+    for (const figure of [chart, find("#curves .map")]) {
+      figure.querySelectorAll(".tools button").forEach((button) => button.click());
+    }
+    saw.saved = await Promise.all(saved.map(async (blob) => (await blob.text()).slice(0, 10)));
   }
 
   async function rolloutsWork() {
@@ -129,6 +149,6 @@
   drive().catch((error) => saw.errors.push(String(error))).finally(() => {
     const bytes = new TextEncoder().encode(JSON.stringify(saw));
     const text = btoa(String.fromCharCode(...bytes));
-    document.body.append(Object.assign(document.createElement("pre"), { id: "outcome", textContent: text }));
+    window.parent.postMessage(text, "*");
   });
 }

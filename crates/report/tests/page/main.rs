@@ -8,6 +8,8 @@
 )]
 
 mod browser;
+mod pictures;
+mod script;
 mod scripted;
 
 use std::io::Write;
@@ -213,18 +215,19 @@ fn every_chart_is_a_picture_and_numbers() {
     let both = tempfile::tempdir().unwrap();
     write_charts(runs(), both.path()).unwrap();
     assert!(both.path().join("quick/reward.svg").is_file());
+    let reward = std::fs::read_to_string(both.path().join("reward.csv")).unwrap();
+    assert!(reward.starts_with("step,slow: reward,quick: reward\n"));
+    let accuracy = std::fs::read_to_string(both.path().join("validation-accuracy.csv")).unwrap();
+    assert!(accuracy.starts_with("step,slow: all,quick: all\n"));
 }
 
+/// The files of a run, without its checkpoints.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for name in [
-        "config.toml",
-        "metrics.jsonl",
-        "rollouts.jsonl",
-        "queries.jsonl",
-        "epochs.jsonl",
-        "evaluations.jsonl",
-    ] {
-        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
     }
 }

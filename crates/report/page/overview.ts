@@ -1,32 +1,38 @@
 // What was run, how it went, what to worry about.
 
+import type { Look } from "./chart.js";
+import { bandsOf, mergedCharts } from "./curves.js";
+import { bytes, drawing, element, foreign, many, percent, signed } from "./elements.js";
+import { chartFigure, sampleOf } from "./figure.js";
+import type { Section } from "./main.js";
+import type { AccuracyTable, Cell, Head, Paired, RolloutsHead, Run } from "./records.js";
+
 // The charts that are seen first.
 const FIRST = ["validation-accuracy", "reward", "groups", "pool"];
 
-function overview(head) {
+export function overview(head: Head): Section {
   const isOneOfMany = head.runs.length > 1;
-  const look = { smoothing: 0, range: [0, Infinity], bands: isOneOfMany ? [] : head.runs[0].epochs };
+  const look: Look = { smoothing: 0, range: [0, Infinity], bands: bandsOf(head.runs) };
   const figures = mergedCharts(head.runs).filter((chart) => FIRST.includes(chart.id)).map((chart) => chartFigure(chart, look));
-  const section = element("section", { id: "overview" },
-    head.runs.map((run) => runOverview(run, isOneOfMany)),
+  const node = element("section", { id: "overview" },
+    head.runs.map((run, place) => runOverview(run, place, isOneOfMany)),
     figures.length ? element("h2", {}, "How it went") : null,
-    element("div", { class: "charts first" }, figures),
+    element("div", { class: "charts first" }, figures.map((figure) => figure.node)),
     head.runs.map((run) => settingsTable(run, isOneOfMany)));
-  section.draw = () => figures.forEach((figure) => figure.draw());
-  return section;
+  return { name: "Overview", node, draw: () => figures.forEach((figure) => figure.draw()) };
 }
 
-function runOverview(run, isOneOfMany) {
+function runOverview(run: Run, place: number, isOneOfMany: boolean): HTMLElement {
   const { glance } = run;
   return element("article", { class: "run" },
-    element("h2", {}, isOneOfMany ? runMark(run.place) : null, foreign(run.name)),
+    element("h2", {}, isOneOfMany ? runMark(place) : null, foreign(run.name)),
     element("p", {}, glance.subject ? [foreign(glance.subject), "; "] : null, glance.state, "."),
     element("p", { class: "quiet" }, foreign(run.folder), `. ${sizeInWords(run.rollouts)}`),
-    worryList(run),
+    worryList(run, place),
     element("div", { class: "tables" }, accuracyTable(glance.table), glance.gain ? pairedTable(glance.gain) : null));
 }
 
-function sizeInWords(rollouts) {
+function sizeInWords(rollouts: RolloutsHead): string {
   if (rollouts.groups === 0) {
     return "No responses are recorded.";
   }
@@ -37,8 +43,8 @@ function sizeInWords(rollouts) {
     `${many(rollouts.queries, "query", "queries")} take ${bytes(rollouts.bytes)} of this page.${kept}`;
 }
 
-function worryList({ place, glance: { worries, notes }, rollouts: { groups } }) {
-  const address = (filter) => `#rollouts-${place}-${encodeURIComponent(filter)}`;
+function worryList({ glance: { worries, notes }, rollouts: { groups } }: Run, place: number): HTMLElement {
+  const address = (filter: string) => `#rollouts-${place}-${encodeURIComponent(filter)}`;
   const items = worries.map((worry) => element("li", {}, element("b", {}, foreign(worry.title)), " ", foreign(worry.text),
     worry.filter && groups > 0 ? [" ", element("a", { href: address(worry.filter) }, "Show them")] : null));
   const unread = notes.map((note) => element("li", {}, element("b", {}, "Not read"), " ", foreign(note)));
@@ -48,7 +54,7 @@ function worryList({ place, glance: { worries, notes }, rollouts: { groups } }) 
   return element("div", { class: "worries" }, element("h3", {}, "What to look at"), element("ul", {}, items, unread));
 }
 
-function accuracyTable(table) {
+function accuracyTable(table: AccuracyTable): HTMLElement {
   if (table.rows.length === 0) {
     return element("p", { class: "quiet" }, "No evaluation on test queries is recorded yet.");
   }
@@ -64,29 +70,27 @@ function accuracyTable(table) {
     element("p", { class: "quiet" }, "Percent right, with 95 % intervals (Wilson) as lines from 0 to 100; the thin mark is a guess among the candidates."));
 }
 
-function shareCell(cell, guess) {
+function shareCell(cell: Cell, guess: number): HTMLElement {
   if (cell.asked === 0) {
     return element("td", {}, "–");
   }
   const share = cell.right / cell.asked;
   const words = `${percent(share)} %, 95 % interval ${percent(cell.low)} to ${percent(cell.high)}: ${cell.right} of ${cell.asked}`;
   return element("td", { title: words }, element("b", {}, percent(share)), " ",
-    element("small", {}, `${percent(cell.low)}–${percent(cell.high)}`), strip([[cell.low, share, cell.high]], guess, 0, 1));
+    element("small", {}, `${percent(cell.low)}–${percent(cell.high)}`), strip([cell.low, share, cell.high], guess, 0, 1));
 }
 
-// A line from `low` to `high` with a dot between, on a scale; a mark where the reference lies.
-function strip(intervals, reference, from, to) {
-  const x = (value) => 2 + 96 * ((value - from) / (to - from));
+/** A line from `low` to `high` with a mark at the value between them, on a scale; another where the reference lies. */
+function strip([low, middle, high]: [number, number, number], reference: number, from: number, to: number): SVGElement {
+  const x = (value: number) => 2 + 96 * ((value - from) / (to - from));
   const mark = drawing("line", { class: "reference", x1: x(reference), x2: x(reference), y1: 1, y2: 13 });
   return drawing("svg", { class: "strip", viewBox: "0 0 100 14", preserveAspectRatio: "none", "aria-hidden": "true" },
     drawing("line", { class: "scale", x1: 2, x2: 98, y1: 7, y2: 7 }), mark,
-    ...intervals.flatMap(([low, middle, high]) => [
-      drawing("line", { class: "interval", x1: x(low), x2: x(high), y1: 7, y2: 7 }),
-      drawing("line", { class: "middle", x1: x(middle), x2: x(middle), y1: 2, y2: 12 }),
-    ]));
+    drawing("line", { class: "interval", x1: x(low), x2: x(high), y1: 7, y2: 7 }),
+    drawing("line", { class: "middle", x1: x(middle), x2: x(middle), y1: 2, y2: 12 }));
 }
 
-function pairedTable(paired) {
+export function pairedTable(paired: Paired): HTMLElement {
   const head = ["query class", "queries", "both right", `only ${paired.first}`, `only ${paired.second}`, "difference", "p"];
   const rows = paired.rows.map((row) => {
     const words = `${signed(100 * row.low, 1)} to ${signed(100 * row.high, 1)}`;
@@ -94,7 +98,7 @@ function pairedTable(paired) {
       element("th", { scope: "row" }, foreign(row.class)),
       [row.queries, row.both, row.only_first, row.only_second].map((count) => element("td", {}, String(count))),
       element("td", {}, element("b", {}, signed(100 * row.difference, 1)), " ", element("small", {}, words),
-        strip([[row.low, row.difference, row.high]], 0, -1, 1)),
+        strip([row.low, row.difference, row.high], 0, -1, 1)),
       element("td", {}, row.p < 1e-4 ? "< 0.0001" : row.p.toFixed(4)));
   });
   return element("div", { class: "wide" },
@@ -106,11 +110,12 @@ function pairedTable(paired) {
       "Points of accuracy on the queries that both were asked, with 95 % intervals (Newcombe's for pairs) from −100 to +100, and McNemar's exact p."));
 }
 
-function settingsTable(run, isOneOfMany) {
+function settingsTable(run: Run, isOneOfMany: boolean): HTMLElement | null {
   const { settings } = run.glance;
-  const sections = new Map();
+  const sections = new Map<string, [string, string][]>();
   for (const { key, value } of settings) {
-    const [section, rest] = key.includes(".") ? [key.slice(0, key.indexOf(".")), key.slice(key.indexOf(".") + 1)] : ["run", key];
+    const dot = key.indexOf(".");
+    const [section, rest] = dot < 0 ? ["run", key] : [key.slice(0, dot), key.slice(dot + 1)];
     sections.set(section, [...(sections.get(section) ?? []), [rest, value]]);
   }
   if (sections.size === 0) {
@@ -125,7 +130,7 @@ function settingsTable(run, isOneOfMany) {
     element("div", { class: "settings" }, blocks));
 }
 
-// A run's mark where there are several: the colour and dash of its lines.
-function runMark(place) {
-  return sampleOf({ colour: place, dash: 0 });
+/** A run's mark where there are several: the colour and mark of its lines. */
+export function runMark(place: number): SVGElement {
+  return sampleOf({ colour: place, dash: 0, mark: place }, true);
 }

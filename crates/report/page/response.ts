@@ -1,23 +1,52 @@
 // One response: its reasoning step by step, its mentions, its answer, its reward.
 
+import { at } from "./data.js";
+import { drawing, element, foreign, many, number, shown, signed } from "./elements.js";
+import type { Child } from "./elements.js";
+import type { Outcome, ResponseRecord, Reward, Step, Weights } from "./records.js";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const OUTCOMES = [["✗", "wrong"], ["✓", "right"], ["∅", "no answer"], ["!", "not scored"]];
+/** Sign and words of each outcome. */
+export const OUTCOMES = [["✗", "wrong"], ["✓", "right"], ["∅", "no answer"], ["!", "not scored"]] as const;
 
-function outcomeOf(response) {
+export interface CardLook {
+  /** None where the run's settings could not be read. */
+  weights: Weights | null;
+  /** Over the group: the largest |advantage| of a step, the largest sums of positive and of negative parts of a reward. */
+  mostAdvantage: number;
+  mostBonus: number;
+  mostMalus: number;
+  /** Whether tokens are shown. */
+  tokens: boolean;
+  /** Whether it is what the filter asks for. */
+  matches: boolean;
+}
+
+/** Name, weighted value, and for alignments the score before its weight. */
+type Part = [name: string, value: number, score?: number];
+
+/** Begin and end by bytes, class, explanation. */
+type Mark = [start: number, end: number, name: string, words: string];
+
+/** The class of an outcome in the style sheets. */
+export function outcomeClass(outcome: Outcome): string {
+  return OUTCOMES[outcome][1].replace(" ", "-");
+}
+
+export function outcomeOf(response: ResponseRecord): Outcome {
   if (!response.reward) {
     return 3;
   }
   return response.reward.hit ? 1 : response.reward.answer ? 0 : 2;
 }
 
-// `look`: the run's weights, the group's largest |advantage| and largest sums of positive and of negative parts of a reward, whether
-// tokens are shown, whether it matches the filter.
-function responseCard(response, look) {
-  const [sign, word] = OUTCOMES[outcomeOf(response)];
+export function responseCard(response: ResponseRecord, look: CardLook): HTMLElement {
+  const outcome = outcomeOf(response);
+  const [sign, word] = OUTCOMES[outcome];
   const facts = [many(response.tokens, "token"), response.finish === "length" ? "cut off by the token limit" : null,
     `log-probability ${number(response.log_prob)}`];
-  return element("article", { class: `response ${word.replace(" ", "-")}${look.matches ? " matches" : ""}` },
+  return element("article", { class: `response ${outcomeClass(outcome)}${look.matches ? " matches" : ""}` },
     element("header", {},
       element("b", { class: "outcome" }, `${sign} ${word}`), element("span", {}, `sample ${response.sample + 1}`),
       response.reward ? element("b", { class: "total" }, signed(response.reward.total, 3)) : null),
@@ -28,17 +57,21 @@ function responseCard(response, look) {
     element("div", { class: "text", dir: "auto" }, textParts(response, look)));
 }
 
-// The weighted parts of a reward, with scores before their weights. What no weight explains are terms that were mixed in.
-function rewardParts(reward, weights) {
-  const alignments = [["query", reward.query_alignment], ["preference", reward.preference_alignment]]
-    .filter(([, score]) => score !== null && score !== undefined)
-    .map(([name, score]) => [name, weights[name] * score, score]);
-  const known = [["format", weights.format * reward.format], ["ranking", reward.ranking], ...alignments];
+/** The weighted parts of a reward. What no weight explains are terms that were mixed in. */
+export function rewardParts(reward: Reward, weights: Weights): Part[] {
+  const { query_alignment: query, preference_alignment: preference } = reward;
+  const known: Part[] = [["format", weights.format * reward.format], ["ranking", reward.ranking]];
+  if (query !== null) {
+    known.push(["query", weights.query * query, query]);
+  }
+  if (preference !== null) {
+    known.push(["preference", weights.preference * preference, preference]);
+  }
   const rest = reward.total - known.reduce((sum, [, value]) => sum + value, 0);
   return Math.abs(rest) > 1e-9 ? [...known, ["others", rest]] : known;
 }
 
-function rewardBar(reward, look) {
+function rewardBar(reward: Reward, look: CardLook): HTMLElement | null {
   if (!look.weights) {
     return null;
   }
@@ -64,20 +97,20 @@ function rewardBar(reward, look) {
     terms.length ? element("p", { class: "quiet" }, "mixed in: ", terms.map(([name, value], place) => [place ? " · " : "", foreign(name), ` ${value.toFixed(2)}`])) : null);
 }
 
-function flagList(response) {
+function flagList(response: ResponseRecord): HTMLElement | null {
   const flags = response.reward?.flags ?? [];
   return flags.length ? element("p", { class: "flags" }, flags.map((flag) => element("span", {}, flag.replaceAll("_", " ")))) : null;
 }
 
-// The text as blocks: reasoning steps, and what stands between them.
-function textParts(response, look) {
+/** The text as blocks: reasoning steps, and what stands between them. */
+function textParts(response: ResponseRecord, look: CardLook): Child {
   const bytes = encoder.encode(response.text);
   const marks = textMarks(response);
   const cuts = tokenCuts(response, bytes, look.tokens);
-  const piece = (start, end) => inlineParts(bytes, start, end, marks, cuts);
-  const blocks = [];
+  const piece = (start: number, end: number) => inlineParts(bytes, start, end, marks, cuts);
+  const blocks: HTMLElement[] = [];
   let behind = 0;
-  const between = (end) => {
+  const between = (end: number) => {
     const text = decoder.decode(bytes.subarray(behind, end));
     if (text.trim() !== "") {
       blocks.push(element("div", { class: "between" }, piece(behind, end)));
@@ -95,7 +128,7 @@ function textParts(response, look) {
   return blocks.length ? blocks : element("p", { class: "quiet" }, "The response is empty.");
 }
 
-function stepBlock(step, parts, look) {
+function stepBlock(step: Step, parts: Child, look: CardLook): HTMLElement {
   const strength = Math.min(1, Math.abs(step.advantage) / Math.max(look.mostAdvantage, 1e-9));
   const side = step.advantage < 0 ? "negative" : step.advantage > 0 ? "positive" : "neutral";
   const title = `advantage ${signed(step.advantage, 3)}, mean over ${many(step.tokens.end - step.tokens.start, "token")}`;
@@ -104,19 +137,18 @@ function stepBlock(step, parts, look) {
     element("div", {}, element("div", {}, parts), step.penalised ? penalty(step) : null));
 }
 
-function penalty(step) {
+function penalty(step: Step): HTMLElement {
   const culprits = step.items.filter((item) => item.is_recommended && !item.is_target);
   const why = culprits.length
-    ? ["names ", culprits.map((item, place) => [place ? ", " : "", element("b", {}, foreign(item.name))])]
+    ? ["names the wrong recommendation ", culprits.map((item, place) => [place ? ", " : "", element("b", {}, foreign(item.name))])]
     : "by its distance from naming a right item";
-  const rule = culprits.length ? "The step names what the response wrongly recommends" : "The step is far from naming a right item";
   const kept = `${(100 * step.ratio).toFixed(0)} %`;
-  return element("p", { class: "penalty", title: `${rule}: its tokens keep ${kept} of the reward.` }, `✂ ${kept} kept: `, why);
+  return element("p", { class: "penalty", title: `Its tokens keep ${kept} of the reward.` }, `✂ ${kept} kept: `, why);
 }
 
-// What is marked in the text: [start, end, class, explanation], by bytes.
-function textMarks(response) {
-  const marks = response.steps.flatMap((step) => step.items.flatMap((item) => (item.spans ?? []).map((span) => {
+/** What is marked in the text. */
+function textMarks(response: ResponseRecord): Mark[] {
+  const marks = response.steps.flatMap((step) => step.items.flatMap((item) => (item.spans ?? []).map((span): Mark => {
     const role = item.is_target ? "target" : item.is_recommended ? "recommended" : "mentioned";
     const words = { target: "a right item", recommended: "the wrong recommendation", mentioned: "another item" }[role];
     return [span.start, span.end, `mention ${role}`, `${item.name}: ${words}`];
@@ -124,37 +156,45 @@ function textMarks(response) {
   const answer = response.reward?.answer;
   if (answer) {
     marks.push([answer.span.start, answer.span.end, "box", "the answer"]);
-    answer.items.filter((item) => item.flag).forEach((item) => marks.push([item.span.start, item.span.end, "flagged", item.flag.replaceAll("_", " ")]));
+    for (const { span, flag } of answer.items) {
+      if (flag !== null) {
+        marks.push([span.start, span.end, "flagged", flag.replaceAll("_", " ")]);
+      }
+    }
   }
   return marks;
 }
 
-// Where tokens begin, by bytes. Tokens that begin within a character are shown together with the one before.
-function tokenCuts(response, bytes, isWanted) {
+/** Where tokens begin, by bytes. Tokens that begin within a character are shown together with the one before. */
+function tokenCuts(response: ResponseRecord, bytes: Uint8Array, isWanted: boolean): number[] {
   const lengths = isWanted ? response.token_byte_lens ?? [] : [];
-  const cuts = [];
-  let at = 0;
+  const cuts: number[] = [];
+  let begin = 0;
   for (const length of lengths) {
-    if (length > 0 && (bytes[at] & 0xc0) !== 0x80) {
-      cuts.push(at);
+    if (length > 0 && ((bytes[begin] ?? 0) & 0xc0) !== 0x80) {
+      cuts.push(begin);
     }
-    at += length;
+    begin += length;
   }
   return cuts;
 }
 
-function inlineParts(bytes, start, end, marks, cuts) {
-  const inside = (at) => at > start && at < end;
+function inlineParts(bytes: Uint8Array, start: number, end: number, marks: Mark[], cuts: number[]): HTMLElement[] {
+  const inside = (place: number) => place > start && place < end;
   const ends = new Set([start, end, ...marks.flatMap(([from, to]) => [from, to]).filter(inside), ...cuts.filter(inside)]);
   const sorted = [...ends].sort((a, b) => a - b);
   let token = cuts.findLastIndex((cut) => cut <= start);
   return sorted.slice(0, -1).map((from, place) => {
-    const to = sorted[place + 1];
-    while (token + 1 < cuts.length && cuts[token + 1] <= from) {
+    const to = at(sorted, place + 1);
+    while (token + 1 < cuts.length && at(cuts, token + 1) <= from) {
       token += 1;
     }
     const over = marks.filter(([first, last]) => first <= from && last >= to);
     const classes = over.map(([, , name]) => name);
+    // The box may be cut into pieces: the outer ones close its frame.
+    for (const [first, last] of over.filter(([, , name]) => name === "box")) {
+      classes.push(first === from ? "begins" : "", last === to ? "ends" : "");
+    }
     if (cuts.length) {
       classes.push(token % 2 ? "token odd" : "token");
     }
