@@ -2,16 +2,18 @@
 # GRPO's data flow of verl with the reward, step credit, advantages and curriculum of ReRec. Needs GPUs: it has not been run here.
 #
 #   pip install 'rerec[verl]' vllm
-#   rerec data convert configs/quickstart.toml --format verl-parquet data/verl     # or Dataset(...).write(folder, "verl")
+#   rerec data convert configs/quickstart.toml --to verl-parquet --output data/verl     # or Dataset(...).write("data/verl", "verl_parquet")
+#   rerec data convert configs/quickstart.toml --to jsonl --output data/items           # or .write("data/items"); the catalogue is taken
 #   MODEL=Qwen/Qwen2.5-3B-Instruct bash train_with_verl.sh
 set -euo pipefail
 
 DATA=${DATA:-data/verl}
+CATALOGUE=${CATALOGUE:-data/items/catalogue.jsonl}
 MODEL=${MODEL:-Qwen/Qwen2.5-3B-Instruct}
 
 # The items with their attributes; "embeddings" would add the preference score. Qwen2.5 has more ids than its tokenizer.
 cat > rerec.json <<JSON
-{"catalogue": "$PWD/$DATA/catalogue.jsonl", "graph": "catalogue", "curriculum": {"batch_size": 512}, "vocab_size": ${VOCAB_SIZE:-151936}}
+{"catalogue": "$PWD/$CATALOGUE", "graph": "catalogue", "curriculum": {"batch_size": 512}, "vocab_size": ${VOCAB_SIZE:-151936}}
 JSON
 # The loop that hands the rewards of tokens on; verl's own writes a response's reward on its last token.
 cat > agent_loop.yaml <<YAML

@@ -14,7 +14,18 @@ from rerec.errors import SettingError
 __all__ = ["CONFIG_VARIABLE", "Parts"]
 
 CONFIG_VARIABLE = "REREC_CONFIG"
-KNOWN = {"catalogue", "graph", "embeddings", "similarity", "alignment", "reward", "assessor", "curriculum", "by", "vocab_size"}
+KNOWN = {
+    "catalogue",
+    "graph",
+    "embeddings",
+    "similarity",
+    "alignment",
+    "reward",
+    "assessor",
+    "curriculum",
+    "by",
+    "vocab_size",
+}
 
 
 @dataclass(frozen=True)

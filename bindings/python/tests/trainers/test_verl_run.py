@@ -18,12 +18,11 @@ import transfer_queue
 import verl
 from answers import RIGHT, WRONG, ids
 from omegaconf import OmegaConf
-from tensordict import NonTensorData, TensorDict
+from tensordict import NonTensorData, NonTensorStack, TensorDict
 from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics
 from verl.experimental.reward_loop.reward_manager.registry import get_reward_manager_cls
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
-from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 import rerec
 from rerec.verl.agent import TokenRewardOutput
@@ -45,7 +44,7 @@ class Store:
             if tags is not None:
                 self.tags[partition_id].setdefault(key, {}).update(tags[place])
             if fields is not None:
-                row = {name: plain(fields[place].get(name)) for name in fields.keys()}
+                row = {name: plain(value) for name, value in fields[place].items()}
                 self.fields[partition_id].setdefault(key, {}).update(row)
         return SimpleNamespace(keys=keys, partition_id=partition_id)
 
@@ -64,7 +63,15 @@ class Store:
 
     def kv_batch_get(self, keys: list[str], partition_id: str, select_fields: list[str]) -> TensorDict:
         rows = [self.fields[partition_id][key] for key in keys]
-        return list_of_dict_to_tensordict([{name: row[name] for name in select_fields if name in row} for row in rows])
+        known = [name for name in select_fields if name in rows[0]]
+        return TensorDict({name: column([row[name] for row in rows]) for name in known}, len(keys))
+
+
+def column(values: list[Any]) -> Any:
+    """Tensors come ragged, also where their lengths are equal."""
+    if isinstance(values[0], torch.Tensor):
+        return torch.nested.as_nested_tensor(values, layout=torch.jagged)
+    return NonTensorStack(*values)
 
 
 class Worker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):  # type: ignore[misc,name-defined]
@@ -72,7 +79,8 @@ class Worker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):  # type: ignore
 
     def __init__(self, words: Any, script: dict[str, list[tuple[str, ...]]], config: Any) -> None:
         self.words, self.script, self.config = words, script, config
-        self.processor, self.distillation_enabled, self.background_tasks = None, False, set()
+        self.processor, self.mm_processor_kwargs, self.distillation_enabled = None, None, False
+        self.background_tasks = set()
         manager = get_reward_manager_cls("rerec")(config, words, None)
 
         async def compute_score(data: Any) -> Any:
@@ -215,8 +223,14 @@ def test_a_damaged_state_is_refused(run: Callable[[], Any]) -> None:
     ("changed", "message"),
     [
         ({"trainer": {"v1": {"trainer_mode": "colocate_async"}}}, 'trainer_mode must be "sync" .* "colocate_async"'),
-        ({"algorithm": {"filter_groups": {"enable": True, "metric": "acc"}}}, r"algorithm\.filter_groups\.enable must be"),
-        ({"trainer": {"v1": {"sampler": {"sync_refill_failed_groups": True}}}}, "sync_refill_failed_groups must be False"),
+        (
+            {"algorithm": {"filter_groups": {"enable": True, "metric": "acc"}}},
+            r"algorithm\.filter_groups\.enable must be",
+        ),
+        (
+            {"trainer": {"v1": {"sampler": {"sync_refill_failed_groups": True}}}},
+            "sync_refill_failed_groups must be False",
+        ),
     ],
 )
 def test_what_verl_would_leave_out_is_refused(settings: Any, changed: Any, message: str) -> None:
@@ -226,5 +240,7 @@ def test_what_verl_would_leave_out_is_refused(settings: Any, changed: Any, messa
 
 def test_a_data_set_without_curriculum_is_refused(run: Callable[[], Any], settings: Any) -> None:
     settings.data.custom_cls = {"path": None, "name": None}
-    with pytest.raises(rerec.SettingError, match=r"data\.custom_cls\.name must be CurriculumDataset .* got RLHFDataset"):
+    with pytest.raises(
+        rerec.SettingError, match=r"data\.custom_cls\.name must be CurriculumDataset .* got RLHFDataset"
+    ):
         step(run())

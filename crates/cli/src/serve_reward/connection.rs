@@ -44,7 +44,8 @@ pub(super) async fn serve(
     // Between requests too, so that idle connections do not hold their places for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.timeout);
-    let connection = http.serve_connection(TokioIo::new(Patience::new(stream, limits.timeout)), answer);
+    let connection =
+        http.serve_connection(TokioIo::new(Patience::new(stream, limits.timeout)), answer);
     // What ends a connection early is the client's business.
     let _ = watcher.watch(connection).await;
     drop(place);
