@@ -2,8 +2,7 @@
 # GRPO's data flow of verl with the reward, step credit, advantages and curriculum of ReRec. Needs GPUs: it has not been run here.
 #
 #   pip install 'rerec[verl]' vllm
-#   rerec data convert configs/quickstart.toml --to verl-parquet --output data/verl     # or Dataset(...).write("data/verl", "verl_parquet")
-#   rerec data convert configs/quickstart.toml --to jsonl --output data/items           # or .write("data/items"); the catalogue is taken
+#   python3 -c 'import rerec; data = rerec.Dataset({"quickstart": {}}); data.write("data/verl", "verl_parquet"); data.write("data/items")'
 #   MODEL=Qwen/Qwen2.5-3B-Instruct bash train_with_verl.sh
 set -euo pipefail
 
