@@ -1,6 +1,5 @@
 //! A stream that must take what is written to it within a limit.
 
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
