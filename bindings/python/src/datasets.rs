@@ -15,7 +15,7 @@ use crate::pool;
 /// Args:
 ///     source: Where they come from, as in a run's `[data]`: `{"quickstart": {...}}` (an invented world), `{"movielens": {...}}`,
 ///         `{"catalogue": {...}}` (queries composed on a table of one's own), `{"files": {...}}`, `{"recbench": {...}}`,
-///         `{"verl": {...}}` (JSONL) or `{"amazon": {...}}`.
+///         `{"verl": {...}}` or `{"amazon": {...}}`.
 ///     seed: Decides every random choice.
 ///
 /// Raises:
@@ -91,7 +91,7 @@ impl Dataset {
     ///
     /// Args:
     ///     folder: Where to; it is made if it is not there.
-    ///     format: `"jsonl"`, or `"verl"` for records that verl trains on.
+    ///     format: `"jsonl"` or `"parquet"`; `"verl"` or `"verl_parquet"` for records that verl trains on.
     ///     name: What records for verl carry as `data_source`.
     ///
     /// Returns:

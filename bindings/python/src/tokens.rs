@@ -18,6 +18,7 @@ use crate::questions::of_response;
 /// Args:
 ///     tokenizer: The JSON of a `tokenizers` tokenizer: of byte-level BPE (GPT-2, Llama 3, Qwen), in the style of SentencePiece (Llama
 ///         2, Mistral, Gemma) or of WordPiece (BERT). `rerec.token_bytes` takes the tokenizer itself.
+///     vocab_size: The ids that the model has, where they are more than its tokenizer's tokens: those beyond them hold no bytes.
 ///
 /// Raises:
 ///     TextError: The JSON is no tokenizer's, or its decoder is of none of these kinds.
@@ -32,6 +33,7 @@ use crate::questions::of_response;
 pub(crate) struct TokenBytes {
     inner: text::TokenBytes,
     json: PyBackedStr,
+    vocab_size: Option<u32>,
 }
 
 /// Texts, and the byte lengths of each text's tokens.
@@ -40,12 +42,14 @@ type Decoded<'py> = (Vec<String>, Vec<Bound<'py, PyArray1<u32>>>);
 #[pymethods]
 impl TokenBytes {
     #[new]
-    #[pyo3(signature = (tokenizer: "str"))]
-    fn new(tokenizer: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (tokenizer: "str", vocab_size: "int | None" = None))]
+    fn new(tokenizer: &Bound<'_, PyAny>, vocab_size: Option<u32>) -> PyResult<Self> {
         let json = arguments::text(tokenizer, "tokenizer")?;
+        let inner = text::TokenBytes::from_json(&json).map_err(Failure::from)?;
         Ok(Self {
-            inner: text::TokenBytes::from_json(&json).map_err(Failure::from)?,
+            inner: inner.padded(vocab_size.unwrap_or(0) as usize),
             json,
+            vocab_size,
         })
     }
 
@@ -59,7 +63,7 @@ impl TokenBytes {
     ///     The texts, and one uint32 array of shape [tokens] per text.
     ///
     /// Raises:
-    ///     TextError: An id outside the vocabulary.
+    ///     TextError: An id that is no token's and not below `vocab_size`.
     ///     ValueError: A negative id.
     #[pyo3(signature = (ids: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]") -> "tuple[list[str], list[numpy.typing.NDArray[numpy.uint32]]]")]
     fn decode<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Decoded<'py>> {
@@ -82,7 +86,7 @@ impl TokenBytes {
         self.inner.len()
     }
 
-    fn __getnewargs__(&self) -> (&str,) {
-        (&self.json,)
+    fn __getnewargs__(&self) -> (&str, Option<u32>) {
+        (&self.json, self.vocab_size)
     }
 }

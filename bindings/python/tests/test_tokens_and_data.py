@@ -53,6 +53,20 @@ def test_sampled_ids_are_the_truth(tokenizer: object) -> None:
         tokens.decode([[2**70]])
 
 
+def test_ids_that_a_model_has_beyond_its_tokenizer_hold_no_bytes() -> None:
+    tokens = rerec.token_bytes(Tokenizer(), vocab_size=8)
+    for padded in (tokens, pickle.loads(pickle.dumps(tokens))):
+        texts, [byte_lens] = padded.decode([[0, 7, 1]])
+        assert texts == ["Up caf"] and byte_lens.tolist() == [2, 0, 4]
+        assert len(padded) == 8
+        with pytest.raises(rerec.TextError, match=r"responses\[0\]: token 1 must be an id below 8, got 8"):
+            padded.decode([[0, 8]])
+    # A model with fewer ids than its tokenizer samples none of the others.
+    assert len(rerec.token_bytes(Tokenizer(), vocab_size=2)) == 5
+    with pytest.raises(OverflowError):
+        rerec.token_bytes(Tokenizer(), vocab_size=-1)
+
+
 def test_a_world_is_composed_written_and_read_again(tmp_path: Path) -> None:
     source = {"quickstart": {"queries": {"train": 20, "validation": 4, "test": 6}}}
     world = rerec.Dataset(source, seed=7)
@@ -69,6 +83,46 @@ def test_a_world_is_composed_written_and_read_again(tmp_path: Path) -> None:
     assert len(users) == len(items) > 100
     fitted = rerec.LightGCN({"dimension": 4, "max_epochs": 1}).fit(users, items)
     assert set(fitted.item_ids) <= set(world.catalogue.ids)
+
+
+def needs_parquet(folder: Path) -> None:
+    """Leaves the test out in a development build; every wheel has Parquet."""
+    try:
+        rerec.Dataset({"quickstart": {}}).write(folder, "parquet")
+    except rerec.SettingError:
+        pytest.skip("a development build has no Parquet")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_files_are_read_as_they_were_written(tmp_path: Path, form: str) -> None:
+    if form == "parquet":
+        needs_parquet(tmp_path)
+    world = rerec.Dataset({"quickstart": {"queries": {"train": 20, "validation": 4, "test": 6}}}, seed=7)
+    written = {path.stem: {"file": str(path)} for path in world.write(tmp_path, form)}
+    assert all(path["file"].endswith(form) for path in written.values())
+    splits = {split: written[split]["file"] for split in ("train", "validation", "test")}
+    source = {
+        "files": {
+            "catalogue": written["catalogue"],
+            "ratings": written["ratings"],
+            "queries": splits | {"user": "user"},
+        }
+    }
+    again = rerec.Dataset(source)
+    assert again.catalogue.items == world.catalogue.items
+    assert (again.train, again.test) == (world.train, world.test)
+
+
+def test_records_of_verl_in_parquet_are_read(tmp_path: Path) -> None:
+    needs_parquet(tmp_path)
+    world = rerec.Dataset({"quickstart": {"queries": {"train": 20, "validation": 4, "test": 6}}}, seed=7)
+    records = world.write(tmp_path, "verl_parquet", "world")
+    assert records[0].read_bytes()[:4] == b"PAR1"
+    source = {"verl": {"train": str(records[0]), "catalogue": {"file": str(world.write(tmp_path)[0])}}}
+    assert rerec.Dataset(source).train == world.train
+    records[0].write_bytes(records[0].read_bytes()[:-9])
+    with pytest.raises(rerec.DataError, match=r"train\.parquet"):
+        rerec.Dataset(source)
 
 
 def test_runs_are_ranked_by_score_and_ties_by_place() -> None:

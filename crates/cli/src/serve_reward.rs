@@ -1,6 +1,7 @@
 //! `rerec serve-reward`: the reward over HTTP, for trainers that ask a remote one.
 
 mod connection;
+mod patience;
 mod protocol;
 mod scoring;
 
@@ -47,7 +48,7 @@ pub(crate) struct Args {
     /// Largest body of a request in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20, value_parser = clap::value_parser!(u32).range(1..))]
     max_body: u32,
-    /// Seconds within which a request must be read and get its turn
+    /// Seconds within which a request must be read and get its turn, and its answer must be taken
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     timeout: u32,
     #[command(flatten)]

@@ -290,6 +290,22 @@ fn refusals_reach_those_who_send_much() {
 }
 
 #[test]
+fn who_does_not_read_loses_the_connection() {
+    let server = Server::start(&["--connections", "1", "--timeout", "1"]);
+    let mut stream = server.connect();
+    let limit = Some(Duration::from_secs(30));
+    stream.set_write_timeout(limit).unwrap();
+    // Each answer repeats the path: soon there are more than the system keeps for a connection.
+    let path = "x".repeat(60_000);
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let sent = (0..10_000).find(|_| stream.write_all(request.as_bytes()).is_err());
+    assert!(sent.is_some());
+    // There is one place, and its client has not gone.
+    assert_eq!(server.get("/health").0, 200);
+    drop(stream);
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     // Without it the server would wait for a request that stays away.
     let mut server = Server::start(&["--timeout", "600"]);

@@ -458,7 +458,7 @@ class Dataset:
     Args:
         source: Where they come from, as in a run's `[data]`: `{"quickstart": {...}}` (an invented world), `{"movielens": {...}}`,
             `{"catalogue": {...}}` (queries composed on a table of one's own), `{"files": {...}}`, `{"recbench": {...}}`,
-            `{"verl": {...}}` (JSONL) or `{"amazon": {...}}`.
+            `{"verl": {...}}` or `{"amazon": {...}}`.
         seed: Decides every random choice.
 
     Raises:
@@ -513,7 +513,7 @@ class Dataset:
 
         Args:
             folder: Where to; it is made if it is not there.
-            format: `"jsonl"`, or `"verl"` for records that verl trains on.
+            format: `"jsonl"` or `"parquet"`; `"verl"` or `"verl_parquet"` for records that verl trains on.
             name: What records for verl carry as `data_source`.
 
         Returns:
@@ -876,6 +876,7 @@ class TokenBytes:
     Args:
         tokenizer: The JSON of a `tokenizers` tokenizer: of byte-level BPE (GPT-2, Llama 3, Qwen), in the style of SentencePiece (Llama
             2, Mistral, Gemma) or of WordPiece (BERT). `rerec.token_bytes` takes the tokenizer itself.
+        vocab_size: The ids that the model has, where they are more than its tokenizer's tokens: those beyond them hold no bytes.
 
     Raises:
         TextError: The JSON is no tokenizer's, or its decoder is of none of these kinds.
@@ -886,9 +887,9 @@ class TokenBytes:
         >>> texts, byte_lens[0].tolist()
         (['Up we'], [2, 3])
     """
-    def __getnewargs__(self, /) -> tuple[str]: ...
+    def __getnewargs__(self, /) -> tuple[str, int | None]: ...
     def __len__(self, /) -> int: ...
-    def __new__(cls, /, tokenizer: "str") -> TokenBytes: ...
+    def __new__(cls, /, tokenizer: "str", vocab_size: "int | None" = None) -> TokenBytes: ...
     def decode(self, /, ids: "collections.abc.Iterable[collections.abc.Iterable[int] | numpy.typing.NDArray[numpy.integer[typing.Any]]]") -> "tuple[list[str], list[numpy.typing.NDArray[numpy.uint32]]]":
         """
         The texts of sampled tokens, and the UTF-8 bytes of them that each token holds: they add up to the text's. Bytes that are
@@ -901,7 +902,7 @@ class TokenBytes:
             The texts, and one uint32 array of shape [tokens] per text.
 
         Raises:
-            TextError: An id outside the vocabulary.
+            TextError: An id that is no token's and not below `vocab_size`.
             ValueError: A negative id.
         """
 

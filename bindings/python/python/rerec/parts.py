@@ -14,7 +14,18 @@ from rerec.errors import SettingError
 __all__ = ["CONFIG_VARIABLE", "Parts"]
 
 CONFIG_VARIABLE = "REREC_CONFIG"
-KNOWN = {"catalogue", "graph", "embeddings", "similarity", "alignment", "reward", "assessor", "curriculum", "by"}
+KNOWN = {
+    "catalogue",
+    "graph",
+    "embeddings",
+    "similarity",
+    "alignment",
+    "reward",
+    "assessor",
+    "curriculum",
+    "by",
+    "vocab_size",
+}
 
 
 @dataclass(frozen=True)
@@ -23,13 +34,14 @@ class Parts:
 
     The file is JSON with the keys `catalogue` (a path, one item as a JSON object a line), and where they are wanted `graph` (a path, or
     `"catalogue"` for the attributes of its items), `embeddings` (a path), `alignment`, `similarity`, `reward`, `assessor`, `curriculum`
-    (settings), `by` (what targets and candidates are named by: `"title"`, the default, or `"id"`). Paths are relative to the folder
-    of the file.
+    (settings), `by` (what targets and candidates are named by: `"title"`, the default, or `"id"`), `vocab_size` (the ids that the model
+    has, where they are more than its tokenizer's, as in Qwen2.5). Paths are relative to the folder of the file.
     """
 
     assessor: Assessor
     curriculum_settings: Mapping[str, Any]
     by: str
+    vocab_size: int | None
 
     @property
     def reward(self) -> DualGraphReward:
@@ -88,6 +100,7 @@ def _load(path: str) -> Parts:
         assessor=Assessor(reward, settings.get("assessor")),
         curriculum_settings=settings.get("curriculum", {}),
         by=settings.get("by", "title"),
+        vocab_size=settings.get("vocab_size"),
     )
 
 

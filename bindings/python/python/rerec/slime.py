@@ -25,6 +25,7 @@ from rerec import Assessment, Curriculum, DataError, SettingError, TokenBytes, t
 from rerec.parts import Parts
 from rerec.sampler import places_of
 from rerec.token_reward import TokenReward
+from rerec.whole_file import write_whole
 
 try:
     from slime.rollout.data_source import RolloutDataSourceWithBuffer
@@ -72,7 +73,8 @@ def post_process(args: Any, samples: Sequence[Any]) -> tuple[list[float], list[T
 
 
 def _assess(args: Any, samples: Sequence[Any]) -> Assessment:
-    parts, tokens = Parts.load(), _tokens(args.hf_checkpoint)
+    parts = Parts.load()
+    tokens = _tokens(args.hf_checkpoint, parts.vocab_size)
     ids = [list(sample.tokens[len(sample.tokens) - sample.response_length :]) for sample in samples]
     texts, byte_lens = tokens.decode(ids)
     targets, candidates = _questions(samples)
@@ -81,10 +83,10 @@ def _assess(args: Any, samples: Sequence[Any]) -> Assessment:
 
 
 @lru_cache(maxsize=2)
-def _tokens(checkpoint: str) -> TokenBytes:
+def _tokens(checkpoint: str, vocab_size: int | None) -> TokenBytes:
     from transformers import AutoTokenizer
 
-    return token_bytes(AutoTokenizer.from_pretrained(checkpoint))
+    return token_bytes(AutoTokenizer.from_pretrained(checkpoint), vocab_size)
 
 
 def _questions(samples: Sequence[Any]) -> tuple[list[Any], list[Any]]:
@@ -166,7 +168,7 @@ class DataSource(RolloutDataSourceWithBuffer):  # type: ignore[misc]
         path.parent.mkdir(parents=True, exist_ok=True)
         begun = [_query(group[0]) for group in self.buffer]
         state = {"curriculum": self.curriculum.state(), "waiting": begun + self._waiting}
-        path.write_text(json.dumps(state), encoding="utf-8")
+        write_whole(path, json.dumps(state))
 
     def load(self, rollout_id: Any = None) -> None:
         """Goes on from what `save` wrote: queries that were served and not sampled to the end come first.

@@ -18,6 +18,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import GRPOTrainer
 
 from rerec import Assessment, Assessor, Curriculum, CurriculumSampler, DualGraphReward, SettingError, token_bytes
+from rerec.whole_file import write_whole
 
 __all__ = ["CurriculumState", "PendingSampler", "ReRecTrainer", "reward_function"]
 
@@ -104,7 +105,7 @@ class CurriculumState(TrainerCallback):  # type: ignore[misc]
         if state.is_world_process_zero:
             checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             self.curriculum.save(checkpoint / "curriculum.json")
-            (checkpoint / "curriculum_pending.json").write_text(json.dumps(self.pending), encoding="utf-8")
+            write_whole(checkpoint / "curriculum_pending.json", json.dumps(self.pending))
 
     def load(self, checkpoint: Path) -> None:
         """Goes back to what was saved.
@@ -163,7 +164,7 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
         rewards = reward_function(assessor.reward, targets=targets, candidates=candidates, by=by)
         super().__init__(reward_funcs=rewards, **arguments)
         self._check_settings()
-        self._token_bytes = token_bytes(self.processing_class)
+        self._token_bytes = token_bytes(self.processing_class, _vocab_size(self.model))
         self._sampled: list[list[int]] = []
         self._pending: list[list[str]] = []
         if curriculum is not None:
@@ -266,6 +267,12 @@ class ReRecTrainer(GRPOTrainer):  # type: ignore[misc]
                 self.curriculum.record(query, metrics)
             # The first batch that was handed out is the first that is tried; its queries may be all without a metric.
             del self._pending[:1]
+
+
+def _vocab_size(model: Any) -> int | None:
+    """The ids that a model has, which may be more than its tokenizer's; a model of images keeps the number with that of its texts."""
+    size: int | None = getattr(model.config.get_text_config(), "vocab_size", None)
+    return size
 
 
 def _placed(rows: Sequence[Any], mask: torch.Tensor) -> torch.Tensor:

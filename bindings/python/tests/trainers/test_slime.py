@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import importlib
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -139,6 +140,27 @@ def test_what_was_not_sampled_to_the_end_is_sampled_again(
     (Path(args.save) / "rollout/curriculum_3.json").write_text("{}")
     with pytest.raises(rerec.SettingError, match=r"cannot read .*curriculum_3\.json: 'curriculum'"):
         again.load(3)
+
+
+def test_a_checkpoint_is_whole_or_that_of_before(
+    with_source: Any, config: Path, args: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = with_source.DataSource(args)
+    source.save(3)
+    folder = Path(args.save) / "rollout"
+    before = (folder / "curriculum_3.json").read_bytes()
+    source.get_samples(2)
+
+    def full_disk(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="No space left"):
+        broken.setattr(os, "fsync", full_disk)
+        source.save(3)
+    assert [path.name for path in folder.iterdir()] == ["curriculum_3.json"]
+    assert (folder / "curriculum_3.json").read_bytes() == before
+    source.save(3)
+    assert (folder / "curriculum_3.json").read_bytes() != before
 
 
 def test_partial_rollouts_are_resumed_first(with_source: Any, config: Path, args: SimpleNamespace) -> None:

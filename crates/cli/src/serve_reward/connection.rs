@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::Limits;
+use super::patience::Patience;
 use super::protocol::{Protocol, Refusal};
 use super::scoring::Service;
 
@@ -43,7 +44,8 @@ pub(super) async fn serve(
     // Between requests too, so that idle connections do not hold their places for ever.
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.timeout);
-    let connection = http.serve_connection(TokioIo::new(stream), answer);
+    let connection =
+        http.serve_connection(TokioIo::new(Patience::new(stream, limits.timeout)), answer);
     // What ends a connection early is the client's business.
     let _ = watcher.watch(connection).await;
     drop(place);

@@ -41,6 +41,8 @@ pub struct TokenBytes {
     /// How many spaces a text loses at its start.
     stripped: usize,
     is_byte_level: bool,
+    /// Ids below this number that no token has hold no bytes.
+    len: usize,
 }
 
 impl TokenBytes {
@@ -87,6 +89,7 @@ impl TokenBytes {
             leading: HashMap::new(),
             stripped: spelling.stripped(),
             is_byte_level: matches!(spelling, Spelling::ByteLevel),
+            len: size as usize,
         };
         for id in 0..size {
             let (inside, leading) = match token(id) {
@@ -109,14 +112,32 @@ impl TokenBytes {
         Ok(table)
     }
 
+    /// The same for a model that has more ids than its tokenizer has tokens, as Qwen2.5 does: those up to `vocab_size`, the rows of
+    /// the model's embedding, hold no bytes. A number that is no larger than [`len`](Self::len) changes nothing.
+    ///
+    /// ```
+    /// use rerec_text::TokenBytes;
+    ///
+    /// let json = r#"{"decoder": {"type": "ByteLevel"}, "model": {"vocab": {"a": 0, "b": 1}}}"#;
+    /// let padded = TokenBytes::from_json(json)?.padded(4);
+    /// assert_eq!(padded.decode(&[0, 3, 1])?.token_byte_lens, [1, 0, 1]);
+    /// assert!(padded.decode(&[4]).is_err());
+    /// # Ok::<(), rerec_text::Error>(())
+    /// ```
+    #[must_use]
+    pub fn padded(mut self, vocab_size: usize) -> Self {
+        self.len = self.len.max(vocab_size);
+        self
+    }
+
     /// The number of token ids.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.len
     }
 
     /// Whether there is no token at all.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len == 0
     }
 
     /// Whether each token adds the same bytes wherever it stands, as in byte-level BPE.
@@ -126,7 +147,9 @@ impl TokenBytes {
 
     /// The bytes that a token adds to the text before it; empty for special tokens.
     pub fn get(&self, id: u32) -> Option<&[u8]> {
-        let end = *self.ends.get(id as usize)?;
+        let Some(&end) = self.ends.get(id as usize) else {
+            return ((id as usize) < self.len).then_some(&[]);
+        };
         let start = id
             .checked_sub(1)
             .map_or(0, |before| self.ends[before as usize]);

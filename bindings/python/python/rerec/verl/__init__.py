@@ -5,7 +5,8 @@
 | reward manager `rerec` | `reward.reward_manager.name=rerec` |
 | advantage estimator `rerec_raae` | `algorithm.adv_estimator=rerec_raae` |
 | token-level rewards for it | `actor_rollout_ref.rollout.agent.agent_loop_config_path=FILE` with `_target_: rerec.verl.agent.TokenRewardAgentLoop` |
-| curriculum | `data.custom_cls.path=pkg://rerec.verl.dataset data.custom_cls.name=CurriculumDataset data.shuffle=False` |
+| curriculum | `data.custom_cls.path=pkg://rerec.verl.dataset data.custom_cls.name=CurriculumDataset data.shuffle=False data.dataloader_num_workers=0` |
+| its metrics | `trainer.v1.sampler.custom_sampler.path=pkg://rerec.verl.replay_buffer trainer.v1.sampler.custom_sampler.name=CurriculumReplayBuffer` |
 
 The variable `REREC_CONFIG` names the file of settings (`rerec.parts.Parts`). Responses are scored one by one there, so that what
 compares the responses to a query (`parts`, `length`, `penalty` in the advantage, another estimator than RAAE) is refused.
@@ -44,7 +45,7 @@ class ReRecRewardManager(RewardManagerBase):  # type: ignore[misc]
         super().__init__(config, tokenizer, compute_score)
         self.parts = Parts.load()
         _refuse_groups(self.parts.assessor)
-        self.token_bytes: TokenBytes = token_bytes(tokenizer)
+        self.token_bytes: TokenBytes = token_bytes(tokenizer, self.parts.vocab_size)
 
     async def run_single(self, data: Any) -> dict[str, Any]:
         """Scores the last response of a trajectory, away from the event loop: the work is done without Python's lock."""

@@ -1,10 +1,11 @@
 """verl's data set in the order of a curriculum."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from rerec import DataError
+from rerec import Curriculum, DataError, SettingError
 from rerec.parts import Parts
 from rerec.sampler import places_of
 
@@ -12,14 +13,14 @@ __all__ = ["CurriculumDataset"]
 
 
 class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
-    """Records in the order of a curriculum, which is told of metrics by verl's hook `on_batch_end`.
+    """Records in the order of a curriculum, which `CurriculumReplayBuffer` tells the metrics of each step, or, with
+    `trainer.use_v1=false`, verl's hook `on_batch_end`.
 
     verl counts its steps once: a pass has as many records as the data set, so that an epoch of the curriculum that is shorter is
     followed by the next within the pass, and what a pass does not reach is the first of the next. Set `data.shuffle=False` and
-    `data.dataloader_num_workers=0`. The hook is called by the trainer with `trainer.use_v1=false` alone.
+    `data.dataloader_num_workers=0`. verl keeps its state with that of its data loader, so that a run that is resumed goes on with it.
 
-    verl makes its validation data of this class too: they are told of nothing, and come in their order. It keeps no state of a data
-    set, so that a run that is resumed begins the curriculum anew.
+    verl makes its validation data of this class too: they are told of nothing, and come in their order.
 
     Raises:
         DataError: A record without `extra_info.query`, its query's id, or with that of another record.
@@ -30,7 +31,7 @@ class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
         super().__init__(*arguments, **named)
         self._places = places_of(map(_query, self.dataframe), "extra_info.query")
         self.curriculum = Parts.load().curriculum(self._places)
-        self._served: list[int] = []
+        self._served: list[str] = []
         self._asked = 0
 
     def __getitem__(self, item: int) -> dict[str, Any]:
@@ -40,7 +41,7 @@ class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
         self._asked = max(self._asked, item + 1)
         while len(self._served) <= item:
             self._serve()
-        record: dict[str, Any] = super().__getitem__(self._served[item])
+        record: dict[str, Any] = super().__getitem__(self._places[self._served[item]])
         return record
 
     def _serve(self) -> None:
@@ -49,13 +50,36 @@ class CurriculumDataset(RLHFDataset):  # type: ignore[misc]
             self.curriculum.end_epoch()
             batch = self.curriculum.next_batch()
         assert batch is not None  # Only with too_few = "stop" an epoch may be empty.
-        self._served.extend(self._places[query] for query in batch)
+        self._served.extend(batch)
+
+    def record(self, infos: Iterable[Mapping[str, Any]], metrics: Iterable[float]) -> None:
+        """Records the metrics of responses, each with the `extra_info` of its record."""
+        for info, metric in zip(infos, metrics, strict=True):
+            self.curriculum.record(str(info["query"]), [float(metric)])
 
     def on_batch_end(self, batch: Any) -> None:
         """Records the metrics of a step: `extra_info` and `rerec_metric` of each of its responses."""
-        infos, metrics = batch.non_tensor_batch["extra_info"], batch.non_tensor_batch["rerec_metric"]
-        for info, metric in zip(infos, metrics, strict=True):
-            self.curriculum.record(str(info["query"]), [float(metric)])
+        self.record(batch.non_tensor_batch["extra_info"], batch.non_tensor_batch["rerec_metric"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The curriculum, and the queries of this pass."""
+        return {"curriculum": self.curriculum.state(), "served": list(self._served), "asked": self._asked}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state, in the middle of its pass.
+
+        Raises:
+            SettingError: The state is damaged.
+            DataError: It has a query that no record has.
+        """
+        try:
+            curriculum, served, asked = state["curriculum"], state["served"], state["asked"]
+        except KeyError as error:
+            raise SettingError(f"the state of a data set must have {error}") from error
+        if unknown := {*Curriculum.from_state(curriculum).queries, *served} - self._places.keys():
+            raise DataError(f"extra_info.query must name every query of the state, got none with {min(unknown)!r}")
+        self.curriculum.restore(curriculum)
+        self._served, self._asked = list(served), asked
 
 
 def _query(record: dict[str, Any]) -> str:
