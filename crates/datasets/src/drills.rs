@@ -15,9 +15,6 @@ use crate::random::stream;
 /// Most lines of a drill of reading.
 const LINES: usize = 6;
 
-/// How often a drill reads out each option.
-const READINGS: usize = 5;
-
 impl Demonstrator<'_> {
     /// What has to be learned before any item can be checked, in turn: to find an option by its number, and to tell whether a value is
     /// one that is wanted.
@@ -32,15 +29,14 @@ impl Demonstrator<'_> {
         (0..self.config.reading_drills).filter_map(drill).collect()
     }
 
-    /// A few options, and each of them read out several times, in random order.
+    /// A few options, and each of them read out, once or several times, in random order.
     ///
     /// The order has to be random: in the order of the options it would be enough to go on where the last line ended, and a number would
-    /// not have to be found. Read out once, a line is never far from the options, and what is learned so does not reach as far as an
-    /// answer does, whose lines are longer. There are few options and many numbers: among 20 options a model does not find out in 600
-    /// steps what a number is for, among six it takes 250.
+    /// not have to be found. There are few options and many numbers: among 20 options a model does not find out in 600 steps what a
+    /// number is for, among six it takes 250.
     fn read_out(&self, numbers: &mut ChaCha8Rng, rng: &mut ChaCha8Rng) -> Drill {
         let most = self.config.reading_options.min(self.catalogue.len());
-        let count = LINES.min(most);
+        let count = std::env::var("RO").map_or(LINES, |x| x.parse().unwrap()).min(most);
         let mut places = index::sample(numbers, most, count).into_vec();
         places.sort_unstable();
         let drawn = index::sample(rng, self.catalogue.len(), count);
@@ -50,9 +46,9 @@ impl Demonstrator<'_> {
             .zip(titles)
             .map(|(&place, title)| option(place, title));
         let options: Vec<String> = options.collect();
-        let mut read: Vec<&str> = options.iter().map(String::as_str).collect();
-        read = read.repeat(READINGS);
-        read.shuffle(rng);
+        let lines = count * self.config.readings;
+        let read = index::sample(rng, lines, lines);
+        let read: Vec<&str> = read.iter().map(|line| &*options[line % count]).collect();
         Drill {
             prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options.join("\n")),
             response: read.join("\n"),
