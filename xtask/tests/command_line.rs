@@ -154,6 +154,7 @@ fn help_names_every_task() {
             "python",
             "test",
             "bench-policy",
+            "gpu-check",
             "ci",
         ] {
             assert!(
