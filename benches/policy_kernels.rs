@@ -3,6 +3,8 @@
 //! Without a GPU it says so, and measures what stands in for the kernels on the CPU, on few rows.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
+// Shared with `cargo xtask gpu-check`.
+#[path = "../gpu-check/src/kernel_work.rs"]
 mod kernel_work;
 
 use std::cell::Cell;

@@ -18,7 +18,7 @@ const BUILD: [&str; 13] = [
     "rustc",
     "--release",
     "--package",
-    "rerec-benches",
+    "rerec-gpu-check",
     "--bin",
     "gpu-check",
     "--features",
@@ -32,7 +32,9 @@ const BUILD: [&str; 13] = [
 
 const CHECKER: &str = "target/release/gpu-check";
 
-/// What lies beside it, below `benches/gpu_check` and in the bundle.
+const SOURCES: &str = "gpu-check";
+
+/// What lies beside it, below [`SOURCES`] and in the bundle.
 const FILES: [&str; 5] = [
     "run.py",
     "theirs.py",
@@ -78,10 +80,7 @@ fn pack(folder: &Path, limit: u64, environment: &Environment) -> Result<u64> {
     let root = &environment.root;
     let mut bytes = copy(&root.join(CHECKER), &partial.join("gpu-check"))?;
     for file in FILES {
-        bytes += copy(
-            &root.join("benches/gpu_check").join(file),
-            &partial.join(file),
-        )?;
+        bytes += copy(&root.join(SOURCES).join(file), &partial.join(file))?;
     }
     if bytes > limit {
         disk::remove(&partial)?;
@@ -112,7 +111,7 @@ mod tests {
         let root = machine.environment.root.clone();
         write_libtorch(&machine.environment.libtorch_folder(), "2.11.0");
         for file in FILES {
-            let path = root.join("benches/gpu_check").join(file);
+            let path = root.join(SOURCES).join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, file).unwrap();
         }
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(checker.permissions().mode() & 0o111, 0o111);
         assert!(!disk::beside(&folder, "partial").exists());
         let words = fs::read_to_string(machine.environment.root.join("words")).unwrap();
-        let expected = "rustc --release --package rerec-benches --bin gpu-check --features cuda ";
+        let expected = "rustc --release --package rerec-gpu-check --bin gpu-check --features cuda ";
         assert!(words.starts_with(expected), "{words}");
         Ok(())
     }
@@ -171,7 +170,9 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_checkout() {
-        let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/gpu_check");
+        let benches = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(SOURCES);
         for file in FILES {
             assert!(benches.join(file).is_file(), "{file}");
         }

@@ -143,13 +143,15 @@ const METRICS_ALONE: [&str; 6] = [
 ];
 
 /// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 16] = [
     "package",
     "--workspace",
     "--exclude",
     "rerec-benches",
     "--exclude",
     "rerec-examples",
+    "--exclude",
+    "rerec-gpu-check",
     "--exclude",
     "rerec-tests",
     "--exclude",

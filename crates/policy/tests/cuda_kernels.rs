@@ -6,7 +6,7 @@
     reason = "a test fails where an unwrap does, and says what it skips"
 )]
 
-// Shared with the GPU check of the benches.
+// Shared with `cargo xtask gpu-check`.
 #[path = "cuda_kernels/parity.rs"]
 mod parity;
 

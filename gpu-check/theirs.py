@@ -109,6 +109,7 @@ class Theirs:
             model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
         lora = peft.LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=TARGETS, task_type="CAUSAL_LM")
         self.model = peft.get_peft_model(model, lora, autocast_adapter_dtype=False).eval()
+        assert all(p.dtype == torch.bfloat16 for p in self.model.parameters()), "the model is not bf16 throughout"
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.vocab = config.vocab_size
         self.clock = Clock(words.device)

@@ -35,7 +35,7 @@ impl Report {
 fn run(binary: &Path, words: &[&str]) -> Option<(Report, String)> {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new("python3")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/gpu_check/run.py"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/run.py"))
         .args(words)
         .arg("--binary")
         .arg(binary)

@@ -40,7 +40,7 @@ def parts(words):
     all.append(Part("bandwidth", [words.binary, "bandwidth", *place], 60))
     theirs = [sys.executable, HERE / "theirs.py"]
     for part, ours, other in [("step", [words.binary], theirs), ("generate", [words.binary], theirs)]:
-        for model, seconds in zip(models, [45, 130]):
+        for model, seconds in zip(models, [45, 150]):
             rest = [part, "--model", HERE / "shapes" / model, *place]
             all.append(Part(f"{part} {model}", ours + rest, seconds))
             all.append(Part(f"{part} {model} by transformers", other + rest, seconds, is_ours=False))
@@ -163,7 +163,8 @@ def table(head, rows):
     if not rows:
         return "Nothing was measured.\n"
     rule = ["---"] + ["---:"] * (len(head) - 1)
-    return "".join("| " + " | ".join(map(str, row)) + " |\n" for row in [head, rule, *rows])
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in [head, rule, *rows]]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 def lines(report, start):

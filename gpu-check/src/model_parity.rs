@@ -41,10 +41,10 @@ pub(crate) fn run(place: Place) -> Result<()> {
     Ok(())
 }
 
-/// In f32 another order of sums; in bf16 some six times the gaps of bf16 on the CPU.
+/// In f32 another order of sums; in bf16 some four times the gaps of bf16 on the CPU.
 fn compare(precision: Precision, got: &Numbers, expected: &Numbers) -> Vec<Comparison> {
     let is_f32 = precision == Precision::F32;
-    let allowed = if is_f32 { 1e-4 } else { 0.1 };
+    let allowed = if is_f32 { 1e-4 } else { 0.03 };
     let all = |numbers: &[f32]| Tensor::from_slice(numbers);
     let off = |got: &[f32], expected: &[f32]| gap(&all(got), &all(expected));
     let compared = |what, gap, allowed| Comparison {
@@ -76,11 +76,11 @@ fn compare(precision: Precision, got: &Numbers, expected: &Numbers) -> Vec<Compa
 }
 
 fn policy(device: Device, precision: Precision, lora: bool) -> Result<DecoderPolicy> {
-    // Weights far from 0, so that log-probabilities tell tokens apart.
+    // Weights further from 0 than usual, so that log-probabilities tell tokens apart.
     let model: ModelConfig = serde_json::from_value(serde_json::json!({
         "model_type": "qwen2", "vocab_size": 307, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6, "max_position_embeddings": 64,
-        "initializer_range": 0.3
+        "initializer_range": 0.1
     }))?;
     let config = DecoderPolicyConfig {
         device,

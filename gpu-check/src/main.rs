@@ -4,7 +4,6 @@
 
 mod bandwidth;
 mod generate;
-#[path = "../kernel_work.rs"]
 mod kernel_work;
 mod kernels;
 mod load;
