@@ -204,6 +204,22 @@ pub enum Error {
         /// What is wrong with it.
         source: zip::result::ZipError,
     },
+    /// A file or folder in the place of one that is to be made.
+    #[error("{} is there already; remove it or name a folder that is not there", path.display())]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A bundle that is larger than it may be.
+    #[error(
+        "the bundle takes {bytes} bytes, {limit} are allowed: something large has been added to its checker"
+    )]
+    BundleSize {
+        /// Its bytes.
+        bytes: u64,
+        /// Bytes at most.
+        limit: u64,
+    },
     /// A program of a task could not be started.
     #[error("cannot start `{command}`: {source}")]
     Start {

@@ -14,6 +14,7 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod films;
+mod gpu_check;
 mod libtorch;
 mod manifest;
 mod pins;

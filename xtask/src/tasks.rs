@@ -7,6 +7,7 @@ use crate::bundle::Bundle;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::films;
+use crate::gpu_check;
 use crate::libtorch::{self, Device};
 use crate::pins::{MOVIELENS, SMOLLM2};
 use crate::program::{cargo, check, hand_over};
@@ -31,6 +32,9 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
+cargo xtask gpu-check --bundle FOLDER
+                              packs what checks the CUDA kernels and measures a training step on another machine, one that has
+                              a GPU and PyTorch 2.11.0 with CUDA 13 and needs no network: at most 60 MiB, at most 8 minutes there
 cargo xtask python            the Python package: builds its wheel for release in target/wheels, and passes its tests in .python-venv
 cargo xtask python --dev      the same with the development build of the workspace, which tests have made already
 cargo xtask python --stubs    writes the stubs of its extension module from the code
@@ -58,6 +62,7 @@ pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
         ["ablation", rest @ ..] => rerec(["ablation", "configs/ablation.toml"], rest, environment),
         ["test", rest @ ..] => test(rest, environment),
         ["bench-policy", rest @ ..] => bench_policy::run(rest, environment),
+        ["gpu-check", rest @ ..] => gpu_check::run(rest, environment),
         ["python", rest @ ..] => python_package::run(rest, environment),
         ["ci"] => ci(environment),
         _ => Err(Error::UnknownTask {
@@ -138,13 +143,15 @@ const METRICS_ALONE: [&str; 6] = [
 ];
 
 /// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 16] = [
     "package",
     "--workspace",
     "--exclude",
     "rerec-benches",
     "--exclude",
     "rerec-examples",
+    "--exclude",
+    "rerec-gpu-check",
     "--exclude",
     "rerec-tests",
     "--exclude",

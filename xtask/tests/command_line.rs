@@ -109,7 +109,7 @@ fn ci_denies_warnings_and_ends_with_the_tests_of_the_python_package() {
                     clippy --workspace --all-targets --features rerec-policy/cuda -- --deny warnings \n\
                     doc --workspace --no-deps --features rerec-policy/cuda --deny warnings\n\
                     check --package rerec-rewards --no-default-features --features ranking \n\
-                    package --workspace --exclude rerec-benches --exclude rerec-examples --exclude rerec-tests --exclude xtask \
+                    package --workspace --exclude rerec-benches --exclude rerec-examples --exclude rerec-gpu-check --exclude rerec-tests --exclude xtask \
                     --exclude rerec-python --no-verify --allow-dirty \n\
                     test --workspace --features rerec-policy/cuda \n";
     let printed = &stdout(&output);
@@ -154,6 +154,7 @@ fn help_names_every_task() {
             "python",
             "test",
             "bench-policy",
+            "gpu-check",
             "ci",
         ] {
             assert!(

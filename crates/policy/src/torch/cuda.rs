@@ -13,6 +13,8 @@
 //! cargo bench --package rerec-benches --features cuda --bench policy_kernels
 //! ```
 //!
+//! `cargo xtask gpu-check --bundle FOLDER` packs the same for a machine that has PyTorch and nothing else.
+//!
 //! The unit tests (`--lib`) need no GPU: they compile every kernel for sm_80 and sm_90, where they find NVRTC. The bench prints
 //! for each kernel the bytes that it has to move, divided by its time, and the fraction of the device's peak that this is:
 //! memory clock times bus width times two.
@@ -32,6 +34,7 @@ use tch::{Kind, Tensor};
 
 pub(super) use self::{
     attention::decode_attention,
+    device::bytes_taken,
     layer::{rms_norm, rotate, swiglu},
     library::load_libtorch,
     vocabulary::{draw, logits_gradient, select},

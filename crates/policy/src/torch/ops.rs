@@ -18,6 +18,21 @@ pub fn has_kernels() -> bool {
     has_kernels
 }
 
+/// Bytes of a GPU's memory that are taken, by this process and all others; none without kernels, and on a CPU.
+///
+/// # Errors
+/// What the driver reports.
+pub fn bytes_taken(device: tch::Device) -> Result<Option<u64>> {
+    #[cfg(feature = "cuda")]
+    if let tch::Device::Cuda(ordinal) = device
+        && cuda::is_available()
+    {
+        return cuda::bytes_taken(ordinal).map(Some);
+    }
+    let _ = device;
+    Ok(None)
+}
+
 /// `x / rms(x) * weight` over the last dimension of `x` `[..., n]`, `weight` `[n]` (arXiv 1910.07467).
 ///
 /// # Errors

@@ -168,6 +168,12 @@ impl Device {
     }
 }
 
+/// Bytes of that GPU's memory that are taken, by this process and all others.
+pub(in crate::torch) fn bytes_taken(ordinal: usize) -> Result<u64> {
+    let (free, total) = Device::at(ordinal)?.context.mem_get_info()?;
+    Ok((total - free) as u64)
+}
+
 /// A kernel on elements of the kind of `x`.
 pub(super) fn build(source: Source, x: &Tensor) -> Build {
     Build {

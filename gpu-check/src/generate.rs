@@ -1,0 +1,54 @@
+//! Generation; `theirs.py` is the other side.
+
+use rerec_policy::ops;
+use serde::Serialize;
+
+use crate::{
+    Result,
+    load::{About, Load, Model},
+    measure::{print, timed},
+};
+
+/// Of the call that warms up: long enough to touch every kernel.
+const WARM_UP_TOKENS: usize = 8;
+
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    about: About,
+    rows: usize,
+    tokens: usize,
+    seconds: f64,
+    /// Memory of the GPU that this process has taken since it began, libtorch's unused blocks too.
+    bytes: Option<u64>,
+}
+
+pub(crate) fn run(model: &Model) -> Result<()> {
+    let place = model.place;
+    let load = Load::of(place);
+    let batches: &[usize] = match place.tiny {
+        true => &[1, 4],
+        false => &[1, 16, 64, 256],
+    };
+    let device = place.torch();
+    let before = ops::bytes_taken(device)?;
+    let most = batches.iter().copied().max().unwrap_or(1);
+    let mut policy = model.draw(load.prompt, most)?;
+    for &rows in batches {
+        load.sample(&mut policy, rows, WARM_UP_TOKENS.min(load.response))?;
+        let sample = || load.sample(&mut policy, rows, load.response);
+        let (groups, seconds) = timed(device, sample)?;
+        let responses = groups.iter().flat_map(|group| &group.responses);
+        let after = ops::bytes_taken(device)?;
+        print(&Line {
+            about: model.about(),
+            rows,
+            tokens: responses.map(|response| response.token_ids.len()).sum(),
+            seconds,
+            bytes: after
+                .zip(before)
+                .map(|(now, then)| now.saturating_sub(then)),
+        })?;
+    }
+    Ok(())
+}
