@@ -28,9 +28,6 @@ pub struct DemonstratorConfig {
     /// The highest number that an option has there, at least 2 and at most the catalogue's items: each drill has six options, numbered
     /// up to it. Default 6.
     pub reading_options: usize,
-    /// How often a drill reads out each option, at least 1: the more lines, the farther the last are from the options, as the lines of
-    /// an answer are. Default 1.
-    pub readings: usize,
     /// Probability of checking no candidate at all, [0, 1]. Default 0.6.
     pub haste_first: f64,
     /// Probability of stopping before each later candidate, [0, 1]. Default 0.12.
@@ -49,7 +46,6 @@ impl Default for DemonstratorConfig {
             drills: 2000,
             reading_drills: 0,
             reading_options: 6,
-            readings: 1,
             haste_first: 0.6,
             haste_later: 0.12,
             glance_preference: 3.0,
@@ -67,7 +63,6 @@ impl DemonstratorConfig {
             "at least 1",
             &self.per_query,
         )?;
-        check(self.readings >= 1, "readings", "at least 1", &self.readings)?;
         check(
             self.reading_options >= 2,
             "reading_options",

@@ -29,14 +29,14 @@ impl Demonstrator<'_> {
         (0..self.config.reading_drills).filter_map(drill).collect()
     }
 
-    /// A few options, and each of them read out, once or several times, in random order.
+    /// A few options, and the same read out in random order.
     ///
     /// The order has to be random: in the order of the options it would be enough to go on where the last line ended, and a number would
     /// not have to be found. There are few options and many numbers: among 20 options a model does not find out in 600 steps what a
     /// number is for, among six it takes 250.
     fn read_out(&self, numbers: &mut ChaCha8Rng, rng: &mut ChaCha8Rng) -> Drill {
         let most = self.config.reading_options.min(self.catalogue.len());
-        let count = std::env::var("RO").map_or(LINES, |x| x.parse().unwrap()).min(most);
+        let count = LINES.min(most);
         let mut places = index::sample(numbers, most, count).into_vec();
         places.sort_unstable();
         let drawn = index::sample(rng, self.catalogue.len(), count);
@@ -46,9 +46,8 @@ impl Demonstrator<'_> {
             .zip(titles)
             .map(|(&place, title)| option(place, title));
         let options: Vec<String> = options.collect();
-        let lines = count * self.config.readings;
-        let read = index::sample(rng, lines, lines);
-        let read: Vec<&str> = read.iter().map(|line| &*options[line % count]).collect();
+        let read = index::sample(rng, count, count);
+        let read: Vec<&str> = read.iter().map(|place| &*options[place]).collect();
         Drill {
             prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options.join("\n")),
             response: read.join("\n"),

@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 use rerec_datasets::{Dataset, Drill};
-use rerec_policy::{Decay, Prompt, Schedule, SupervisedExample, random_stream};
+use rerec_policy::{Prompt, Schedule, SupervisedExample, random_stream};
 
 use crate::config::{ReadingConfig, WarmStartConfig};
 use crate::error::Result;
@@ -33,11 +33,9 @@ impl<'a> WarmStart<'a> {
         seed: u64,
     ) -> Result<Self> {
         let schedule = |rate, decay| Schedule::new(rate, config.warmup, decay);
-        // At a constant rate: to find an option by its number is learned all at once, in some runs late. A rate that has fallen by
-        // then leaves it unlearned.
         let reading = config.reading.map(|reading| {
-            let schedule = schedule(reading.learning_rate, Decay::Constant {})?;
-            Ok::<_, crate::Error>((reading, schedule))
+            let decay = reading.schedule.unwrap_or(config.schedule);
+            Ok::<_, crate::Error>((reading, schedule(reading.learning_rate, decay)?))
         });
         Ok(Self {
             config,
@@ -141,7 +139,7 @@ mod tests {
     #[test]
     fn reading_comes_first_and_has_a_rate_of_its_own() {
         let config: WarmStartConfig = toml::from_str(
-            "reading = { steps = 2, drills = 3, learning_rate = 0.1, kept = 1 }\nsteps = 4\ndemonstrations = 1\ndrills = 2\n\
+            "reading = { steps = 2, drills = 3, learning_rate = 0.1, schedule = { kind = 'constant' }, kept = 1 }\nsteps = 4\ndemonstrations = 1\ndrills = 2\n\
              learning_rate = 1.0\nwarmup = 0",
         )
         .unwrap();
@@ -162,7 +160,7 @@ mod tests {
         assert_eq!(prompts(0), ["read"; 3]);
         assert_eq!(prompts(1), ["read"; 3]);
         assert_eq!(prompts(2), ["fact", "fact", "read"]);
-        // Reading keeps its rate; the rest begins at its own and falls over its own steps.
+        // Reading keeps its rate, as it says; the rest begins at its own and falls over its own steps.
         let rates = [0, 1, 2, 4].map(|step| lessons.learning_rate(step));
         approx::assert_abs_diff_eq!(rates[..], [0.1, 0.1, 1.0, 0.5][..], epsilon = 1e-12);
         assert_eq!(config.all_steps(), 6);

@@ -40,8 +40,11 @@ pub struct ReadingConfig {
     pub steps: u64,
     /// Drills per step, at least 1.
     pub drills: usize,
-    /// Learning rate; it rises over `warmup` steps and stays. Above 0.
+    /// Peak learning rate; it rises over the warm start's `warmup` steps and falls as `schedule` says. Above 0.
     pub learning_rate: f64,
+    /// How the learning rate falls over these steps. Default: as in the warm start.
+    #[serde(default)]
+    pub schedule: Option<Decay>,
     /// Drills of reading in each later step of the warm start, so that they are not unlearned. Default 0.
     #[serde(default)]
     pub kept: usize,
@@ -67,14 +70,14 @@ impl WarmStartConfig {
         let (rate, shown) = (self.learning_rate, self.demonstrations);
         check(shown >= 1, "warm_start.demonstrations", shown, "at least 1")?;
         if let Some(reading) = &self.reading {
-            reading.validate()?;
+            reading.validate(self.schedule)?;
         }
         check_rate("warm_start", rate, self.schedule)
     }
 }
 
 impl ReadingConfig {
-    fn validate(&self) -> Result<()> {
+    fn validate(&self, schedule: Decay) -> Result<()> {
         let section = "warm_start.reading";
         let drills = self.drills;
         check(
@@ -83,7 +86,11 @@ impl ReadingConfig {
             drills,
             "at least 1",
         )?;
-        check_rate(section, self.learning_rate, constant())
+        check_rate(
+            section,
+            self.learning_rate,
+            self.schedule.unwrap_or(schedule),
+        )
     }
 }
 
