@@ -1,12 +1,11 @@
 //! Generation; `theirs.py` is the other side.
 
-use rerec_policy::ops;
 use serde::Serialize;
 
 use crate::{
     Result,
     load::{About, Load, Model},
-    measure::{print, timed},
+    measure::{Memory, print, timed},
 };
 
 /// Of the call that warms up: long enough to touch every kernel.
@@ -31,7 +30,7 @@ pub(crate) fn run(model: &Model) -> Result<()> {
         false => &[1, 16, 64, 256],
     };
     let device = place.torch();
-    let before = ops::bytes_taken(device)?;
+    let memory = Memory::of(device)?;
     let most = batches.iter().copied().max().unwrap_or(1);
     let mut policy = model.draw(load.prompt, most)?;
     for &rows in batches {
@@ -39,15 +38,12 @@ pub(crate) fn run(model: &Model) -> Result<()> {
         let sample = || load.sample(&mut policy, rows, load.response);
         let (groups, seconds) = timed(device, sample)?;
         let responses = groups.iter().flat_map(|group| &group.responses);
-        let after = ops::bytes_taken(device)?;
         print(&Line {
             about: model.about(),
             rows,
             tokens: responses.map(|response| response.token_ids.len()).sum(),
             seconds,
-            bytes: after
-                .zip(before)
-                .map(|(now, then)| now.saturating_sub(then)),
+            bytes: memory.taken()?,
         })?;
     }
     Ok(())

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use rerec_advantage::{AdvantageEstimator, Groups, Grpo, GrpoConfig, RolloutBatch};
-use rerec_policy::{DecoderPolicy, Learner, Objective, ObjectiveConfig, RolloutGroup, ops};
+use rerec_policy::{DecoderPolicy, Learner, Objective, ObjectiveConfig, RolloutGroup};
 use serde::Serialize;
 
 use crate::{
     Result,
     load::{About, Load, Model},
-    measure::{print, timed},
+    measure::{Memory, print, timed},
 };
 
 const GROUPS: usize = 4;
@@ -60,7 +60,7 @@ impl Parts {
 pub(crate) fn run(model: &Model) -> Result<()> {
     let place = model.place;
     let (load, device) = (Load::of(place), place.torch());
-    let before = ops::bytes_taken(device)?;
+    let memory = Memory::of(device)?;
     let begun = Instant::now();
     let rows = GROUPS * load.group;
     // One group.
@@ -76,7 +76,6 @@ pub(crate) fn run(model: &Model) -> Result<()> {
         if step == 0 {
             continue;
         }
-        let after = ops::bytes_taken(device)?;
         print(&Line {
             about: model.about(),
             tokens: rows * load.response,
@@ -85,9 +84,7 @@ pub(crate) fn run(model: &Model) -> Result<()> {
             log_probs_seconds,
             update_seconds,
             parts: Parts::of(update_seconds, of_one_group, log_probs_seconds),
-            bytes: after
-                .zip(before)
-                .map(|(now, then)| now.saturating_sub(then)),
+            bytes: memory.taken()?,
         })?;
     }
     Ok(())

@@ -171,11 +171,11 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_checkout() {
-        let benches = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("..")
             .join(SOURCES);
         for file in FILES {
-            assert!(benches.join(file).is_file(), "{file}");
+            assert!(sources.join(file).is_file(), "{file}");
         }
     }
 
