@@ -3,6 +3,7 @@
 mod stubs;
 mod wheel_file;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
@@ -22,10 +23,10 @@ const TESTS: VirtualEnvironment = VirtualEnvironment {
     whole: true,
 };
 
-/// The trainers that it plugs into.
-const TRAINERS: VirtualEnvironment = VirtualEnvironment {
-    requirements: "bindings/python/requirements-trainers.txt",
-    folder: ".trl-venv",
+/// The trainers that it plugs into, and what it is measured beside.
+const PEERS: VirtualEnvironment = VirtualEnvironment {
+    requirements: "bindings/python/requirements-peers.txt",
+    folder: ".peers-venv",
     whole: true,
 };
 
@@ -47,6 +48,24 @@ pub(crate) fn run(words: &[&str], environment: &Environment) -> Result<()> {
     }
 }
 
+/// `cargo xtask bench-peers`: the package beside other libraries of Python, as `bindings/python/benches/peers` measures it; `words` are options
+/// of that program.
+///
+/// # Errors
+/// Packages that cannot be installed, a failed build or measurement.
+pub(crate) fn bench_peers(words: &[&str], environment: &Environment) -> Result<()> {
+    let python = install(&release(environment)?, PEERS, environment)?;
+    let folder = environment.root.join("target/bench-peers");
+    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    let mut bench = environment.command(&python);
+    bench
+        .arg(environment.root.join(PACKAGE).join("benches/peers"))
+        .arg("--output")
+        .arg(folder.join("peers.md"))
+        .args(words);
+    check(bench)
+}
+
 /// Installs a wheel and passes the tests in a folder of the package.
 fn test(
     wheel: PathBuf,
@@ -59,7 +78,7 @@ fn test(
 }
 
 fn with_trainers(environment: &Environment) -> Result<()> {
-    let python = install(&release(environment)?, TRAINERS, environment)?;
+    let python = install(&release(environment)?, PEERS, environment)?;
     pytest(&python, "tests/trainers", environment)?;
     let mut train = environment.command(&python);
     train.arg(

@@ -32,6 +32,9 @@ cargo xtask bench-policy [OPTION]
   --quick                          tiny sizes, to see that all works
   --python PATH                    a Python that has the packages of benches/policy/requirements.txt; without it they are
                                    installed into .bench-venv
+cargo xtask bench-peers [OPTION]
+                              the Python package beside ranx, pytrec_eval, RecBole, verl, TRL and networkx, in target/bench-peers;
+                              --help names the options
 cargo xtask gpu-check --bundle FOLDER
                               packs what checks the CUDA kernels and measures a training step on another machine, one that has
                               a GPU and PyTorch 2.11.0 with CUDA 13 and needs no network: at most 60 MiB, at most 8 minutes there
@@ -39,7 +42,7 @@ cargo xtask python            the Python package: builds its wheel for release i
 cargo xtask python --dev      the same with the development build of the workspace, which tests have made already
 cargo xtask python --stubs    writes the stubs of its extension module from the code
 cargo xtask python --trl      trains a tiny model for three steps with TRL and the wheel, on a CPU, and passes the tests of the
-                              adapters, in .trl-venv (4.6 GB)
+                              adapters, in .peers-venv (5 GB)
 cargo xtask ci                what has to pass before a change is merged: format, lints, documentation, packages, tests; on a CPU
                               with AVX-512 the tests once more as on one without
 cargo xtask help              print this
@@ -62,6 +65,7 @@ pub fn run(words: &[&str], environment: &Environment) -> Result<()> {
         ["ablation", rest @ ..] => rerec(["ablation", "configs/ablation.toml"], rest, environment),
         ["test", rest @ ..] => test(rest, environment),
         ["bench-policy", rest @ ..] => bench_policy::run(rest, environment),
+        ["bench-peers", rest @ ..] => python_package::bench_peers(rest, environment),
         ["gpu-check", rest @ ..] => gpu_check::run(rest, environment),
         ["python", rest @ ..] => python_package::run(rest, environment),
         ["ci"] => ci(environment),

@@ -90,7 +90,7 @@ struct Numbers<T> {
 /// One number per response: an array of one dimension or a sequence of numbers.
 pub(crate) fn numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<f64>> {
     match value.cast::<PyUntypedArray>() {
-        Ok(array) => Ok(of_dimensions(array, what, 1, Ok)?.values),
+        Ok(array) => Ok(of_dimensions(array, what, 1)?.values),
         Err(_) => each(value, what, |value, what| {
             let number = value.extract::<f64>();
             number.map_err(|_| wrong_type(what, "a number", value))
@@ -102,29 +102,29 @@ pub(crate) fn numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<f64>
 pub(crate) fn truths(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<bool>> {
     let numbers = numbers(value, what)?.into_iter().enumerate();
     numbers
-        .map(|(place, number)| truth(number).map_err(|cause| at(what, &[place], &cause)))
+        .map(|(place, number)| bool::of(number).map_err(|cause| at(what, &[place], &cause)))
         .collect()
 }
 
 /// One number per token.
 pub(crate) fn rows(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<f64>> {
-    read_rows(value, what, Ok)
+    read_rows(value, what)
 }
 
 /// One truth value per token.
 pub(crate) fn mask(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<bool>> {
-    read_rows(value, what, truth)
+    read_rows(value, what)
 }
 
 /// Whole numbers of 32 bits, one sequence per response: ids or bytes of its tokens.
 pub(crate) fn whole_numbers(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<Vec<u32>>> {
     let row = |value: &Bound<'_, PyAny>, what: &str| match value.cast::<PyUntypedArray>() {
-        Ok(array) => Ok(of_dimensions(array, what, 1, whole_number)?.values),
+        Ok(array) => Ok(of_dimensions(array, what, 1)?.values),
         Err(_) => each(value, what, |value, what| {
             let number = match value.extract::<i64>() {
-                Ok(number) => whole_number(number as f64),
+                Ok(number) => u32::of(number as f64),
                 Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
-                    Err(not_whole(&value.str()?.to_string()))
+                    Err(u32::fault(&value.str()?.to_string()))
                 }
                 Err(_) => return Err(wrong_type(what, "int", value)),
             };
@@ -145,42 +145,73 @@ pub(crate) fn responses(
     Ok((texts, lens))
 }
 
-fn truth(number: f64) -> Result<bool, String> {
-    match number {
-        0.0 => Ok(false),
-        1.0 => Ok(true),
-        other => Err(format!("must be 0 or 1, got {other}")),
+/// What is made of the numbers of an array.
+trait Wanted: Copy {
+    fn allows(number: f64) -> bool;
+
+    /// Of a number that is allowed.
+    fn convert(number: f64) -> Self;
+
+    /// What is wrong with one that is not.
+    fn fault(number: &str) -> String;
+
+    fn of(number: f64) -> Result<Self, String> {
+        match Self::allows(number) {
+            true => Ok(Self::convert(number)),
+            false => Err(Self::fault(&number.to_string())),
+        }
     }
 }
 
-fn whole_number(number: f64) -> Result<u32, String> {
-    let allowed = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-    // The check leaves nothing that the conversion could round.
-    allowed
-        .then_some(number as u32)
-        .ok_or_else(|| not_whole(&number.to_string()))
+impl Wanted for f64 {
+    fn allows(_: f64) -> bool {
+        true
+    }
+
+    fn convert(number: f64) -> Self {
+        number
+    }
+
+    fn fault(number: &str) -> String {
+        format!("must be a number, got {number}")
+    }
 }
 
-fn not_whole(number: &str) -> String {
-    format!("must be a whole number from 0 to 4294967295, got {number}")
+impl Wanted for bool {
+    fn allows(number: f64) -> bool {
+        number == 0.0 || number == 1.0
+    }
+
+    fn convert(number: f64) -> Self {
+        number != 0.0
+    }
+
+    fn fault(number: &str) -> String {
+        format!("must be 0 or 1, got {number}")
+    }
 }
 
-/// Makes of a number what is wanted of it, or says what is wrong; a parameter and no pointer, since it is called for each of millions.
-trait Convert<T>: Fn(f64) -> Result<T, String> + Copy {}
+impl Wanted for u32 {
+    fn allows(number: f64) -> bool {
+        number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)
+    }
 
-impl<T, C: Fn(f64) -> Result<T, String> + Copy> Convert<T> for C {}
+    fn convert(number: f64) -> Self {
+        number as u32
+    }
 
-fn read_rows<T>(
-    value: &Bound<'_, PyAny>,
-    what: &str,
-    convert: impl Convert<T>,
-) -> PyResult<Rows<T>> {
+    fn fault(number: &str) -> String {
+        format!("must be a whole number from 0 to 4294967295, got {number}")
+    }
+}
+
+fn read_rows<T: Wanted>(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Rows<T>> {
     if let Ok(array) = value.cast::<PyUntypedArray>() {
         let Numbers {
             shape,
             values,
             single,
-        } = of_dimensions(array, what, 2, convert)?;
+        } = of_dimensions(array, what, 2)?;
         let offsets = (0..=shape[0]).map(|row| row * shape[1]).collect();
         let values = Ragged::new(values, offsets).map_err(crate::error::Failure::from)?;
         let form = Form {
@@ -191,7 +222,7 @@ fn read_rows<T>(
     }
     let rows = each(value, what, |value, what| {
         match value.cast::<PyUntypedArray>() {
-            Ok(array) => of_dimensions(array, what, 1, convert),
+            Ok(array) => of_dimensions::<T>(array, what, 1),
             Err(_) => Err(wrong_type(what, "an array of one dimension", value)),
         }
     })?;
@@ -212,11 +243,10 @@ fn read_rows<T>(
     })
 }
 
-fn of_dimensions<T>(
+fn of_dimensions<T: Wanted>(
     array: &Bound<'_, PyUntypedArray>,
     what: &str,
     dimensions: usize,
-    convert: impl Convert<T>,
 ) -> PyResult<Numbers<T>> {
     if array.ndim() != dimensions {
         let message = format!(
@@ -228,7 +258,7 @@ fn of_dimensions<T>(
     macro_rules! of_any {
         ($($element:ty),*) => {
             $(if let Ok(array) = array.cast::<PyArrayDyn<$element>>() {
-                return of_element(array, what, convert);
+                return of_element(array, what);
             })*
         };
     }
@@ -260,10 +290,9 @@ numbers!(f32 => f64::from, f64 => |number| number, i64 => |number| number as f64
     bool => |truth| f64::from(u8::from(truth)), u32 => f64::from, u8 => f64::from, i8 => f64::from,
     i16 => f64::from, u16 => f64::from, u64 => |number| number as f64);
 
-fn of_element<E: Number, T>(
+fn of_element<E: Number, T: Wanted>(
     array: &Bound<'_, PyArrayDyn<E>>,
     what: &str,
-    convert: impl Convert<T>,
 ) -> PyResult<Numbers<T>> {
     let held = array.try_readonly()?;
     // Also the memory of a transposed array is one slice, in another order.
@@ -276,18 +305,21 @@ fn of_element<E: Number, T>(
             (array,),
             Some(&[("order", "C")].into_py_dict(array.py())?),
         )?;
-        return of_element(copy.cast::<PyArrayDyn<E>>()?, what, convert);
+        return of_element(copy.cast::<PyArrayDyn<E>>()?, what);
     };
     let shape = array.shape().to_vec();
-    let value = |(place, element): (usize, &E)| {
-        convert(element.number()).map_err(|cause| at(what, &position(place, &shape), &cause))
-    };
+    // Looked for apart and without a branch: arrays have millions of numbers, and all of them are right.
+    let allowed = elements.iter().map(|one| T::allows(one.number()));
+    if !allowed.clone().fold(true, |all, one| all & one) {
+        let first = allowed.clone().take_while(|&one| one).count();
+        let fault = T::fault(&elements[first].number().to_string());
+        return Err(at(what, &position(first, &shape), &fault));
+    }
     Ok(Numbers {
         values: elements
             .iter()
-            .enumerate()
-            .map(value)
-            .collect::<PyResult<_>>()?,
+            .map(|one| T::convert(one.number()))
+            .collect(),
         single: type_name::<E>() == type_name::<f32>(),
         shape,
     })

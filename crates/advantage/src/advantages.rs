@@ -96,7 +96,7 @@ impl Advantages {
         };
         // Only here does one number per response become one per token: an estimator of outcomes never builds a batch of tokens.
         let lengths = batch.lengths();
-        let mut tokens = Ragged::default();
+        let mut tokens = Ragged::with_capacity(lengths.len(), lengths.iter().sum());
         for (response, (&value, &length)) in values.iter().zip(lengths.iter()).enumerate() {
             tokens.push_row_with(|flat| match batch.mask_row(response) {
                 None => flat.extend(std::iter::repeat_n(value, length)),

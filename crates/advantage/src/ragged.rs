@@ -76,6 +76,14 @@ impl<T> Ragged<T> {
         }
     }
 
+    /// No row yet, and room for some.
+    pub(crate) fn with_capacity(rows: usize, values: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        let values = Vec::with_capacity(values);
+        Self { values, offsets }
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1

@@ -88,6 +88,13 @@ pub(crate) enum Failure {
         "--baseline ranks items: options of models and of sampling do not belong to it; compare with a model by --against"
     )]
     OnlyForModels,
+    /// A test of abilities is to be compared with what cannot be asked.
+    #[cfg(feature = "torch")]
+    #[error("--against {name}: --abilities compares with a run or a model only")]
+    AbilitiesOfNoModel {
+        /// The name.
+        name: String,
+    },
     /// Several answers that cannot differ, or none.
     #[cfg(feature = "torch")]
     #[error("--samples must be at least 1, and above 1 only at a --temperature above 0")]

@@ -1,5 +1,7 @@
 //! `rerec eval`: how well queries are answered, by a model or without one.
 
+#[cfg(feature = "torch")]
+mod abilities;
 mod answerer;
 #[cfg(feature = "torch")]
 mod asking;
@@ -19,12 +21,14 @@ use crate::filter::{print_line, print_text};
 /// Evaluate a model or a baseline on held-out queries: accuracy with its interval of 95 %, and list metrics, by class
 ///
 /// Single answers are greedy; several are sampled. `--json` has intervals of all metrics. `--against` compares query by query with
-/// another model, a baseline, or answers that an earlier call wrote by `--responses`.
+/// another model, a baseline, or answers that an earlier call wrote by `--responses`. `--abilities` asks for something else: what the model
+/// can do beside recommending.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rerec eval --baseline bm25 --data configs/quickstart.toml
   rerec eval --run runs/quickstart --against popularity --responses answers.jsonl
-  rerec eval --model SmolLM2-135M-Instruct --data configs/movielens.toml --samples 8")]
+  rerec eval --model SmolLM2-135M-Instruct --data configs/movielens.toml --samples 8
+  rerec eval --run runs/smollm2-movielens --abilities --against SmolLM2-135M-Instruct")]
 pub(crate) struct Args {
     #[cfg(feature = "torch")]
     #[command(flatten)]
@@ -64,6 +68,10 @@ pub(crate) struct Args {
     /// Compare with this: a baseline's name, a run, a model, or a file written by --responses
     #[arg(long, value_name = "OTHER")]
     against: Option<String>,
+    /// Test general abilities instead: instructions that a program can check, questions of general knowledge, prose
+    #[cfg(feature = "torch")]
+    #[arg(long, conflicts_with_all = ["baseline", "data", "split", "queries", "samples", "temperature", "metrics"])]
+    abilities: bool,
     /// Write what was answered, one line per query
     #[arg(long, value_name = "FILE")]
     responses: Option<PathBuf>,
@@ -91,6 +99,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.responses
         .as_deref()
         .map_or(Ok(()), rerec_files::check_output)?;
+    #[cfg(feature = "torch")]
+    if args.abilities {
+        return abilities::run(args);
+    }
     // Everything that can be wrong with the arguments shows before a query is asked.
     let answerer = Answerer::of(args)?;
     let other = args

@@ -86,7 +86,7 @@ fn heading(summary: &WorldSummary<'_>) -> String {
         .iter()
         .map(|(_, one)| one.last.overall.share())
         .collect();
-    let Some(accuracy) = crate::student::student_mean(&shares) else {
+    let Some(accuracy) = crate::student::student_share(&shares) else {
         text.push_str("No warm start is finished.\n");
         return text;
     };

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod abilities;
 mod ablation;
 mod bootstrap;
 mod chart;
@@ -27,6 +28,7 @@ use std::path::Path;
 
 use rerec_trainer::Run;
 
+pub use abilities::{AbilityCard, AbilityComparison, KindScore, PairedShares};
 pub use ablation::{ablation_table, write_ablation};
 pub use bootstrap::{Estimate, bootstrap_mean};
 pub use curves::Curves;

@@ -34,6 +34,19 @@ pub fn student_mean(values: &[f64]) -> Option<Estimate> {
     })
 }
 
+/// The same of shares, which lie in [0, 1]: so does the interval of two and more.
+pub(crate) fn student_share(shares: &[f64]) -> Option<Estimate> {
+    let mean = student_mean(shares)?;
+    Some(match mean.low.is_finite() {
+        false => mean,
+        true => Estimate {
+            low: mean.low.max(0.0),
+            high: mean.high.min(1.0),
+            ..mean
+        },
+    })
+}
+
 /// The mean; none of no values.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     let count = values.len();
@@ -66,6 +79,15 @@ fn point(degrees: usize) -> f64 {
 mod tests {
     use super::*;
     use approx::assert_abs_diff_eq;
+
+    #[test]
+    fn an_interval_of_shares_ends_where_shares_do() {
+        // Student's is 0.95 + 12.7 · 0.0354 to each side.
+        let mean = student_share(&[0.9, 1.0]).unwrap();
+        assert!((mean.value - 0.95).abs() < 1e-12 && mean.high == 1.0);
+        assert!((mean.low - 0.3147).abs() < 1e-4, "{mean:?}");
+        assert!(student_share(&[0.5]).unwrap().high.is_infinite());
+    }
 
     #[test]
     fn points_beyond_the_table_are_those_of_t() {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod abilities;
 mod ablation;
 mod answers;
 mod assistant;
@@ -31,6 +32,9 @@ mod tensorboard;
 mod trainer;
 mod warm_start;
 
+pub use abilities::{
+    Abilities, AbilityTest, Instruction, InstructionAnswer, PassageScore, QuestionAnswer,
+};
 pub use ablation::{Ablation, AblationConfig, AblationRun, Arm, ArmOutcome, ArmRun, World};
 pub use answers::{AnswerRecord, JudgedAnswer, WrittenResponse};
 pub use assistant::{Advice, Asked, Assistant};

@@ -6,7 +6,7 @@ use rerec_datasets::QueryClass;
 use rerec_trainer::{Ablation, Arm, ArmOutcome, World};
 
 use crate::bootstrap::Estimate;
-use crate::student::{deviation, mean, student_mean};
+use crate::student::{deviation, mean, student_mean, student_share};
 
 /// All arms of a world that have a finished seed.
 pub(super) struct WorldSummary<'a> {
@@ -68,7 +68,7 @@ impl ArmSummary<'_> {
 
     /// Accuracy on the test queries, in [0, 1].
     pub(super) fn accuracy(&self) -> Option<Estimate> {
-        student_mean(&self.over_seeds(share))
+        student_share(&self.over_seeds(share))
     }
 
     /// Accuracy of one seed.
@@ -107,12 +107,12 @@ impl ArmSummary<'_> {
 
     /// Accuracy on a class of the test queries.
     pub(super) fn of_class(&self, class: &QueryClass) -> Option<Estimate> {
-        student_mean(&self.over_seeds(|one| Some(one.last.classes.get(class)?.share())))
+        student_share(&self.over_seeds(|one| Some(one.last.classes.get(class)?.share())))
     }
 
     /// Area under the curve of validation accuracy, divided by its length: the mean accuracy while it was trained.
     pub(super) fn area(&self) -> Option<Estimate> {
-        student_mean(&self.over_seeds(|one| area(&one.curve)))
+        student_share(&self.over_seeds(|one| area(&one.curve)))
     }
 
     /// Share of the groups with a right answer in the first steps.
