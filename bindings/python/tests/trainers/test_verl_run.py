@@ -81,10 +81,12 @@ class Worker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):  # type: ignore
         self.words, self.script, self.config = words, script, config
         self.processor, self.mm_processor_kwargs, self.distillation_enabled = None, None, False
         self.background_tasks = set()
+        self.asked: list[str] = []
         manager = get_reward_manager_cls("rerec")(config, words, None)
 
         async def compute_score(data: Any) -> Any:
-            return await asyncio.to_thread(manager.score, data[0])
+            # Not in a thread: responses would be finished in another order each time.
+            return manager.score(data[0])
 
         self.reward_loop_worker_handles = [SimpleNamespace(compute_score=SimpleNamespace(remote=compute_score))]
 
@@ -97,6 +99,8 @@ class Worker(AgentLoopWorkerTQ.__ray_metadata__.modified_class):  # type: ignore
         return await self._agent_loop_postprocess(output, trajectory["validate"], session_id=session_id, **prompt)
 
     def generate(self, batch: TensorDict) -> None:
+        self.asked = list(dict.fromkeys(info["query"] for info in batch["extra_info"]))
+
         async def all_of_them() -> None:
             await self.generate_sequences(batch)
             await asyncio.gather(*self.background_tasks)
@@ -165,20 +169,24 @@ def run(monkeypatch: pytest.MonkeyPatch, words: Any, settings: Any) -> Callable[
         trainer = PPOTrainerSync(settings)
         trainer.tokenizer, trainer.processor, trainer.global_steps = words, None, 1
         trainer._init_dataloader()
-        trainer.agent_loop_manager = SimpleNamespace(generate_sequences=Worker(words, QUERIES, settings).generate)
+        worker = Worker(words, QUERIES, settings)
+        trainer.agent_loop_manager = SimpleNamespace(generate_sequences=worker.generate, worker=worker)
         return trainer
 
     return made
 
 
 def step(trainer: Any) -> tuple[list[str], dict[str, torch.Tensor]]:
-    """The queries of a step in the order they were asked, and the advantages of the last one's tokens by its responses."""
+    """The queries of a step in the order they were asked, and the advantages of the tokens of each one's second response."""
     trainer.prepare_step()
     batch, _ = trainer.replay_buffer.sample(trainer.global_steps, "train", 2)
     trainer._compute_advantage(batch, {})
     rows = transfer_queue.kv_batch_get(batch.keys, "train", ["extra_info", "advantages"])
-    asked = [info["query"] for info in rows["extra_info"]]
-    return list(dict.fromkeys(asked)), dict(zip(asked[1::2], rows["advantages"].unbind()[1::2], strict=True))
+    # Responses lie in the order in which they were finished; their keys are `{uid}_{session}_{index}`.
+    sessions = [key.rsplit("_", 2)[1] for key in batch.keys]
+    found = zip(sessions, rows["extra_info"], rows["advantages"].unbind(), strict=True)
+    second = {info["query"]: advantages for session, info, advantages in found if session == "1"}
+    return trainer.agent_loop_manager.worker.asked, second
 
 
 def test_one_trainer_has_token_rewards_and_curriculum(run: Callable[[], Any]) -> None:
