@@ -197,6 +197,7 @@ impl Wanted for u32 {
     }
 
     fn convert(number: f64) -> Self {
+        // The check leaves nothing that this could round.
         number as u32
     }
 

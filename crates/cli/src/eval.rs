@@ -6,6 +6,7 @@ mod answerer;
 #[cfg(feature = "torch")]
 mod asking;
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use rerec_datasets::{Dataset, Query};
@@ -150,19 +151,26 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 
 impl Outcome {
     fn print(&self) -> Result<(), Failure> {
-        print_text(&self.scores)?;
-        let Some(Against {
-            name,
-            scores,
-            comparison,
-        }) = &self.against
-        else {
-            return Ok(());
-        };
-        print_text(&format_args!(
-            "\n{name}:\n\n{scores}\nFirst {name}, then what was asked for:\n\n{comparison}"
-        ))
+        let against = self.against.as_ref();
+        print_scores(
+            &self.scores,
+            against.map(|other| (&*other.name, &other.scores, &other.comparison)),
+        )
     }
+}
+
+/// Prints scores and, where there is another one to compare with, its name, its scores and the comparison.
+fn print_scores<S: Display, C: Display>(
+    scores: &S,
+    against: Option<(&str, &S, &C)>,
+) -> Result<(), Failure> {
+    print_text(scores)?;
+    let Some((name, others, comparison)) = against else {
+        return Ok(());
+    };
+    print_text(&format_args!(
+        "\n{name}:\n\n{others}\nFirst {name}, then what was asked for:\n\n{comparison}"
+    ))
 }
 
 impl Args {

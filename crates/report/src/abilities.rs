@@ -7,7 +7,7 @@ use rerec_trainer::{Abilities, InstructionAnswer, PassageScore, QuestionAnswer};
 use serde::Serialize;
 
 use crate::bootstrap::{Estimate, bootstrap_mean};
-use crate::statistics::{Pairs, wilson};
+use crate::statistics::Pairs;
 
 /// Scores of a test of general abilities, with 95 % intervals: Wilson's of shares, the percentile bootstrap's over passages of bits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,16 +66,16 @@ impl AbilityCard {
         let tokens: usize = instructions.iter().map(|answer| answer.tokens).sum();
         Self {
             prompts: instructions.len(),
-            prompts_followed: share(
+            prompts_followed: Estimate::of_share(
                 right(&mut instructions.iter().map(InstructionAnswer::is_right)),
                 instructions.len(),
             ),
-            instructions_followed: share(followed, asked),
+            instructions_followed: Estimate::of_share(followed, asked),
             kinds,
             questions: questions.len(),
             guess: questions.iter().map(QuestionAnswer::guess).sum::<f64>()
                 / questions.len().max(1) as f64,
-            questions_right: share(
+            questions_right: Estimate::of_share(
                 right(&mut questions.iter().map(QuestionAnswer::is_right)),
                 questions.len(),
             ),
@@ -84,12 +84,6 @@ impl AbilityCard {
             mean_tokens: tokens as f64 / instructions.len().max(1) as f64,
         }
     }
-}
-
-fn share(right: usize, asked: usize) -> Estimate {
-    let (low, high) = wilson(right, asked);
-    let value = right as f64 / asked.max(1) as f64;
-    Estimate { value, low, high }
 }
 
 impl fmt::Display for AbilityCard {

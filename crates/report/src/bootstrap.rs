@@ -6,6 +6,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::wilson;
+
 /// How often the queries are drawn anew.
 const RESAMPLES: usize = 10_000;
 
@@ -18,6 +20,15 @@ pub struct Estimate {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+}
+
+impl Estimate {
+    /// The share of what is right, with Wilson's interval.
+    pub(crate) fn of_share(right: usize, asked: usize) -> Self {
+        let (low, high) = wilson(right, asked);
+        let value = right as f64 / asked.max(1) as f64;
+        Self { value, low, high }
+    }
 }
 
 impl fmt::Display for Estimate {

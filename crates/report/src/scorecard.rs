@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::bootstrap::{Estimate, bootstrap_mean};
 use crate::error::Result;
-use crate::statistics::wilson;
 use crate::table::{notes, percent};
 
 /// Scores of answers by class, each with its 95 % interval over queries.
@@ -133,9 +132,7 @@ fn accuracy(records: &[&AnswerRecord], samples: usize, seed: u64) -> Estimate {
         return bootstrap_mean(&shares, seed);
     }
     let right = shares.iter().filter(|&&share| share > 0.0).count();
-    let (low, high) = wilson(right, shares.len());
-    let value = right as f64 / shares.len().max(1) as f64;
-    Estimate { value, low, high }
+    Estimate::of_share(right, shares.len())
 }
 
 fn pass_at(records: &[&AnswerRecord], samples: usize, seed: u64) -> BTreeMap<usize, Estimate> {
@@ -256,6 +253,7 @@ fn cell(f: &mut fmt::Formatter<'_>, estimate: Option<&Estimate>) -> fmt::Result 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::wilson;
     use approx::assert_abs_diff_eq;
     use rerec_rewards::MetricKind;
 

@@ -1,17 +1,15 @@
 //! `rerec eval --abilities`: what a model can do beside recommending.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
-
-use rerec_policy::{Progress, Prompt};
+use rerec_policy::Prompt;
 use rerec_report::{AbilityCard, AbilityComparison};
 use rerec_trainer::{Abilities, AbilityTest};
 use serde::Serialize;
 
-use super::Args;
 use super::answerer::Answerer;
+use super::asking::watch;
+use super::{Args, print_scores};
 use crate::error::Failure;
-use crate::filter::{print_line, print_text};
+use crate::filter::print_line;
 use crate::interrupt::interrupt_flag;
 use crate::model::ModelArgs;
 use crate::train::bar;
@@ -78,14 +76,7 @@ fn test(model: &ModelArgs, args: &Args) -> Result<Abilities, Failure> {
     let test = AbilityTest::new(|text| tokenizer.encode_prompt(Prompt::Text(text)))?;
     let bar = bar("abilities");
     let interrupted = interrupt_flag("stopping")?;
-    let mut watch = |progress: Progress| {
-        bar.set_length(progress.total as u64);
-        bar.set_position(progress.done as u64);
-        match interrupted.load(Ordering::SeqCst) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    };
+    let mut watch = watch(&bar, &interrupted);
     let most = args.max_new_tokens.unwrap_or(512);
     let abilities = test.run(&mut opened.policy, most, &mut watch);
     bar.finish_and_clear();
@@ -94,17 +85,10 @@ fn test(model: &ModelArgs, args: &Args) -> Result<Abilities, Failure> {
 
 impl Outcome {
     fn print(&self) -> Result<(), Failure> {
-        print_text(&self.abilities)?;
-        let Some(Against {
-            name,
-            abilities,
-            comparison,
-        }) = &self.against
-        else {
-            return Ok(());
-        };
-        print_text(&format_args!(
-            "\n{name}:\n\n{abilities}\nFirst {name}, then what was asked for:\n\n{comparison}"
-        ))
+        let against = self.against.as_ref();
+        print_scores(
+            &self.abilities,
+            against.map(|other| (&*other.name, &other.abilities, &other.comparison)),
+        )
     }
 }

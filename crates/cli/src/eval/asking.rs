@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::ProgressBar;
 use rerec_datasets::Query;
 use rerec_policy::{DecoderPolicy, Progress, Sampling};
 use rerec_rewards::DualGraphReward;
@@ -30,19 +31,27 @@ pub(super) fn answers(asked: &Asked<'_>, model: &ModelArgs) -> Result<Vec<Answer
     let (fitting, mut records) = fitting(asked, &opened.policy, sampling.max_new_tokens)?;
     let bar = bar("evaluation");
     let interrupted = interrupt_flag("stopping")?;
-    let mut watch = |progress: Progress| {
+    let mut watch = watch(&bar, &interrupted);
+    let policy = &mut opened.policy;
+    let answers = evaluator.answers(policy, &fitting, asked.samples, &sampling, &mut watch);
+    bar.finish_and_clear();
+    records.extend(answers?);
+    Ok(records)
+}
+
+/// Shows how far a call has come, and ends it where Ctrl-C was pressed.
+pub(super) fn watch(
+    bar: &ProgressBar,
+    interrupted: &AtomicBool,
+) -> impl FnMut(Progress) -> ControlFlow<()> {
+    move |progress| {
         bar.set_length(progress.total as u64);
         bar.set_position(progress.done as u64);
         match interrupted.load(Ordering::SeqCst) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
-    };
-    let policy = &mut opened.policy;
-    let answers = evaluator.answers(policy, &fitting, asked.samples, &sampling, &mut watch);
-    bar.finish_and_clear();
-    records.extend(answers?);
-    Ok(records)
+    }
 }
 
 fn sampling(asked: &Asked<'_>, run: Option<&TrainConfig>) -> Sampling {
