@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|(prompt, response)| SupervisedExample {
                 prompt: prompt.into(),
                 response,
+                learned: None,
             })
             .collect();
         let stats = policy.supervise(&batch, rates.rate(step, STEPS))?;

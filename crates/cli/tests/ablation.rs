@@ -133,7 +133,7 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     let table = text(&made.stdout);
     let share = |name: &str| 100.0 * last(&runs.join("small-5").join(name)).overall.share();
     let mean = (share(&names[0]) + share(&names[1])) / 2.0;
-    let row = format!("| 5 | {:.1} | {mean:.1} | ", share("warm"));
+    let row = format!("| 5 | {:.1} | - | {mean:.1} | ", share("warm"));
     assert!(table.contains(&row), "{row} is not in\n{table}");
     assert!(
         table.contains("1 of 1 seeds are warmed up, each reinforced 2 times"),

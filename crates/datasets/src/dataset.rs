@@ -1,6 +1,7 @@
 //! A dataset: catalogue, ratings, queries in three splits, and the texts of the warm start.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rerec_rewards::{Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
@@ -83,6 +84,9 @@ pub struct Drill {
     pub prompt: String,
     /// The checked lines, every mark right.
     pub response: String,
+    /// Byte ranges of the response that follow from the prompt and are to be learned. Empty: all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<Range<usize>>,
 }
 
 /// Everything a training run reads.

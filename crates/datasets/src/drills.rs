@@ -1,6 +1,9 @@
 //! Drills for the warm start: reading out options, comparing values with conditions, and what every item is and whether it meets two
 //! conditions.
 
+use std::iter;
+use std::ops::Range;
+
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
@@ -9,11 +12,19 @@ use rerec_rewards::{Catalogue, Item, ItemIndex};
 use crate::dataset::Drill;
 use crate::demonstrator::Demonstrator;
 use crate::facts::{FactPair, FactTable};
-use crate::marks::{check_line, fits, listed, marks, option, options, wanted_line};
+use crate::marks::{
+    NOTHING_KNOWN, check_line, fits, listed, marked, option, options, verdict, wanted_line,
+};
 use crate::random::stream;
 
 /// Most lines of a drill of reading.
 const LINES: usize = 6;
+
+/// How often each option is read out.
+const TIMES: usize = 2;
+
+/// Most titles before the options of a drill of reading, and behind them.
+const BESIDE: usize = 10;
 
 impl Demonstrator<'_> {
     /// What has to be learned before any item can be checked, in turn: to find an option by its number, and to tell whether a value is
@@ -22,36 +33,96 @@ impl Demonstrator<'_> {
         let facts = FactTable::new(self.catalogue, &self.relations);
         let mut rng = stream(self.seed, "reading drills", "");
         let mut numbers = stream(self.seed, "reading options", "");
-        let drill = |number| match number % 2 {
-            0 => Some(self.read_out(&mut numbers, &mut rng)),
-            _ => compare(&facts, &mut rng),
+        let drill = |number| match number % 4 {
+            3 => self.compare(&facts, &mut rng),
+            // It takes longer, and does not begin while comparing is most of the loss.
+            _ => Some(self.read_out(&mut numbers, &mut rng)),
         };
         (0..self.config.reading_drills).filter_map(drill).collect()
     }
 
-    /// A few options, and the same read out in random order.
+    /// A few options, and the same read out in random order, among titles that are not read.
     ///
     /// The order has to be random: in the order of the options it would be enough to go on where the last line ended, and a number would
-    /// not have to be found. There are few options and many numbers: among 20 options a model does not find out in 600 steps what a
-    /// number is for, among six it takes 250.
+    /// not have to be found. So has the number of titles before and behind the options: where each option always stands as far from the
+    /// line that reads it, a model learns distances instead of numbers, reads every drill without a fault and no prompt of another
+    /// length.
     fn read_out(&self, numbers: &mut ChaCha8Rng, rng: &mut ChaCha8Rng) -> Drill {
         let most = self.config.reading_options.min(self.catalogue.len());
         let count = LINES.min(most);
+        // Half of the drills have the lowest numbers alone: what a number is for is learned from few of them, and then holds for all.
+        let most = if numbers.random_bool(0.5) { most } else { count };
         let mut places = index::sample(numbers, most, count).into_vec();
         places.sort_unstable();
-        let drawn = index::sample(rng, self.catalogue.len(), count);
-        let titles = drawn.iter().map(|item| &self.catalogue.items()[item].title);
-        let options = places
-            .iter()
-            .zip(titles)
-            .map(|(&place, title)| option(place, title));
-        let options: Vec<String> = options.collect();
-        let read = index::sample(rng, count, count);
-        let read: Vec<&str> = read.iter().map(|place| &*options[place]).collect();
-        Drill {
-            prompt: format!("Read out.\nOptions:\n{}\nAnswer:\n", options.join("\n")),
-            response: read.join("\n"),
+        let titles = self.titles(count, rng);
+        let options: Vec<String> = iter::zip(&places, &titles)
+            .map(|(&place, title)| option(place, title))
+            .collect();
+        let mut answer = Answer::default();
+        let read = (0..TIMES).flat_map(|_| index::sample(rng, count, count).into_vec());
+        for (line, place) in read.enumerate() {
+            answer.show(if line == 0 { "" } else { "\n" });
+            answer.show(&option(places[place], ""));
+            answer.learn(titles[place]);
         }
+        // Half of the drills have none: a model that reads these soon learns the others, and does not without them.
+        let most = if rng.random_bool(0.5) { BESIDE } else { 0 };
+        let [before, behind] = [(); 2].map(|()| {
+            let count = rng.random_range(0..=most);
+            let lines = self.titles(count, rng).into_iter();
+            lines.map(|title| format!("{title}\n")).collect::<String>()
+        });
+        answer.to(format!(
+            "Read out.\n{before}Options:\n{}\n{behind}Answer:\n",
+            options.join("\n")
+        ))
+    }
+
+    /// Two conditions, and the values of items marked by them: every second item meets at least one. What is learned are the marks and
+    /// the verdicts.
+    ///
+    /// A line has no title, or another item's, so that nothing can be known of an item: what a mark says stands in the values alone.
+    fn compare(&self, facts: &FactTable<'_>, rng: &mut ChaCha8Rng) -> Option<Drill> {
+        let pair = facts.draw_pair(facts.items().choose(rng)?, rng)?;
+        let wanted = pair.map(|fact| facts.fact(fact).clone());
+        let mut answer = Answer::default();
+        answer.show(&wanted_line(&wanted));
+        let titles = match rng.random_bool(0.5) {
+            true => self.titles(LINES, rng),
+            false => Vec::new(),
+        };
+        for number in 0..LINES {
+            let near = facts.holders(pair[rng.random_range(0..pair.len())]);
+            let item = match number % 2 {
+                0 => near.iter().copied().choose(rng)?,
+                _ => facts.items().choose(rng)?,
+            };
+            let item = facts.catalogue().get(item);
+            // That a line has ended says as much as a verdict.
+            answer.learn("\n");
+            if let Some(title) = titles.get(number) {
+                answer.show(&format!("{}: ", option(number, title)));
+            }
+            let marked = marked(item, &wanted);
+            if marked.is_empty() {
+                answer.show(NOTHING_KNOWN);
+            }
+            for (place, (fact, mark)) in marked.into_iter().enumerate() {
+                answer.show(if place == 0 { "" } else { ", " });
+                answer.show(&fact);
+                answer.learn(mark);
+            }
+            answer.show(".");
+            answer.learn(verdict(item, &wanted));
+        }
+        Some(answer.to("Compare.\nAnswer:\n"))
+    }
+
+    /// Titles of different items, as many as there are.
+    fn titles(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<&str> {
+        let items = self.catalogue.items();
+        let drawn = index::sample(rng, items.len(), count.min(items.len()));
+        drawn.iter().map(|item| &*items[item].title).collect()
     }
 
     /// The conditions with up to three options; every mark right, and the line that fits is the last.
@@ -71,25 +142,36 @@ impl Demonstrator<'_> {
     }
 }
 
-/// Two conditions, and items without their titles marked by them: every second one meets at least one.
+/// A response of which only that is learned which follows from what stands before it.
 ///
-/// The titles are left out, so that nothing has to be known of an item to tell that a mark is right.
-fn compare(facts: &FactTable<'_>, rng: &mut ChaCha8Rng) -> Option<Drill> {
-    let pair = facts.draw_pair(facts.items().choose(rng)?, rng)?;
-    let wanted = pair.map(|fact| facts.fact(fact).clone());
-    let mut lines = vec![wanted_line(&wanted)];
-    for number in 0..LINES {
-        let near = facts.holders(pair[rng.random_range(0..pair.len())]);
-        let item = match number % 2 {
-            0 => near.iter().copied().choose(rng)?,
-            _ => facts.items().choose(rng)?,
-        };
-        lines.push(marks(facts.catalogue().get(item), &wanted));
+/// The rest would be noise, and more of it than of signal: with the numbers of the options learned too, which come in random order, a
+/// model does not find out within thousands of steps what a number is for.
+#[derive(Default)]
+struct Answer {
+    text: String,
+    learned: Vec<Range<usize>>,
+}
+
+impl Answer {
+    fn show(&mut self, text: &str) {
+        self.text.push_str(text);
     }
-    Some(Drill {
-        prompt: "Compare.\nAnswer:\n".to_owned(),
-        response: lines.join("\n"),
-    })
+
+    fn learn(&mut self, text: &str) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        if !text.is_empty() {
+            self.learned.push(start..self.text.len());
+        }
+    }
+
+    fn to(self, prompt: impl Into<String>) -> Drill {
+        Drill {
+            prompt: prompt.into(),
+            response: self.text,
+            learned: self.learned,
+        }
+    }
 }
 
 fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<Drill> {
@@ -117,6 +199,7 @@ fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Opt
     Some(Drill {
         prompt,
         response: lines.join("\n"),
+        learned: Vec::new(),
     })
 }
 

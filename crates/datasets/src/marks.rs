@@ -37,26 +37,41 @@ pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> Str
 
 /// "director Ada Lorne yes, genre western yes. It fits."
 pub(crate) fn marks(item: &Item, wanted: &[Attribute]) -> String {
+    let marked = marked(item, wanted)
+        .into_iter()
+        .map(|(fact, mark)| fact + mark);
+    let mut marks = marked.collect::<Vec<_>>().join(", ");
+    if marks.is_empty() {
+        marks.push_str(NOTHING_KNOWN);
+    }
+    format!("{marks}.{}", verdict(item, wanted))
+}
+
+pub(crate) const NOTHING_KNOWN: &str = "nothing known";
+
+/// What is known of the item under the wanted relations, "director Ada Lorne", and whether it is what is wanted, " yes".
+pub(crate) fn marked(item: &Item, wanted: &[Attribute]) -> Vec<(String, &'static str)> {
     let mut relations: Vec<&str> = wanted
         .iter()
         .map(|condition| condition.relation.as_str())
         .collect();
     // Conditions come in the order of the relations, so that equal ones are neighbours.
     relations.dedup();
-    let marked = attributes_under(&item.attributes, &relations).map(|attribute| {
-        let mark = if wanted.contains(attribute) {
-            "yes"
-        } else {
-            "no"
-        };
-        format!("{} {} {mark}", attribute.relation, attribute.value)
-    });
-    let mut marks = marked.collect::<Vec<_>>().join(", ");
-    if marks.is_empty() {
-        marks.push_str("nothing known");
+    let mark = |attribute: &Attribute| match wanted.contains(attribute) {
+        true => " yes",
+        false => " no",
+    };
+    attributes_under(&item.attributes, &relations)
+        .map(|attribute| (listed([attribute]), mark(attribute)))
+        .collect()
+}
+
+/// What follows a line of marks.
+pub(crate) fn verdict(item: &Item, wanted: &[Attribute]) -> &'static str {
+    match fits(item, wanted) {
+        true => " It fits.",
+        false => "",
     }
-    let verdict = if fits(item, wanted) { " It fits." } else { "" };
-    format!("{marks}.{verdict}")
 }
 
 pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {

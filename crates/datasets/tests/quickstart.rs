@@ -274,21 +274,32 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
     let world = world_to_read(20);
     assert_eq!(world.reading.len(), 20);
     let mut in_order = 0;
-    // Drills of the other kind come in turn with these.
-    for drill in world.reading.iter().step_by(2) {
+    let mut layouts = HashSet::new();
+    // Every fourth drill is of the other kind.
+    let read_out = world.reading.chunks(4).flat_map(|four| &four[..3]);
+    for drill in read_out {
+        layouts.insert(drill.prompt.lines().count());
         let options: Vec<&str> = drill
             .prompt
             .lines()
             .filter(|line| line.starts_with('['))
             .collect();
         let read: Vec<&str> = drill.response.lines().collect();
+        let (read, again) = read.split_at(5);
         in_order += usize::from(options == read);
         let sorted = |lines: &[&str]| {
             let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
             lines.sort();
             lines
         };
-        assert_eq!(sorted(&options), sorted(&read));
+        assert_eq!(sorted(&options), sorted(read));
+        assert_eq!(sorted(&options), sorted(again));
+        // The titles alone are learned: in what order they come cannot be known.
+        let learned: Vec<&str> = (drill.learned.iter().cloned())
+            .map(|range| &drill.response[range])
+            .collect();
+        let titles = read.iter().chain(again).map(|line| &line[3..]);
+        assert_eq!(learned, titles.collect::<Vec<_>>());
         assert_eq!(options.len(), 5);
         // A short title is one word behind its number.
         assert!(
@@ -296,15 +307,17 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
             "{options:?}"
         );
     }
+    // With and without titles around the options.
+    assert!(layouts.len() > 4, "{layouts:?}");
     // One order in 120 is that of the options.
     assert!(in_order <= 2, "{in_order}");
 }
 
 #[test]
-fn values_without_titles_are_marked_by_the_conditions_before_them() {
-    let world = world_to_read(40);
-    let (mut met, mut missed) = (0, 0);
-    for drill in world.reading.iter().skip(1).step_by(2) {
+fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
+    let world = world_to_read(80);
+    let (mut met, mut missed, mut with_titles) = (0, 0, 0);
+    for drill in world.reading.iter().skip(3).step_by(4) {
         assert_eq!(drill.prompt, "Compare.\nAnswer:\n");
         let (wanted, lines) = drill.response.split_once(".\n").unwrap();
         let wanted: Vec<&str> = wanted
@@ -314,7 +327,12 @@ fn values_without_titles_are_marked_by_the_conditions_before_them() {
             .collect();
         assert_eq!((wanted.len(), lines.lines().count()), (2, 6), "{drill:?}");
         for line in lines.lines() {
-            let marks = line.trim_end_matches(" It fits.").trim_end_matches('.');
+            let marks = match line.starts_with('[') {
+                true => line.split_once(": ").unwrap().1,
+                false => line,
+            };
+            with_titles += usize::from(marks.len() < line.len());
+            let marks = marks.trim_end_matches(" It fits.").trim_end_matches('.');
             for mark in marks.split(", ") {
                 let (fact, mark) = mark.rsplit_once(' ').unwrap();
                 assert_eq!(mark == "yes", wanted.contains(&fact), "{drill:?}");
@@ -325,7 +343,18 @@ fn values_without_titles_are_marked_by_the_conditions_before_them() {
                 marks.matches(" yes").count() == 2
             );
         }
+        // The marks, the verdicts, and that a line has ended.
+        let learned: Vec<&str> = (drill.learned.iter().cloned())
+            .map(|range| &drill.response[range])
+            .collect();
+        let allowed = [" yes", " no", " It fits.", "\n"];
+        assert!(learned.iter().all(|part| allowed.contains(part)));
+        let words = |word: &str| learned.iter().filter(|part| part.contains(word)).count();
+        assert_eq!(words("yes"), lines.matches(" yes").count());
+        assert_eq!(words("no"), lines.matches(" no").count());
+        assert_eq!(words("fits"), lines.matches("fits").count());
     }
+    assert!((1..20 * 6).contains(&with_titles), "{with_titles}");
     assert!(met >= 40 && missed >= 40, "{met} {missed}");
 }
 

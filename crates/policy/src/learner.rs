@@ -1,6 +1,6 @@
 //! The side of a policy that learns.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,11 @@ pub struct SupervisedExample<'a> {
     pub prompt: Prompt<'a>,
     /// What the assistant should answer.
     pub response: &'a str,
+    /// Byte ranges of the response that are learned: a token counts if it shares a byte with one of them. What lies outside is read
+    /// as it would be in a prompt. `None`: all of it, the end token included.
+    ///
+    /// What cannot be foreseen is better left out: its gradient is noise, and it may be most of the loss.
+    pub learned: Option<&'a [Range<usize>]>,
 }
 
 /// What a policy makes of a response: one number of each kind for each of its tokens, in nats.
@@ -30,7 +35,7 @@ pub struct TokenScores {
 /// What a supervised step did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SupervisedStats {
-    /// Mean negative log-likelihood of the response tokens, in nats.
+    /// Mean negative log-likelihood of the tokens learned from, in nats.
     pub loss: f64,
     /// Global gradient norm before clipping.
     pub grad_norm: f64,
@@ -78,8 +83,8 @@ impl UpdateStats {
 ///
 /// Implementations hold their own optimiser state. A call that fails leaves the weights as they were.
 pub trait Learner {
-    /// One optimiser step on the mean negative log-likelihood of the responses; none without any. `learning_rate` is in
-    /// `[0, inf)`.
+    /// One optimiser step on the mean negative log-likelihood of the responses' tokens that are learned; none without any example.
+    /// `learning_rate` is in `[0, inf)`.
     fn supervise(
         &mut self,
         batch: &[SupervisedExample<'_>],

@@ -390,6 +390,7 @@ mod tests {
         let examples = [SupervisedExample {
             prompt: "a".into(),
             response: "bc",
+            learned: None,
         }];
         assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 2);
         let folder = tempfile::tempdir().unwrap();

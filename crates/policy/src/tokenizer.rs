@@ -285,6 +285,18 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// Which ids of [`encode_response`](Self::encode_response) share a byte with one of the ranges. The end token has none.
+    pub(crate) fn overlapping(&self, response: &str, ranges: &[Range<usize>]) -> Result<Vec<bool>> {
+        let encoding = self.inner.encode(response, false);
+        let encoding = encoding.map_err(Error::Tokenizer)?;
+        let overlaps = |&(start, end): &(usize, usize)| {
+            let mut ranges = ranges.iter();
+            ranges.any(|range| start < range.end && range.start < end)
+        };
+        let of_text = encoding.get_offsets().iter().map(overlaps);
+        Ok(of_text.chain(self.stops.first().map(|_| false)).collect())
+    }
+
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self
             .inner

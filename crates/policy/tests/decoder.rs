@@ -5,7 +5,7 @@
     reason = "a test fails where an unwrap does; helpers here are part of tests"
 )]
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rerec_policy::{
     Aggregation, Architecture, DecoderPolicy, DecoderPolicyConfig, Error, Finish, Learner,
@@ -19,6 +19,7 @@ const TEXTS: [&str; 3] = ["red apple", "green pear and a plum", "say: blue"];
 const LESSON: [SupervisedExample<'static>; 1] = [SupervisedExample {
     prompt: Prompt::User(TEXTS[0]),
     response: TEXTS[1],
+    learned: None,
 }];
 
 fn model(model_type: Architecture, tied: bool) -> ModelConfig {
@@ -120,6 +121,67 @@ fn free_of_kl() -> Objective {
     .unwrap()
 }
 
+/// The end token lies in no range, so that the loss is the mean over the tokens of "pear" and of "plum" alone.
+#[test]
+fn what_is_not_learned_counts_neither_in_loss_nor_in_gradient() {
+    let text = TEXTS[1];
+    let range = |word: &str| text.find(word).unwrap()..text.find(word).unwrap() + word.len();
+    let ranges = [range("pear"), range("plum")];
+    let lesson = |learned| SupervisedExample {
+        learned,
+        ..LESSON[0]
+    };
+    let mut policy = policy();
+    let tokens = policy.tokenizer().encode_response(text).unwrap();
+    let of_text = policy.tokenizer().decode_with_lengths(&tokens).1;
+    let ends = of_text.iter().scan(0, |end, &len| {
+        *end += len as usize;
+        Some((*end - len as usize)..*end)
+    });
+    let overlaps = |token: Range<usize>| {
+        let mut ranges = ranges.iter();
+        !token.is_empty() && ranges.any(|r| token.start < r.end && r.start < token.end)
+    };
+    let counted: Vec<bool> = ends.map(overlaps).collect();
+    let count = counted.iter().filter(|&&counted| counted).count();
+    assert!(count >= 2 && count + 3 < tokens.len(), "{counted:?}");
+
+    // Each token's own share of the loss, from examples that learn it alone.
+    let whole = policy.supervise(&[lesson(None)], 0.0).unwrap();
+    assert_eq!(whole.tokens, tokens.len());
+    let part = policy.supervise(&[lesson(Some(&ranges))], 0.0).unwrap();
+    assert_eq!(part.tokens, count);
+    let alone = ranges.clone().map(|range| {
+        let range = [range];
+        let one = policy.supervise(&[lesson(Some(&range))], 0.0).unwrap();
+        one.loss * one.tokens as f64
+    });
+    let mean = alone.iter().sum::<f64>() / count as f64;
+    approx::assert_abs_diff_eq!(part.loss, mean, epsilon = 1e-6);
+    assert!((part.loss - whole.loss).abs() > 1e-4);
+
+    // A step on these tokens alone makes them likelier.
+    for _ in 0..30 {
+        policy.supervise(&[lesson(Some(&ranges))], 1e-2).unwrap();
+    }
+    let after = policy.supervise(&[lesson(Some(&ranges))], 0.0).unwrap();
+    assert!(after.loss < 0.1 && after.loss < part.loss, "{after:?}");
+}
+
+#[test]
+fn an_example_of_which_nothing_is_learned_is_named() {
+    let range = [200..210];
+    let lesson = SupervisedExample {
+        learned: Some(&range),
+        ..LESSON[0]
+    };
+    let error = policy().supervise(&[LESSON[0], lesson], 1e-2).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "example 1: no token is learned of a response of 21 bytes by the ranges [200..210]"
+    );
+}
+
 #[test]
 fn rollouts_come_in_order_with_their_bytes() {
     let rollouts = sample(&mut policy(), 1.0);
@@ -170,6 +232,7 @@ fn a_sample_does_not_depend_on_how_many_run_side_by_side() {
         let lessons = TEXTS.map(|text| SupervisedExample {
             prompt: text.into(),
             response: text,
+            learned: None,
         });
         for _ in 0..15 {
             policy.supervise(&lessons, 1e-2).unwrap();

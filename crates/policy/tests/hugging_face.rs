@@ -107,6 +107,7 @@ fn what_is_saved_beside_older_shards_is_what_is_loaded() {
     let lesson = [SupervisedExample {
         prompt: "a".into(),
         response: "b",
+        learned: None,
     }];
     policy.supervise(&lesson, 1e-1).unwrap();
     policy.save(copy.path()).unwrap();

@@ -123,6 +123,7 @@ fn update(policy: &mut DecoderPolicy, groups: &[RolloutGroup], kl: f64, rate: f6
 const LESSON: [SupervisedExample<'static>; 1] = [SupervisedExample {
     prompt: Prompt::User(TEXTS[0]),
     response: TEXTS[1],
+    learned: None,
 }];
 
 /// Gradients are compared, never what follows a step: Adam's first one turns the rounding of a tiny gradient into a whole step,
@@ -545,6 +546,7 @@ fn a_response_is_no_shorter_than_asked() {
     let lessons = TEXTS.map(|text| SupervisedExample {
         prompt: text.into(),
         response: "ok",
+        learned: None,
     });
     for _ in 0..40 {
         policy.supervise(&lessons, 1e-2).unwrap();

@@ -190,10 +190,16 @@ fn classes(summary: &WorldSummary<'_>) -> String {
 }
 
 fn seeds(summary: &WorldSummary<'_>) -> String {
-    let mut head = vec!["seed".to_owned(), "warm start".to_owned()];
+    let head = ["seed", "warm start", "titles read by number (%)"];
+    let mut head: Vec<String> = head.map(str::to_owned).to_vec();
     head.extend(summary.arms.iter().map(|arm| arm.arm.name.clone()));
     let row = |&(seed, warm): &(u64, &rerec_trainer::ArmOutcome)| {
-        let mut row = vec![seed.to_string(), percent(warm.last.overall.share())];
+        let read = summary.titles_read(seed);
+        let mut row = vec![
+            seed.to_string(),
+            percent(warm.last.overall.share()),
+            read.map_or("-".to_owned(), percent),
+        ];
         row.extend(summary.arms.iter().map(|arm| {
             let share = arm.of_seed(seed);
             share.map_or("-".to_owned(), percent)

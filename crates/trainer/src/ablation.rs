@@ -1,6 +1,7 @@
 //! An experiment: arms that differ in a few settings, in several worlds, each over several seeds.
 
 mod outcome;
+mod reading;
 mod schedule;
 
 use std::collections::BTreeSet;

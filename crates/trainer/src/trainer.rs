@@ -179,7 +179,10 @@ impl<'a> Trainer<'a> {
             self.report(Phase::Untrained, observer)?;
         }
         self.warm_start(observer)?;
-        self.report(Phase::WarmStart, observer)?;
+        // Without a warm start this is the model as it was given.
+        if self.config.evaluation.untrained || self.state.warm_steps > 0 {
+            self.report(Phase::WarmStart, observer)?;
+        }
         self.anchor(observer)?;
         if self.state.unvalidated {
             self.validate_and_save(observer)?;

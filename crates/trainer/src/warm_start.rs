@@ -72,6 +72,7 @@ impl<'a> WarmStart<'a> {
                 let shown = shown.into_iter().map(|i| SupervisedExample {
                     prompt: Prompt::Chat(&demonstrations[i].conversation),
                     response: &demonstrations[i].response,
+                    learned: None,
                 });
                 let kept = self.config.reading.map_or(0, |reading| reading.kept);
                 shown
@@ -93,6 +94,7 @@ impl<'a> WarmStart<'a> {
         drilled.into_iter().map(|i| SupervisedExample {
             prompt: (&drills[i].prompt).into(),
             response: &drills[i].response,
+            learned: Some(&*drills[i].learned).filter(|ranges| !ranges.is_empty()),
         })
     }
 
@@ -133,6 +135,7 @@ mod tests {
         Drill {
             prompt: prompt.to_owned(),
             response: String::new(),
+            learned: Vec::new(),
         }
     }
 

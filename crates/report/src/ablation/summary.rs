@@ -45,6 +45,14 @@ impl<'a> WorldSummary<'a> {
         outcomes.flat_map(|one| one.last.classes.keys()).collect()
     }
 
+    /// Share of the titles that the warm start of a seed reads by their numbers, in [0, 1]: the mean over what the arms sampled first.
+    pub(super) fn titles_read(&self, seed: u64) -> Option<f64> {
+        let outcomes = self.arms.iter().flat_map(|arm| &arm.seeds);
+        let outcomes = outcomes.filter(|(one, _)| *one == seed);
+        let shares = outcomes.flat_map(|(_, outcomes)| outcomes.iter().filter_map(|o| o.titles_read));
+        mean(&shares.collect::<Vec<_>>())
+    }
+
     fn warm_share(&self, seed: u64) -> Option<f64> {
         let found = self.warm.iter().find(|(one, _)| *one == seed);
         found.map(|(_, outcome)| outcome.last.overall.share())

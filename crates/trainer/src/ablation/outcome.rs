@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::reading::titles_read;
 use crate::error::Result;
 use crate::record::MetricsRecord;
 use crate::run::Run;
@@ -18,6 +19,9 @@ pub struct ArmOutcome {
     pub curve: Vec<(u64, f64)>,
     /// Each step's shares of groups that hold a right answer, that differ by shaping alone, and that teach nothing.
     pub groups: Vec<[f64; 3]>,
+    /// Of the lines "[3]Title: ..." that were sampled in the first step, the share in [0, 1] whose title is that of candidate 3; none
+    /// where nothing was reinforced, or no line begins so.
+    pub titles_read: Option<f64>,
     /// Estimate of the policy's entropy at the last step, in nats per token; none where nothing was reinforced.
     pub entropy: Option<f64>,
     /// What the steps of reinforcement, or of supervised training where nothing was reinforced, took together.
@@ -52,6 +56,10 @@ impl ArmOutcome {
                 .map(|one| (one.step, one.overall.share()))
                 .collect(),
             groups: metrics.iter().map(shares).collect(),
+            titles_read: match metrics.is_empty() {
+                true => None,
+                false => titles_read(&run)?,
+            },
             entropy: metrics.last().map(|step| step.entropy),
             seconds: match metrics.is_empty() {
                 true => supervised.iter().sum(),

@@ -306,7 +306,8 @@ pub struct EvaluationConfig {
     pub every: u64,
     /// Most validation queries asked each time. Default 100, at least 1.
     pub validation_queries: usize,
-    /// Whether test queries are asked before any training too: an untrained model answers at length. Default true.
+    /// Whether test queries are asked before any training too: an untrained model answers at length, and what a trained one answers may
+    /// be known. Default true.
     pub untrained: bool,
     /// Baselines whose rankings of the test queries stand beside the model's answers in `baselines.jsonl`. Default popularity, BM25 and
     /// attribute overlap; LightGCN has to be trained first.

@@ -97,7 +97,8 @@ impl DecoderPolicy {
             ))
         };
         let ids: Vec<(Vec<u32>, Vec<u32>)> = batch.iter().map(encode).collect::<Result<_>>()?;
-        let tokens: usize = ids.iter().map(|(_, response)| response.len()).sum();
+        let learned = self.learned(batch, &ids)?;
+        let tokens = learned.iter().flatten().filter(|&&learned| learned).count();
         for (index, (prompt, response)) in ids.iter().enumerate() {
             self.decoder
                 .check_sequence(prompt, response)
@@ -107,6 +108,9 @@ impl DecoderPolicy {
         let examples: Vec<SharedPrompt<'_>> = examples.collect();
         let mut loss = 0.0;
         let gradients = self.gather(&examples, None, &mut |token| {
+            if !learned[token.response][token.index] {
+                return 0.0;
+            }
             loss -= token.log_prob;
             -1.0 / tokens as f64
         })?;
@@ -116,6 +120,33 @@ impl DecoderPolicy {
             grad_norm,
             tokens,
         })
+    }
+
+    /// Which response tokens of each example are learned.
+    fn learned(
+        &self,
+        batch: &[SupervisedExample<'_>],
+        ids: &[(Vec<u32>, Vec<u32>)],
+    ) -> Result<Vec<Vec<bool>>> {
+        type Numbered<'a> = (usize, (&'a SupervisedExample<'a>, &'a (Vec<u32>, Vec<u32>)));
+        let of_example = |(index, (example, (_, response))): Numbered<'_>| {
+            let Some(ranges) = example.learned else {
+                return Ok(vec![true; response.len()]);
+            };
+            let tokens = self.tokenizer.overlapping(example.response, ranges)?;
+            match tokens.contains(&true) {
+                true => Ok(tokens),
+                false => Err(Error::InvalidExample {
+                    index,
+                    what: format!(
+                        "no token is learned of a response of {} bytes by the ranges {ranges:?}",
+                        example.response.len()
+                    ),
+                }),
+            }
+        };
+        let examples = batch.iter().zip(ids).enumerate();
+        examples.map(of_example).collect()
     }
 
     pub(super) fn take_policy_step(
