@@ -106,7 +106,7 @@ pub struct Dataset {
     pub demonstrations: Vec<Demonstration>,
     /// Checked options over all items, without a choice.
     pub drills: Vec<Drill>,
-    /// Options to read out, for models from nothing, which have to learn to copy before anything else.
+    /// Options to read out and values to compare, for models from nothing, which have to learn to copy before anything else.
     pub reading: Vec<Drill>,
     /// What records made for verl hold beside their queries, by the id of the query and in the shape of the record:
     /// [`write`](Self::write) puts it into records for verl again.

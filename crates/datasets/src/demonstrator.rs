@@ -22,8 +22,8 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
-    /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: six options read out in
-    /// random order and, in turn with them, six lines of values marked by two conditions. Default 0.
+    /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: six options read out
+    /// twice in random order; every fourth are six lines of values marked by two conditions. Default 0.
     pub reading_drills: usize,
     /// The highest number that an option has there, at least 2 and at most the catalogue's items: each drill has six options, numbered
     /// up to it. Default 6.

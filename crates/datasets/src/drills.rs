@@ -17,7 +17,7 @@ use crate::marks::{
 };
 use crate::random::stream;
 
-/// Most lines of a drill of reading.
+/// Options of a drill of reading out, at most; lines of one of comparing.
 const LINES: usize = 6;
 
 /// How often each option is read out.
@@ -27,7 +27,7 @@ const TIMES: usize = 2;
 const BESIDE: usize = 10;
 
 impl Demonstrator<'_> {
-    /// What has to be learned before any item can be checked, in turn: to find an option by its number, and to tell whether a value is
+    /// What has to be learned before any item can be checked: to find an option by its number, and to tell whether a value is
     /// one that is wanted.
     pub fn reading(&self) -> Vec<Drill> {
         let facts = FactTable::new(self.catalogue, &self.relations);
@@ -51,7 +51,11 @@ impl Demonstrator<'_> {
         let most = self.config.reading_options.min(self.catalogue.len());
         let count = LINES.min(most);
         // Half of the drills have the lowest numbers alone: what a number is for is learned from few of them, and then holds for all.
-        let most = if numbers.random_bool(0.5) { most } else { count };
+        let most = if numbers.random_bool(0.5) {
+            most
+        } else {
+            count
+        };
         let mut places = index::sample(numbers, most, count).into_vec();
         places.sort_unstable();
         let titles = self.titles(count, rng);
@@ -72,7 +76,7 @@ impl Demonstrator<'_> {
             let lines = self.titles(count, rng).into_iter();
             lines.map(|title| format!("{title}\n")).collect::<String>()
         });
-        answer.to(format!(
+        answer.into_drill(format!(
             "Read out.\n{before}Options:\n{}\n{behind}Answer:\n",
             options.join("\n")
         ))
@@ -81,7 +85,8 @@ impl Demonstrator<'_> {
     /// Two conditions, and the values of items marked by them: every second item meets at least one. What is learned are the marks and
     /// the verdicts.
     ///
-    /// A line has no title, or another item's, so that nothing can be known of an item: what a mark says stands in the values alone.
+    /// The lines of half of the drills have titles, of other items, those of the rest none: nothing can be known of an item, and what a
+    /// mark says stands in the values alone.
     fn compare(&self, facts: &FactTable<'_>, rng: &mut ChaCha8Rng) -> Option<Drill> {
         let pair = facts.draw_pair(facts.items().choose(rng)?, rng)?;
         let wanted = pair.map(|fact| facts.fact(fact).clone());
@@ -115,7 +120,7 @@ impl Demonstrator<'_> {
             answer.show(".");
             answer.learn(verdict(item, &wanted));
         }
-        Some(answer.to("Compare.\nAnswer:\n"))
+        Some(answer.into_drill("Compare.\nAnswer:\n"))
     }
 
     /// Titles of different items, as many as there are.
@@ -165,7 +170,7 @@ impl Answer {
         }
     }
 
-    fn to(self, prompt: impl Into<String>) -> Drill {
+    fn into_drill(self, prompt: impl Into<String>) -> Drill {
         Drill {
             prompt: prompt.into(),
             response: self.text,

@@ -49,7 +49,8 @@ impl<'a> WorldSummary<'a> {
     pub(super) fn titles_read(&self, seed: u64) -> Option<f64> {
         let outcomes = self.arms.iter().flat_map(|arm| &arm.seeds);
         let outcomes = outcomes.filter(|(one, _)| *one == seed);
-        let shares = outcomes.flat_map(|(_, outcomes)| outcomes.iter().filter_map(|o| o.titles_read));
+        let shares =
+            outcomes.flat_map(|(_, outcomes)| outcomes.iter().filter_map(|o| o.titles_read));
         mean(&shares.collect::<Vec<_>>())
     }
 
