@@ -121,16 +121,19 @@ fn free_of_kl() -> Objective {
     .unwrap()
 }
 
+fn lesson(learned: Option<&[Range<usize>]>) -> SupervisedExample<'_> {
+    SupervisedExample {
+        learned,
+        ..LESSON[0]
+    }
+}
+
 /// The end token lies in no range, so that the loss is the mean over the tokens of "pear" and of "plum" alone.
 #[test]
 fn what_is_not_learned_counts_neither_in_loss_nor_in_gradient() {
     let text = TEXTS[1];
     let range = |word: &str| text.find(word).unwrap()..text.find(word).unwrap() + word.len();
     let ranges = [range("pear"), range("plum")];
-    let lesson = |learned| SupervisedExample {
-        learned,
-        ..LESSON[0]
-    };
     let mut policy = policy();
     let tokens = policy.tokenizer().encode_response(text).unwrap();
     let of_text = policy.tokenizer().decode_with_lengths(&tokens).1;
@@ -170,15 +173,12 @@ fn what_is_not_learned_counts_neither_in_loss_nor_in_gradient() {
 
 #[test]
 fn an_example_of_which_nothing_is_learned_is_named() {
-    let range = [200..210];
-    let lesson = SupervisedExample {
-        learned: Some(&range),
-        ..LESSON[0]
-    };
-    let error = policy().supervise(&[LESSON[0], lesson], 1e-2).unwrap_err();
+    let ranges = [21..22, 200..210];
+    let lessons = [LESSON[0], lesson(Some(&ranges))];
+    let error = policy().supervise(&lessons, 1e-2).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "example 1: no token is learned of a response of 21 bytes by the ranges [200..210]"
+        "example 1: no token is learned of a response of 21 bytes by the ranges [21..22, 200..210]"
     );
 }
 
