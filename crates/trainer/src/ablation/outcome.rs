@@ -19,7 +19,7 @@ pub struct ArmOutcome {
     pub curve: Vec<(u64, f64)>,
     /// Each step's shares of groups that hold a right answer, that differ by shaping alone, and that teach nothing.
     pub groups: Vec<[f64; 3]>,
-    /// Of the lines "[3]Title: ..." that were sampled in the first step, the share in [0, 1] whose title is that of candidate 3; none
+    /// Of the lines `[3]Title: ...` that were sampled in the first step, the share in [0, 1] whose title is that of candidate 3; none
     /// where nothing was reinforced, or no line begins so.
     pub titles_read: Option<f64>,
     /// Estimate of the policy's entropy at the last step, in nats per token; none where nothing was reinforced.

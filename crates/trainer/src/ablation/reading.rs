@@ -7,7 +7,7 @@ use rerec_text::QueryId;
 use crate::error::Result;
 use crate::run::Run;
 
-/// Of the lines "[3]Title: ..." in the responses to a run's first queries, the share whose title is that of candidate 3; none where no
+/// Of the lines `[3]Title: ...` in the responses to a run's first queries, the share whose title is that of candidate 3; none where no
 /// line begins so.
 pub(super) fn titles_read(run: &Run) -> Result<Option<f64>> {
     let mut candidates: HashMap<QueryId, Vec<String>> = HashMap::new();
