@@ -102,6 +102,9 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     let run = |name: &str| Run::open(runs.join("small-5").join(name)).unwrap();
     let [first, second, longer, _, warm] = expected.each_ref().map(|name| run(name));
     assert_eq!(first.config().warm_start.steps, 0);
+    // What the warm start answers is known.
+    let phases = first.evaluations().unwrap().into_iter().map(|e| e.phase);
+    assert!(!phases.collect::<Vec<_>>().contains(&Phase::WarmStart));
     assert_eq!(
         first.config().reinforcement.learning_rate.to_string(),
         plain

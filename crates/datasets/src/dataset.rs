@@ -84,9 +84,9 @@ pub struct Drill {
     pub prompt: String,
     /// The checked lines, every mark right.
     pub response: String,
-    /// Byte ranges of the response that follow from the prompt and are to be learned. Empty: all of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub learned: Vec<Range<usize>>,
+    /// Byte ranges of the response that follow from the prompt and are to be learned. None: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<Vec<Range<usize>>>,
 }
 
 /// Everything a training run reads.

@@ -2,19 +2,17 @@
 //! conditions.
 
 use std::iter;
-use std::ops::Range;
 
 use rand::RngExt;
 use rand::seq::{IteratorRandom, SliceRandom, index};
 use rand_chacha::ChaCha8Rng;
 use rerec_rewards::{Catalogue, Item, ItemIndex};
 
+use crate::answer::Answer;
 use crate::dataset::Drill;
 use crate::demonstrator::Demonstrator;
 use crate::facts::{FactPair, FactTable};
-use crate::marks::{
-    NOTHING_KNOWN, check_line, fits, listed, marked, option, options, verdict, wanted_line,
-};
+use crate::marks::{check_line, fits, listed, option, options, wanted_line};
 use crate::random::stream;
 
 /// Options of a drill of reading out, at most; lines of one of comparing.
@@ -108,17 +106,7 @@ impl Demonstrator<'_> {
             if let Some(title) = titles.get(number) {
                 answer.show(&format!("{}: ", option(number, title)));
             }
-            let marked = marked(item, &wanted);
-            if marked.is_empty() {
-                answer.show(NOTHING_KNOWN);
-            }
-            for (place, (fact, mark)) in marked.into_iter().enumerate() {
-                answer.show(if place == 0 { "" } else { ", " });
-                answer.show(&fact);
-                answer.learn(mark);
-            }
-            answer.show(".");
-            answer.learn(verdict(item, &wanted));
+            answer.mark(item, &wanted);
         }
         Some(answer.into_drill("Compare.\nAnswer:\n"))
     }
@@ -147,38 +135,6 @@ impl Demonstrator<'_> {
     }
 }
 
-/// A response of which only that is learned which follows from what stands before it.
-///
-/// The rest would be noise, and more of it than of signal: with the numbers of the options learned too, which come in random order, a
-/// model does not find out within thousands of steps what a number is for.
-#[derive(Default)]
-struct Answer {
-    text: String,
-    learned: Vec<Range<usize>>,
-}
-
-impl Answer {
-    fn show(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    fn learn(&mut self, text: &str) {
-        let start = self.text.len();
-        self.text.push_str(text);
-        if !text.is_empty() {
-            self.learned.push(start..self.text.len());
-        }
-    }
-
-    fn into_drill(self, prompt: impl Into<String>) -> Drill {
-        Drill {
-            prompt: prompt.into(),
-            response: self.text,
-            learned: self.learned,
-        }
-    }
-}
-
 fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<Drill> {
     let pair = drilled_pair(facts, drilled, rng)?;
     let mut others = (0..2)
@@ -204,7 +160,7 @@ fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Opt
     Some(Drill {
         prompt,
         response: lines.join("\n"),
-        learned: Vec::new(),
+        learned: None,
     })
 }
 

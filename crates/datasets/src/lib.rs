@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod amazon;
+mod answer;
 mod audience;
 mod builder;
 mod compose;

@@ -2,7 +2,7 @@
 
 use rerec_rewards::{Attribute, Item};
 
-use crate::facts::attributes_under;
+use crate::answer::Answer;
 
 /// The candidates, numbered from 1, each on a line of its own.
 pub(crate) fn options(titles: &[&str]) -> String {
@@ -32,46 +32,10 @@ pub(crate) fn listed<'i>(attributes: impl IntoIterator<Item = &'i Attribute>) ->
 
 /// "[2]Kestrin Road (1994): director Ada Lorne yes, genre western yes. It fits."
 pub(crate) fn check_line(place: usize, item: &Item, wanted: &[Attribute]) -> String {
-    format!("{}: {}", option(place, &item.title), marks(item, wanted))
-}
-
-/// "director Ada Lorne yes, genre western yes. It fits."
-pub(crate) fn marks(item: &Item, wanted: &[Attribute]) -> String {
-    let marked = marked(item, wanted)
-        .into_iter()
-        .map(|(fact, mark)| fact + mark);
-    let mut marks = marked.collect::<Vec<_>>().join(", ");
-    if marks.is_empty() {
-        marks.push_str(NOTHING_KNOWN);
-    }
-    format!("{marks}.{}", verdict(item, wanted))
-}
-
-pub(crate) const NOTHING_KNOWN: &str = "nothing known";
-
-/// What is known of the item under the wanted relations, "director Ada Lorne", and whether it is what is wanted, " yes".
-pub(crate) fn marked(item: &Item, wanted: &[Attribute]) -> Vec<(String, &'static str)> {
-    let mut relations: Vec<&str> = wanted
-        .iter()
-        .map(|condition| condition.relation.as_str())
-        .collect();
-    // Conditions come in the order of the relations, so that equal ones are neighbours.
-    relations.dedup();
-    let mark = |attribute: &Attribute| match wanted.contains(attribute) {
-        true => " yes",
-        false => " no",
-    };
-    attributes_under(&item.attributes, &relations)
-        .map(|attribute| (listed([attribute]), mark(attribute)))
-        .collect()
-}
-
-/// What follows a line of marks.
-pub(crate) fn verdict(item: &Item, wanted: &[Attribute]) -> &'static str {
-    match fits(item, wanted) {
-        true => " It fits.",
-        false => "",
-    }
+    let mut line = Answer::default();
+    line.show(&format!("{}: ", option(place, &item.title)));
+    line.mark(item, wanted);
+    line.into_text()
 }
 
 pub(crate) fn fits(item: &Item, wanted: &[Attribute]) -> bool {

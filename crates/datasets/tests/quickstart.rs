@@ -295,7 +295,7 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
         assert_eq!(sorted(&options), sorted(read));
         assert_eq!(sorted(&options), sorted(again));
         // The titles alone are learned: in what order they come cannot be known.
-        let learned: Vec<&str> = (drill.learned.iter().cloned())
+        let learned: Vec<&str> = (drill.learned.iter().flatten().cloned())
             .map(|range| &drill.response[range])
             .collect();
         let titles = read.iter().chain(again).map(|line| &line[3..]);
@@ -344,7 +344,7 @@ fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
             );
         }
         // The marks, the verdicts, and that a line has ended.
-        let learned: Vec<&str> = (drill.learned.iter().cloned())
+        let learned: Vec<&str> = (drill.learned.iter().flatten().cloned())
             .map(|range| &drill.response[range])
             .collect();
         let allowed = [" yes", " no", " It fits.", "\n"];

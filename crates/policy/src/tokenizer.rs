@@ -264,15 +264,7 @@ impl Tokenizer {
     pub fn encode_conversation(&self, messages: &[Message]) -> Result<(Vec<u32>, Vec<bool>)> {
         let chat = self.chat.as_ref().ok_or(Error::NoChatTemplate)?;
         let rendered = chat.render(messages, false, &self.template)?;
-        let encoding = self
-            .inner
-            .encode(rendered.text.as_str(), false)
-            .map_err(Error::Tokenizer)?;
-        let written = encoding.get_offsets().iter().map(|&(start, end)| {
-            let overlaps = |range: &Range<usize>| start < range.end && end > range.start;
-            rendered.generated.iter().any(overlaps)
-        });
-        Ok((encoding.get_ids().to_vec(), written.collect()))
+        self.encode_within(&rendered.text, &rendered.generated)
     }
 
     /// Ids of an assistant's answer, the end token included.
@@ -285,16 +277,26 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// Which ids of [`encode_response`](Self::encode_response) share a byte with one of the ranges. The end token has none.
-    pub(crate) fn overlapping(&self, response: &str, ranges: &[Range<usize>]) -> Result<Vec<bool>> {
-        let encoding = self.inner.encode(response, false);
-        let encoding = encoding.map_err(Error::Tokenizer)?;
-        let overlaps = |&(start, end): &(usize, usize)| {
-            let mut ranges = ranges.iter();
-            ranges.any(|range| start < range.end && range.start < end)
-        };
-        let of_text = encoding.get_offsets().iter().map(overlaps);
-        Ok(of_text.chain(self.stops.first().map(|_| false)).collect())
+    /// Ids as of [`encode_response`](Self::encode_response), and which of them share a byte with one of the ranges; the end token does not.
+    pub(crate) fn encode_response_within(
+        &self,
+        response: &str,
+        ranges: &[Range<usize>],
+    ) -> Result<(Vec<u32>, Vec<bool>)> {
+        let (mut ids, mut within) = self.encode_within(response, ranges)?;
+        ids.extend(self.stops.first());
+        within.resize(ids.len(), false);
+        Ok((ids, within))
+    }
+
+    /// Ids, and which of them share a byte with one of the ranges.
+    fn encode_within(&self, text: &str, ranges: &[Range<usize>]) -> Result<(Vec<u32>, Vec<bool>)> {
+        let encoding = self.inner.encode(text, false).map_err(Error::Tokenizer)?;
+        let within = encoding.get_offsets().iter().map(|&(start, end)| {
+            let overlaps = |range: &Range<usize>| start < range.end && end > range.start;
+            ranges.iter().any(overlaps)
+        });
+        Ok((encoding.get_ids().to_vec(), within.collect()))
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>> {

@@ -94,7 +94,7 @@ impl<'a> WarmStart<'a> {
         drilled.into_iter().map(|i| SupervisedExample {
             prompt: (&drills[i].prompt).into(),
             response: &drills[i].response,
-            learned: Some(&*drills[i].learned).filter(|ranges| !ranges.is_empty()),
+            learned: drills[i].learned.as_deref(),
         })
     }
 
@@ -135,7 +135,7 @@ mod tests {
         Drill {
             prompt: prompt.to_owned(),
             response: String::new(),
-            learned: Vec::new(),
+            learned: None,
         }
     }
 

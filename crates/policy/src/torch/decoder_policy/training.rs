@@ -73,6 +73,14 @@ struct Token {
     reference: Option<f64>,
 }
 
+/// A supervised example in tokens.
+struct Lesson {
+    prompt: Vec<u32>,
+    response: Vec<u32>,
+    /// Which response tokens are learned.
+    learned: Vec<bool>,
+}
+
 /// d(loss)/d(log-probability) of a range of tokens, given their log-probabilities.
 type Slopes<'a> = dyn FnMut(Range<usize>, &[f32]) -> Vec<f32> + 'a;
 
@@ -90,25 +98,18 @@ impl DecoderPolicy {
                 tokens: 0,
             });
         }
-        let encode = |d: &SupervisedExample<'_>| {
-            Ok((
-                self.tokenizer.encode_prompt(d.prompt)?,
-                self.tokenizer.encode_response(d.response)?,
-            ))
-        };
-        let ids: Vec<(Vec<u32>, Vec<u32>)> = batch.iter().map(encode).collect::<Result<_>>()?;
-        let learned = self.learned(batch, &ids)?;
-        let tokens = learned.iter().flatten().filter(|&&learned| learned).count();
-        for (index, (prompt, response)) in ids.iter().enumerate() {
-            self.decoder
-                .check_sequence(prompt, response)
-                .map_err(|what| Error::InvalidExample { index, what })?;
-        }
-        let examples = ids.iter().map(|(p, r)| SharedPrompt::alone(p, r));
+        let lessons: Vec<Lesson> = (batch.iter().enumerate())
+            .map(|(index, example)| self.lesson(index, example))
+            .collect::<Result<_>>()?;
+        let learned = lessons.iter().flat_map(|lesson| &lesson.learned);
+        let tokens = learned.filter(|&&learned| learned).count();
+        let examples = lessons
+            .iter()
+            .map(|lesson| SharedPrompt::alone(&lesson.prompt, &lesson.response));
         let examples: Vec<SharedPrompt<'_>> = examples.collect();
         let mut loss = 0.0;
         let gradients = self.gather(&examples, None, &mut |token| {
-            if !learned[token.response][token.index] {
+            if !lessons[token.response].learned[token.index] {
                 return 0.0;
             }
             loss -= token.log_prob;
@@ -122,31 +123,33 @@ impl DecoderPolicy {
         })
     }
 
-    /// Which response tokens of each example are learned.
-    fn learned(
-        &self,
-        batch: &[SupervisedExample<'_>],
-        ids: &[(Vec<u32>, Vec<u32>)],
-    ) -> Result<Vec<Vec<bool>>> {
-        type Numbered<'a> = (usize, (&'a SupervisedExample<'a>, &'a (Vec<u32>, Vec<u32>)));
-        let of_example = |(index, (example, (_, response))): Numbered<'_>| {
-            let Some(ranges) = example.learned else {
-                return Ok(vec![true; response.len()]);
-            };
-            let tokens = self.tokenizer.overlapping(example.response, ranges)?;
-            match tokens.contains(&true) {
-                true => Ok(tokens),
-                false => Err(Error::InvalidExample {
-                    index,
-                    what: format!(
-                        "no token is learned of a response of {} bytes by the ranges {ranges:?}",
-                        example.response.len()
-                    ),
-                }),
+    /// The tokens of example `index`.
+    fn lesson(&self, index: usize, example: &SupervisedExample<'_>) -> Result<Lesson> {
+        let fault = |what| Error::InvalidExample { index, what };
+        let text = example.response;
+        let prompt = self.tokenizer.encode_prompt(example.prompt)?;
+        let (response, learned) = match example.learned {
+            Some(ranges) => self.tokenizer.encode_response_within(text, ranges)?,
+            None => {
+                let response = self.tokenizer.encode_response(text)?;
+                let learned = vec![true; response.len()];
+                (response, learned)
             }
         };
-        let examples = batch.iter().zip(ids).enumerate();
-        examples.map(of_example).collect()
+        if let Some(ranges) = example.learned.filter(|_| !learned.contains(&true)) {
+            let len = text.len();
+            return Err(fault(format!(
+                "no token is learned of a response of {len} bytes by the ranges {ranges:?}"
+            )));
+        }
+        self.decoder
+            .check_sequence(&prompt, &response)
+            .map_err(fault)?;
+        Ok(Lesson {
+            prompt,
+            response,
+            learned,
+        })
     }
 
     pub(super) fn take_policy_step(
