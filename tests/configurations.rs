@@ -13,22 +13,64 @@ fn root() -> PathBuf {
         .to_owned()
 }
 
-/// The file that is no run's configuration.
-const EXPERIMENT: &str = "ablation.toml";
+/// Whether a file is an experiment, not a run's configuration.
+fn is_experiment(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.starts_with("ablation")
+}
 
-/// Reading it reads the settings of every arm in every world.
+/// Reading one reads the settings of every arm in every world.
+fn experiment(name: &str) -> Ablation {
+    let file = root().join("configs").join(name);
+    let mut config = AblationConfig::from_file(&file).unwrap();
+    assert_eq!(file.file_stem().unwrap().to_str(), Some(&*config.name));
+    config.runs = tempfile::tempdir().unwrap().path().to_owned();
+    Ablation::open(config).unwrap()
+}
+
+fn due(ablation: &Ablation) -> Vec<String> {
+    ablation.due().iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
-    let mut config = AblationConfig::from_file(&root().join("configs").join(EXPERIMENT)).unwrap();
-    config.runs = tempfile::tempdir().unwrap().path().to_owned();
-    let worlds = config.worlds.len();
-    let seeds: usize = config.worlds.iter().map(|world| world.seeds.len()).sum();
-    let ablation = Ablation::open(config).unwrap();
-    let due: Vec<String> = ablation.due().iter().map(ToString::to_string).collect();
-    assert!(seeds >= 10, "{seeds}");
-    assert_eq!(due.len(), seeds);
-    // The first seed of each world comes before the second of any.
-    assert_eq!(due[..worlds], ["six-101/warm", "rare-201/warm"]);
+    let mut ablation = experiment("ablation.toml");
+    let due_first = due(&ablation);
+    // The worlds' seeds for tuning, then the first seed of each world before the second of any.
+    let first = [121, 221, 253, 111, 211, 251, 112];
+    let worlds = ["quickstart", "rare", "movielens"].iter().cycle();
+    let warm = |(world, seed): (&&str, &i32)| format!("{world}-{seed}/warm");
+    let first: Vec<String> = worlds.zip(&first).map(warm).collect();
+    assert_eq!(due_first[..first.len()], first);
+
+    let bases = ablation.due().into_iter().take(3);
+    let bases: Vec<PathBuf> = bases
+        .map(|run| ablation.base(&run).unwrap().to_owned())
+        .collect();
+    let files = ["quickstart.toml", "quickstart.toml", "movielens.toml"];
+    assert!(
+        bases
+            .iter()
+            .zip(files)
+            .all(|(base, file)| base.ends_with(file)),
+        "{bases:?}"
+    );
+
+    ablation.restrict(&["rare".to_owned()]).unwrap();
+    assert!(due(&ablation).iter().all(|run| run.starts_with("rare-")));
+    // A warm start and twelve arms; under two rates on the tuning seed.
+    assert_eq!(ablation.runs(), 1 + 12 * 2 + 10 * (1 + 12));
+    let refused = ablation.restrict(&["six".to_owned()]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        r#"world must be one of ["quickstart", "rare", "movielens"], got six"#
+    );
+}
+
+#[test]
+fn the_harder_experiment_is_read() {
+    let ablation = experiment("ablation-harder.toml");
+    assert_eq!(due(&ablation)[..2], ["hard-231/warm", "transfer-241/warm"]);
 }
 
 #[test]
@@ -38,7 +80,7 @@ fn every_configuration_is_read() {
     let files = entries.map(|entry| entry.unwrap().path());
     let files: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .filter(|path| !path.ends_with(EXPERIMENT))
+        .filter(|path| !is_experiment(path))
         .collect();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {

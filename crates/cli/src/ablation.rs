@@ -24,10 +24,14 @@ use crate::train::bar;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Example:
   rerec ablation configs/ablation.toml --jobs 2
+  rerec ablation configs/ablation.toml --world quickstart
   rerec ablation configs/ablation.toml --table")]
 pub(crate) struct Args {
     /// The experiment, a TOML file
     config: PathBuf,
+    /// Make the runs of this world only; may be given several times [default: all worlds]
+    #[arg(long, value_name = "NAME")]
+    world: Vec<String>,
     /// Runs at a time [default: as many as there are cores]
     #[arg(long, short)]
     jobs: Option<NonZeroUsize>,
@@ -40,6 +44,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut ablation = Ablation::open(AblationConfig::from_file(&args.config)?)?;
     if args.table {
         return print_text(&ablation_table(&ablation));
+    }
+    if !args.world.is_empty() {
+        ablation.restrict(&args.world)?;
     }
     let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let stop = interrupt_flag("stopping with a checkpoint of each run")?;

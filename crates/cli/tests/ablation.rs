@@ -186,6 +186,8 @@ fn a_faulty_experiment_is_refused_before_any_run() {
         alike.contains("arms must be named differently, got plain"),
         "{alike}"
     );
+    let missing = refused("seeds = [5]", "seeds = [5]\nconfig = \"none.toml\"");
+    assert!(missing.contains("none.toml"), "{missing}");
     let path = refused("name = \"small\"", "name = \"../small\"");
     assert!(path.contains("worlds.name must be letters"), "{path}");
     let timed = refused(
@@ -195,5 +197,13 @@ fn a_faulty_experiment_is_refused_before_any_run() {
     assert!(
         timed.contains("must be an arm that is reinforced"),
         "{timed}"
+    );
+    fs::write(folder.join("experiment.toml"), EXPERIMENT).unwrap();
+    let elsewhere = ablation(folder, &["--world", "large"]);
+    assert_eq!(elsewhere.status.code(), Some(2));
+    let said = text(&elsewhere.stderr);
+    assert!(
+        said.contains(r#"world must be one of ["small"], got large"#),
+        "{said}"
     );
 }

@@ -22,6 +22,9 @@ pub struct DemonstratorConfig {
     pub per_query: usize,
     /// Drills, spread evenly over all items. Default 2000.
     pub drills: usize,
+    /// The most options of a drill, at least 3: each has from 3 on. More than 3 teach checks as long as those of queries with many
+    /// candidates. Default 3.
+    pub drill_options: usize,
     /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: six options read out
     /// twice in random order; every fourth are six lines of values marked by two conditions. Default 0.
     pub reading_drills: usize,
@@ -44,6 +47,7 @@ impl Default for DemonstratorConfig {
         Self {
             per_query: 1,
             drills: 2000,
+            drill_options: 3,
             reading_drills: 0,
             reading_options: 6,
             haste_first: 0.6,
@@ -62,6 +66,12 @@ impl DemonstratorConfig {
             "per_query",
             "at least 1",
             &self.per_query,
+        )?;
+        check(
+            self.drill_options >= 3,
+            "drill_options",
+            "at least 3",
+            &self.drill_options,
         )?;
         check(
             self.reading_options >= 2,

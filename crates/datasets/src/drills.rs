@@ -118,28 +118,43 @@ impl Demonstrator<'_> {
         drawn.iter().map(|item| &*items[item].title).collect()
     }
 
-    /// The conditions with up to three options; every mark right, and the line that fits is the last.
+    /// The conditions with some options; every mark right, and the line that fits is the last.
     ///
     /// Each item in turn is the one drilled, whatever split it is a target of, so that all come equally often.
     pub fn drills(&self) -> Vec<Drill> {
         let facts = FactTable::new(self.catalogue, &self.relations);
         let mut rng = stream(self.seed, "drills", "");
+        let mut numbers = stream(self.seed, "drill options", "");
         let drillable = facts.items().filter(|&item| facts.of(item).len() >= 2);
         let mut order: Vec<ItemIndex> = drillable.collect();
         order.shuffle(&mut rng);
         // In turn, not drawn: by chance some items would never be drilled.
         let turns = order.iter().cycle().take(self.config.drills);
         turns
-            .filter_map(|&item| drill(&facts, item, &mut rng))
+            .filter_map(|&item| {
+                let others = numbers.random_range(2..self.config.drill_options);
+                drill(&facts, item, others, &mut rng)
+            })
             .collect()
     }
 }
 
-fn drill(facts: &FactTable<'_>, drilled: ItemIndex, rng: &mut ChaCha8Rng) -> Option<Drill> {
+/// An item among up to `most` others, at least two.
+fn drill(
+    facts: &FactTable<'_>,
+    drilled: ItemIndex,
+    most: usize,
+    rng: &mut ChaCha8Rng,
+) -> Option<Drill> {
     let pair = drilled_pair(facts, drilled, rng)?;
-    let mut others = (0..2)
-        .map(|_| wrong_item(facts, pair, drilled, rng))
-        .collect::<Option<Vec<_>>>()?;
+    let mut others = Vec::with_capacity(most + 1);
+    for drawn in 0..most {
+        let item = wrong_item(facts, pair, drilled, rng)?;
+        // The first two may be one item, which then is an option twice.
+        if drawn < 2 || !others.contains(&item) {
+            others.push(item);
+        }
+    }
     others.insert(rng.random_range(0..=others.len()), drilled);
     let wanted = pair.map(|fact| facts.fact(fact).clone());
     let titles: Vec<&str> = items(facts.catalogue(), &others)

@@ -1,8 +1,10 @@
 //! An invented world: films, people and viewers that exist nowhere else, so nothing is downloaded.
 
-mod films;
+mod medium;
 mod names;
+mod transfer;
 mod viewers;
+mod works;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,7 @@ use crate::demonstrator::DemonstratorConfig;
 use crate::error::{Result, check};
 use crate::load_context::LoadContext;
 use crate::prompt::PromptConfig;
-use crate::wording::Wording;
+use medium::{BOOKS, FILMS, Medium};
 
 /// The size of the invented world, and what is asked about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +37,13 @@ pub struct WorldConfig {
     pub users: usize,
     /// Films that each viewer rates, 1 to the number of films. Default 30.
     pub ratings_per_user: usize,
+    /// The most stars that a rating differs from the viewer's taste, (0, 4]: the more, the less a history tells. Default 1.
+    pub rating_noise: f64,
     /// Groups of viewers with a taste of their own, 1 to 8. Default 8.
     pub groups: usize,
+    /// Whether the test queries ask about books. The warm start then teaches a second catalogue of as many invented books, with relations of
+    /// their own (author, illustrator, subject, language), which no query to train on or to validate by is about. Default false.
+    pub transfer: bool,
     /// The queries.
     pub queries: QueryConfig,
     /// The demonstrations and drills.
@@ -66,7 +73,9 @@ impl Default for WorldConfig {
             decades: 6,
             users: 300,
             ratings_per_user: 30,
+            rating_noise: 1.0,
             groups: 8,
+            transfer: false,
             queries: QueryConfig::default(),
             demonstrator: DemonstratorConfig::default(),
             prompt: PromptConfig::compact(),
@@ -76,6 +85,12 @@ impl Default for WorldConfig {
 
 impl WorldConfig {
     fn validate(&self) -> Result<()> {
+        // Two catalogues share the names.
+        let catalogues = if self.transfer { 2 } else { 1 };
+        let (titles, names) = (
+            names::MAX_TITLES / catalogues,
+            names::MAX_PEOPLE / catalogues,
+        );
         let people = self.directors.saturating_add(self.actors);
         let within = |value: usize, setting, low: usize, high: usize| {
             check(
@@ -85,15 +100,22 @@ impl WorldConfig {
                 &value,
             )
         };
-        within(self.items, "items", 20, names::MAX_TITLES)?;
-        within(self.directors, "directors", 2, names::MAX_PEOPLE)?;
-        within(self.actors, "actors", 2, names::MAX_PEOPLE)?;
-        within(people, "directors + actors", 4, names::MAX_PEOPLE)?;
-        within(self.genres, "genres", 2, films::GENRES.len())?;
-        within(self.decades, "decades", 2, films::MAX_DECADES)?;
+        within(self.items, "items", 20, titles)?;
+        within(self.directors, "directors", 2, names)?;
+        within(self.actors, "actors", 2, names)?;
+        within(people, "directors + actors", 4, names)?;
+        within(self.genres, "genres", 2, FILMS.genres.len())?;
+        within(self.decades, "decades", 2, FILMS.periods.len())?;
         within(self.groups, "groups", 1, viewers::PLACES.len())?;
         within(self.users, "users", self.groups, 1_000_000)?;
-        within(self.ratings_per_user, "ratings_per_user", 1, self.items)
+        within(self.ratings_per_user, "ratings_per_user", 1, self.items)?;
+        let noise = self.rating_noise;
+        check(
+            noise > 0.0 && noise <= 4.0,
+            "rating_noise",
+            "in (0, 4]",
+            &noise,
+        )
     }
 }
 
@@ -122,18 +144,29 @@ impl Dataset {
         context: LoadContext<'_>,
     ) -> Result<Self> {
         config.validate()?;
-        let films = films::invent(seed, config);
-        let audience = viewers::invent(seed, config, &films);
-        let source = Source {
-            catalogue: films::catalogue(&films)?,
-            ratings: audience.ratings,
-            groups: audience.groups,
-            wording: Wording::films(
-                &["director", "actor", "genre", "decade"],
-                &["director", "actor"],
-            ),
-            prompt: config.prompt.clone(),
-        };
-        Self::compose_with(seed, source, &config.queries, &config.demonstrator, context)
+        let films = compose(seed, config, &FILMS, context)?;
+        match config.transfer {
+            true => transfer::join(films, compose(seed, config, &BOOKS, context)?),
+            false => Ok(films),
+        }
     }
+}
+
+/// The dataset of one invented catalogue.
+fn compose(
+    seed: u64,
+    config: &WorldConfig,
+    medium: &Medium,
+    context: LoadContext<'_>,
+) -> Result<Dataset> {
+    let works = works::invent(seed, config, medium);
+    let audience = viewers::invent(seed, config, medium, &works);
+    let source = Source {
+        catalogue: works::catalogue(&works, medium)?,
+        ratings: audience.ratings,
+        groups: audience.groups,
+        wording: medium.wording(),
+        prompt: config.prompt.clone(),
+    };
+    Dataset::compose_with(seed, source, &config.queries, &config.demonstrator, context)
 }

@@ -1,6 +1,6 @@
 //! How queries speak of items: the words around relations and the sentences around those, as templates.
 
-mod films;
+mod media;
 mod phrasebook;
 
 use std::collections::BTreeSet;

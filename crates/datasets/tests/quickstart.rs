@@ -4,9 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use rerec_datasets::{
-    Dataset, DemonstratorConfig, Error, NameLength, Query, QueryClass, QueryConfig, WorldConfig,
+    Dataset, DemonstratorConfig, Drill, Error, NameLength, Query, QueryClass, QueryConfig,
+    WorldConfig,
 };
-use rerec_rewards::{Catalogue, ItemId};
+use rerec_rewards::{Catalogue, Item, ItemId};
 use sha2::{Digest, Sha256};
 
 fn config() -> WorldConfig {
@@ -401,6 +402,36 @@ fn drills_cover_all_items_evenly_and_mark_rightly() {
 }
 
 #[test]
+fn drills_may_have_as_many_options_as_queries() {
+    let mut config = config();
+    config.demonstrator.drill_options = 20;
+    let world = Dataset::quickstart(3, &config).unwrap();
+    let options = |drill: &Drill| {
+        drill
+            .prompt
+            .lines()
+            .filter(|line| line.starts_with('['))
+            .count()
+    };
+    let counts: HashSet<usize> = world.drills.iter().map(options).collect();
+    assert_eq!(counts.iter().min(), Some(&3));
+    assert!(counts.iter().max() > Some(&15), "{counts:?}");
+    let lines = world
+        .drills
+        .iter()
+        .map(|drill| drill.response.lines().count());
+    // The first line says what is wanted, and each option has one more at most.
+    assert!(
+        world
+            .drills
+            .iter()
+            .zip(lines.clone())
+            .all(|(drill, lines)| lines <= 1 + options(drill))
+    );
+    assert!(lines.max() > Some(15));
+}
+
+#[test]
 fn the_groups_differ_and_their_ratings_show_a_genre_of_a_decade() {
     for seed in 0..6 {
         let care = careful(seed);
@@ -431,6 +462,90 @@ fn the_groups_differ_and_their_ratings_show_a_genre_of_a_decade() {
 }
 
 #[test]
+fn transfer_teaches_both_catalogues_trains_on_films_and_tests_on_books() {
+    let config = WorldConfig {
+        transfer: true,
+        items: 64,
+        ..config()
+    };
+    let both = Dataset::quickstart(5, &config).unwrap();
+    let films = Dataset::quickstart(
+        5,
+        &WorldConfig {
+            transfer: false,
+            ..config
+        },
+    )
+    .unwrap();
+    // Nothing that is asked in training differs.
+    assert_eq!(both.splits.train, films.splits.train);
+    assert_eq!(both.splits.validation, films.splits.validation);
+    assert_eq!(both.demonstrations.len(), 2 * films.demonstrations.len());
+    assert_eq!(both.drills.len(), 2 * films.drills.len());
+    assert_eq!(both.reading.len(), 2 * films.reading.len());
+
+    let (first, second) = both.catalogue.items().split_at(64);
+    let relations = |items: &[Item]| -> HashSet<String> {
+        let attributes = items.iter().flat_map(|item| &item.attributes);
+        attributes.map(|one| one.relation.clone()).collect()
+    };
+    assert!(relations(first).is_disjoint(&relations(second)));
+    let names = |items: &[Item]| -> HashSet<String> {
+        let of = |item: &Item| {
+            let values = item.attributes.iter().map(|one| one.value.clone());
+            values.chain([item.title.clone()]).collect::<Vec<_>>()
+        };
+        items.iter().flat_map(of).collect()
+    };
+    assert!(names(first).is_disjoint(&names(second)));
+    assert_eq!(both.splits.test.len(), 50);
+    for query in &both.splits.test {
+        assert!(query.id.as_str().starts_with("second-test-"));
+        assert!(
+            candidates(query)
+                .iter()
+                .all(|id| id.as_str().starts_with("book-"))
+        );
+        assert!(text(query).contains("book"), "{}", text(query));
+    }
+    let ids: HashSet<&str> = queries(&both).map(|query| query.id.as_str()).collect();
+    assert_eq!(ids.len(), 300 + 50 + 50);
+}
+
+#[test]
+fn the_more_noise_the_less_a_liked_film_says() {
+    // Of the films that a viewer likes, how many have the most frequent director of these.
+    let told = |rating_noise| {
+        let world = Dataset::quickstart(
+            1,
+            &WorldConfig {
+                rating_noise,
+                ..config()
+            },
+        )
+        .unwrap();
+        let mut by_viewer: HashMap<String, HashMap<String, usize>> = HashMap::new();
+        for (viewer, item) in world.choices() {
+            let item = world.catalogue.get(world.catalogue.index_of(item).unwrap());
+            let director = item.attributes[0].value.clone();
+            *by_viewer
+                .entry(viewer.to_owned())
+                .or_default()
+                .entry(director)
+                .or_default() += 1;
+        }
+        let most: usize = by_viewer
+            .values()
+            .map(|one| one.values().max().unwrap())
+            .sum();
+        let all: usize = by_viewer.values().flat_map(|one| one.values()).sum();
+        most as f64 / all as f64
+    };
+    let (little, much) = (told(0.5), told(4.0));
+    assert!(little > 1.2 * much, "{little} {much}");
+}
+
+#[test]
 fn settings_out_of_range_are_named() {
     let message = |config: WorldConfig| match Dataset::quickstart(0, &config) {
         Err(error @ Error::InvalidSetting { .. }) => error.to_string(),
@@ -443,6 +558,20 @@ fn settings_out_of_range_are_named() {
             ..default()
         }),
         "items must be from 20 to 384, got 5"
+    );
+    assert_eq!(
+        message(WorldConfig {
+            transfer: true,
+            ..default()
+        }),
+        "items must be from 20 to 192, got 240"
+    );
+    assert_eq!(
+        message(WorldConfig {
+            rating_noise: 0.0,
+            ..default()
+        }),
+        "rating_noise must be in (0, 4], got 0.0"
     );
     let queries = QueryConfig {
         hard_share: [0.9, 0.5],

@@ -22,7 +22,7 @@ use crate::error::{Error, Result, check};
 pub struct AblationConfig {
     /// Name of the experiment: its runs go to `<runs>/<name>`. Letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// The configuration that all runs begin from, relative to the folder of this file.
+    /// The configuration that runs begin from, relative to the folder of this file.
     pub config: PathBuf,
     /// Folder of all runs, relative to the working directory. Default `runs`.
     #[serde(default = "default_runs")]
@@ -51,6 +51,9 @@ pub struct AblationConfig {
 pub struct World {
     /// Its name, of the same characters as the experiment's.
     pub name: String,
+    /// The configuration that its runs begin from. Default: the experiment's.
+    #[serde(default)]
+    pub config: Option<PathBuf>,
     /// Settings of its runs, after the experiment's. Default none.
     #[serde(default)]
     pub set: Vec<String>,
@@ -98,7 +101,11 @@ impl AblationConfig {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
-        config.config = path.parent().unwrap_or(Path::new("")).join(config.config);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let own = config.worlds.iter_mut().filter_map(|w| w.config.as_mut());
+        for base in own.chain([&mut config.config]) {
+            *base = folder.join(&*base);
+        }
         config.validate()?;
         Ok(config)
     }
@@ -166,7 +173,20 @@ impl AblationConfig {
 
     pub(crate) fn world(&self, name: &str) -> Result<&World> {
         let found = self.worlds.iter().find(|world| world.name == name);
-        found.ok_or_else(|| Error::contradiction(format!("the experiment has no world {name}")))
+        found.ok_or_else(|| Error::InvalidSetting {
+            setting: "world".to_owned(),
+            allowed: format!("one of {:?}", self.world_names()),
+            got: name.to_owned(),
+        })
+    }
+
+    pub(crate) fn world_names(&self) -> Vec<&str> {
+        self.worlds.iter().map(|world| &*world.name).collect()
+    }
+
+    /// The configuration that the runs of a world begin from.
+    pub(crate) fn base<'a>(&'a self, world: &'a World) -> &'a Path {
+        world.config.as_ref().unwrap_or(&self.config)
     }
 
     /// A supervised arm lasts as long as one that has a time of its own.
@@ -184,7 +204,7 @@ impl AblationConfig {
         for world in &self.worlds {
             for arm in &self.arms {
                 let set = [&self.set[..], &world.set, &arm.set].concat();
-                TrainConfig::from_file(&self.config, &set)?;
+                TrainConfig::from_file(self.base(world), &set)?;
             }
         }
         Ok(())

@@ -117,7 +117,7 @@ impl Running {
         };
         fs::create_dir_all(parent).map_err(fault)?;
         let mut command = Command::new(std::env::current_exe().map_err(Failure::Process)?);
-        command.arg("train").arg(&ablation.config().config);
+        command.arg("train").arg(ablation.base(&run)?);
         for setting in ablation.settings(&run)? {
             command.arg("--set").arg(setting);
         }

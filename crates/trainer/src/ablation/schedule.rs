@@ -1,8 +1,8 @@
 //! Which runs an experiment has, and which of them can be made now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,8 @@ pub struct Ablation {
     config: AblationConfig,
     /// By the run's folder below the experiment's.
     outcomes: BTreeMap<String, ArmOutcome>,
+    /// The worlds whose runs are made.
+    chosen: BTreeSet<String>,
 }
 
 impl Ablation {
@@ -94,12 +96,30 @@ impl Ablation {
     /// Records that cannot be read.
     pub fn open(config: AblationConfig) -> Result<Self> {
         let mut ablation = Self {
+            chosen: config
+                .world_names()
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
             config,
             outcomes: BTreeMap::new(),
         };
         // Rates that are chosen by the outcomes of some runs decide which other runs there are.
         while ablation.read_more()? {}
         Ok(ablation)
+    }
+
+    /// Leaves the runs of all other worlds as they are: what is due, and the counts of runs, are of these alone. Outcomes of all
+    /// worlds stay known.
+    ///
+    /// # Errors
+    /// A world that the experiment does not have.
+    pub fn restrict(&mut self, worlds: &[String]) -> Result<()> {
+        for name in worlds {
+            self.config.world(name)?;
+        }
+        self.chosen = worlds.iter().cloned().collect();
+        Ok(())
     }
 
     fn read_more(&mut self) -> Result<bool> {
@@ -139,58 +159,56 @@ impl Ablation {
 
     /// The runs that are not finished and wait for no other, seed by seed: what is reported grows evenly.
     pub fn due(&self) -> Vec<AblationRun> {
-        let mut due = Vec::new();
-        for (world, seed, tuning) in self.seeds() {
-            let warm = AblationRun::warm_start(world, seed);
-            if self.outcome(&warm).is_none() {
-                due.push(warm);
-                continue;
-            }
+        let waits = |run: &AblationRun| self.outcome(run).is_none() && self.is_ready(run);
+        self.known().into_iter().filter(waits).collect()
+    }
+
+    /// The runs that are known so far: while the learning rate of an arm is not chosen, its reported ones are not.
+    fn known(&self) -> Vec<AblationRun> {
+        let of_seed = |(world, seed, tuning)| {
             let arms = self.config.arms.iter();
-            due.extend(
-                arms.flat_map(|arm| self.runs_of(world, seed, tuning, arm))
-                    .filter(|run| self.outcome(run).is_none() && self.is_timed(run)),
-            );
-        }
-        due
+            let arms = arms.flat_map(move |arm| self.runs_of(world, seed, tuning, arm));
+            [AblationRun::warm_start(world, seed)]
+                .into_iter()
+                .chain(arms)
+        };
+        self.seeds().into_iter().flat_map(of_seed).collect()
     }
 
     /// How many runs there are in all, finished ones included.
     pub fn runs(&self) -> usize {
-        let rates = self.config.learning_rates.len().max(1);
-        let of_world = |world: &World| {
-            let tuned = if rates > 1 {
-                world.tuning_seeds.len()
-            } else {
-                0
-            };
-            let arms = self.config.arms.len();
-            let reported = world.seeds.len() * (1 + arms * world.repeats as usize);
-            reported + tuned * (1 + arms * rates)
+        let (rates, arms) = (self.config.learning_rates.len(), self.config.arms.len());
+        let runs = |&(world, _, tuning): &(&World, u64, bool)| match tuning {
+            true => 1 + arms * rates,
+            false => 1 + arms * world.repeats as usize,
         };
-        self.config.worlds.iter().map(of_world).sum()
+        self.seeds().iter().map(runs).sum()
     }
 
     /// How many runs are finished.
     pub fn finished(&self) -> usize {
-        self.outcomes.len()
+        let known = self.known();
+        known
+            .iter()
+            .filter(|run| self.outcome(run).is_some())
+            .count()
     }
 
     /// World, seed, and whether it is one on which learning rates are chosen; these come first.
     fn seeds(&self) -> Vec<(&World, u64, bool)> {
         let tunes = self.config.learning_rates.len() > 1;
-        let worlds = &self.config.worlds;
-        let tuning = worlds.iter().filter(|_| tunes).flat_map(|world| {
+        let chosen = |world: &&World| self.chosen.contains(&world.name);
+        let worlds: Vec<&World> = self.config.worlds.iter().filter(chosen).collect();
+        let tuning = worlds.iter().filter(|_| tunes).flat_map(|&world| {
             let seeds = world.tuning_seeds.iter();
             seeds.map(move |&seed| (world, seed, true))
         });
         let most = worlds.iter().map(|world| world.seeds.len()).max();
         // World by world within each place, so that all worlds have as many seeds done.
         let reported = (0..most.unwrap_or(0)).flat_map(|place| {
-            let seed = move |world: &'_ World| world.seeds.get(place).copied();
             worlds
                 .iter()
-                .filter_map(move |world| Some((world, seed(world)?, false)))
+                .filter_map(move |&world| Some((world, *world.seeds.get(place)?, false)))
         });
         tuning.chain(reported).collect()
     }
@@ -254,6 +272,15 @@ impl Ablation {
         shares.map(|shares| shares.iter().sum::<f64>() / seeds.len().max(1) as f64)
     }
 
+    /// Whether all that it begins from is finished.
+    fn is_ready(&self, run: &AblationRun) -> bool {
+        let warm = AblationRun {
+            arm: None,
+            ..run.clone()
+        };
+        run.arm.is_none() || (self.outcome(&warm).is_some() && self.is_timed(run))
+    }
+
     /// Whether the run that says how long this one lasts is finished, or none is needed.
     fn is_timed(&self, run: &AblationRun) -> bool {
         let lasting = run.arm.as_ref().and_then(|arm| self.lasting(run, arm));
@@ -276,7 +303,15 @@ impl Ablation {
         Some(AblationRun::of_arm(world, run.seed, other, rate, repeat))
     }
 
-    /// The settings of a run on top of the experiment's configuration, as `rerec train --set` takes them.
+    /// The configuration that a run begins from.
+    ///
+    /// # Errors
+    /// A world that the experiment does not have.
+    pub fn base(&self, run: &AblationRun) -> Result<&Path> {
+        Ok(self.config.base(self.config.world(&run.world)?))
+    }
+
+    /// The settings of a run on top of that configuration, as `rerec train --set` takes them.
     ///
     /// # Errors
     /// A warm start without checkpoint; an arm that is not there.
@@ -318,7 +353,7 @@ impl Ablation {
                 let steps = self.supervised_steps(run, arm, &warm)?;
                 set.push(format!("warm_start.steps={steps}"));
                 set.push("reinforcement.epochs=0".to_owned());
-                let configured = TrainConfig::from_file(&self.config.config, set)?;
+                let configured = TrainConfig::from_file(self.base(run)?, set)?;
                 // The warm start can read by now.
                 let reads = configured.warm_start.reading.is_some();
                 set.extend(reads.then(|| "warm_start.reading.steps=0".to_owned()));
