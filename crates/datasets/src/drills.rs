@@ -80,13 +80,16 @@ impl Demonstrator<'_> {
         ))
     }
 
-    /// Two conditions, and the values of items marked by them: every second item meets at least one. What is learned are the marks and
-    /// the verdicts.
+    /// Two conditions, and the values of items marked by them: every second item meets at least one. What is learned are the marks, the
+    /// verdicts and what is boxed.
     ///
     /// The lines of half of the drills have titles, of other items, those of the rest none: nothing can be known of an item, and what a
-    /// mark says stands in the values alone.
+    /// mark says stands in the values alone. A drill with titles ends in the first line that fits and its title in a box. Where titles are
+    /// those of the items, a box can be filled by what is known of the conditions as well; then an item that was never an answer is
+    /// found, and another one is boxed.
     fn compare(&self, facts: &FactTable<'_>, rng: &mut ChaCha8Rng) -> Option<Drill> {
-        let pair = facts.draw_pair(facts.items().choose(rng)?, rng)?;
+        let source = facts.items().choose(rng)?;
+        let pair = facts.draw_pair(source, rng)?;
         let wanted = pair.map(|fact| facts.fact(fact).clone());
         let mut answer = Answer::default();
         answer.show(&wanted_line(&wanted));
@@ -94,19 +97,27 @@ impl Demonstrator<'_> {
             true => self.titles(LINES, rng),
             false => Vec::new(),
         };
+        // Where the item stands that the conditions were drawn from, which meets both.
+        let found = rng.random_range(0..LINES);
         for number in 0..LINES {
             let near = facts.holders(pair[rng.random_range(0..pair.len())]);
             let item = match number % 2 {
+                _ if number == found => source,
                 0 => near.iter().copied().choose(rng)?,
                 _ => facts.items().choose(rng)?,
             };
             let item = facts.catalogue().get(item);
             // That a line has ended says as much as a verdict.
             answer.learn("\n");
-            if let Some(title) = titles.get(number) {
+            let title = titles.get(number);
+            if let Some(title) = title {
                 answer.show(&format!("{}: ", option(number, title)));
             }
             answer.mark(item, &wanted);
+            if let Some(title) = title.filter(|_| fits(item, &wanted)) {
+                answer.learn(&format!("\n\\boxed{{{title}}}"));
+                break;
+            }
         }
         Some(answer.into_drill("Compare.\nAnswer:\n"))
     }

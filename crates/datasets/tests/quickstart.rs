@@ -317,7 +317,7 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
 #[test]
 fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
     let world = world_to_read(80);
-    let (mut met, mut missed, mut with_titles) = (0, 0, 0);
+    let (mut met, mut missed, mut boxed) = (0, 0, 0);
     for drill in world.reading.iter().skip(3).step_by(4) {
         assert_eq!(drill.prompt, "Compare.\nAnswer:\n");
         let (wanted, lines) = drill.response.split_once(".\n").unwrap();
@@ -326,13 +326,31 @@ fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
             .unwrap()
             .split(", ")
             .collect();
-        assert_eq!((wanted.len(), lines.lines().count()), (2, 6), "{drill:?}");
+        assert_eq!(wanted.len(), 2, "{drill:?}");
+        // With titles the first line that fits is the last, and its title is boxed, of whatever item it is.
+        let (lines, title) = match lines.split_once("\n\\boxed{") {
+            Some((lines, rest)) => (lines, rest.strip_suffix('}')),
+            None => (lines, None),
+        };
+        let fits = |line: &&str| line.ends_with(" It fits.");
+        match title {
+            Some(title) => {
+                boxed += 1;
+                let last = lines.lines().last().unwrap();
+                assert!(last.contains(&format!("]{title}: ")), "{drill:?}");
+                assert_eq!(lines.lines().filter(fits).collect::<Vec<_>>(), [last]);
+            }
+            None => {
+                assert_eq!(lines.lines().count(), 6, "{drill:?}");
+                assert!(lines.lines().any(|line| fits(&line)), "{drill:?}");
+            }
+        }
         for line in lines.lines() {
-            let marks = match line.starts_with('[') {
-                true => line.split_once(": ").unwrap().1,
-                false => line,
+            assert_eq!(line.starts_with('['), title.is_some(), "{drill:?}");
+            let marks = match title {
+                Some(_) => line.split_once(": ").unwrap().1,
+                None => line,
             };
-            with_titles += usize::from(marks.len() < line.len());
             let marks = marks.trim_end_matches(" It fits.").trim_end_matches('.');
             for mark in marks.split(", ") {
                 let (fact, mark) = mark.rsplit_once(' ').unwrap();
@@ -344,18 +362,24 @@ fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
                 marks.matches(" yes").count() == 2
             );
         }
-        // The marks, the verdicts, and that a line has ended.
+        // The marks, the verdicts, that a line has ended, and the box.
         let learned: Vec<&str> = (drill.learned.iter().flatten().cloned())
             .map(|range| &drill.response[range])
             .collect();
         let allowed = [" yes", " no", " It fits.", "\n"];
-        assert!(learned.iter().all(|part| allowed.contains(part)));
+        let of_box = title.map(|title| format!("\n\\boxed{{{title}}}"));
+        let is_allowed = |part: &&str| allowed.contains(part) || of_box.as_deref() == Some(*part);
+        assert!(learned.iter().all(is_allowed), "{learned:?}");
+        assert_eq!(
+            learned.last().copied() == of_box.as_deref(),
+            title.is_some()
+        );
         let words = |word: &str| learned.iter().filter(|part| part.contains(word)).count();
         assert_eq!(words("yes"), lines.matches(" yes").count());
         assert_eq!(words("no"), lines.matches(" no").count());
         assert_eq!(words("fits"), lines.matches("fits").count());
     }
-    assert!((1..20 * 6).contains(&with_titles), "{with_titles}");
+    assert!((1..20).contains(&boxed), "{boxed}");
     assert!(met >= 40 && missed >= 40, "{met} {missed}");
 }
 
