@@ -26,7 +26,8 @@ pub struct DemonstratorConfig {
     /// candidates. Default 3.
     pub drill_options: usize,
     /// Drills that ask for no knowledge, from which a model drawn afresh learns to copy and to compare: six options read out
-    /// twice in random order; every fourth are up to six lines of values marked by two conditions, some with a title to box. Default 0.
+    /// twice in random order; every fourth are up to six lines of values marked by two conditions, some behind a history
+    /// that tells these, some with a title to box. Default 0.
     pub reading_drills: usize,
     /// The highest number that an option has there, at least 2 and at most the catalogue's items: each drill has six options, numbered
     /// up to it. Default 6.

@@ -11,7 +11,7 @@ use rerec_rewards::{Catalogue, Item, ItemIndex};
 use crate::answer::Answer;
 use crate::dataset::Drill;
 use crate::demonstrator::Demonstrator;
-use crate::facts::{FactPair, FactTable};
+use crate::facts::{FactId, FactPair, FactTable};
 use crate::marks::{check_line, fits, listed, option, options, wanted_line};
 use crate::random::stream;
 
@@ -86,13 +86,21 @@ impl Demonstrator<'_> {
     /// The lines of half of the drills have titles, of other items, those of the rest none: nothing can be known of an item, and what a
     /// mark says stands in the values alone. A drill with titles ends in the first line that fits and its title in a box. Where titles are
     /// those of the items, a box can be filled by what is known of the conditions as well; then an item that was never an answer is
-    /// found, and another one is boxed.
+    /// found, and another one is boxed. For the same reason half of the drills begin with lines of a history whose values were drawn, and
+    /// what is wanted, which they have in common, is learned as well.
     fn compare(&self, facts: &FactTable<'_>, rng: &mut ChaCha8Rng) -> Option<Drill> {
         let source = facts.items().choose(rng)?;
         let pair = facts.draw_pair(source, rng)?;
         let wanted = pair.map(|fact| facts.fact(fact).clone());
         let mut answer = Answer::default();
-        answer.show(&wanted_line(&wanted));
+        if rng.random_bool(0.5) {
+            for line in self.history(facts, source, pair, rng) {
+                answer.show(&format!("{line}\n"));
+            }
+            answer.learn(&wanted_line(&wanted));
+        } else {
+            answer.show(&wanted_line(&wanted));
+        }
         let titles = match rng.random_bool(0.5) {
             true => self.titles(LINES, rng),
             false => Vec::new(),
@@ -120,6 +128,36 @@ impl Demonstrator<'_> {
             }
         }
         Some(answer.into_drill("Compare.\nAnswer:\n"))
+    }
+
+    /// Two or three lines with values under the relations of `source`: those of the pair in each, any other at most once.
+    fn history(
+        &self,
+        facts: &FactTable<'_>,
+        source: ItemIndex,
+        pair: FactPair,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<String> {
+        let count = rng.random_range(2..=3);
+        let titles = self.titles(count, rng);
+        let mut drawn = pair.to_vec();
+        let mut line = |title| {
+            let value = |&fact: &FactId| {
+                if pair.contains(&fact) {
+                    return Some(fact);
+                }
+                let others = facts
+                    .facts_like(fact)
+                    .filter(|other| !drawn.contains(other));
+                let other = others.choose(rng)?;
+                drawn.push(other);
+                Some(other)
+            };
+            let values: Vec<FactId> = facts.of(source).iter().filter_map(value).collect();
+            let values = values.iter().map(|&fact| facts.fact(fact));
+            format!("{title}: {}.", listed(values))
+        };
+        titles.into_iter().map(&mut line).collect()
     }
 
     /// Titles of different items, as many as there are.

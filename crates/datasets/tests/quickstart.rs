@@ -314,19 +314,37 @@ fn options_are_read_out_by_their_numbers_in_another_order() {
     assert!(in_order <= 2, "{in_order}");
 }
 
+/// "Velmora: director Lorne, genre western."
+fn values(line: &str) -> Vec<&str> {
+    let (_, values) = line.strip_suffix('.').unwrap().split_once(": ").unwrap();
+    values.split(", ").collect()
+}
+
 #[test]
 fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
     let world = world_to_read(80);
-    let (mut met, mut missed, mut boxed) = (0, 0, 0);
+    let (mut met, mut missed, mut boxed, mut histories) = (0, 0, 0, 0);
     for drill in world.reading.iter().skip(3).step_by(4) {
         assert_eq!(drill.prompt, "Compare.\nAnswer:\n");
-        let (wanted, lines) = drill.response.split_once(".\n").unwrap();
-        let wanted: Vec<&str> = wanted
-            .strip_prefix("Wanted: ")
-            .unwrap()
-            .split(", ")
-            .collect();
+        let (history, rest) = drill.response.split_once("Wanted: ").unwrap();
+        let (wanted, lines) = rest.split_once(".\n").unwrap();
+        let wanted: Vec<&str> = wanted.split(", ").collect();
         assert_eq!(wanted.len(), 2, "{drill:?}");
+        let history: Vec<Vec<&str>> = history.lines().map(values).collect();
+        if let Some((first, others)) = history.split_first() {
+            histories += 1;
+            assert!((1..3).contains(&others.len()), "{drill:?}");
+            // Of the four values of each line just the wanted ones are in others too.
+            assert!(history.iter().all(|line| line.len() == 4), "{drill:?}");
+            let common = |value: &&&str| others.iter().any(|line| line.contains(value));
+            let common: Vec<&str> = first.iter().filter(common).copied().collect();
+            assert_eq!(common, wanted, "{drill:?}");
+            assert!(
+                others
+                    .iter()
+                    .all(|line| wanted.iter().all(|one| line.contains(one)))
+            );
+        }
         // With titles the first line that fits is the last, and its title is boxed, of whatever item it is.
         let (lines, title) = match lines.split_once("\n\\boxed{") {
             Some((lines, rest)) => (lines, rest.strip_suffix('}')),
@@ -362,13 +380,17 @@ fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
                 marks.matches(" yes").count() == 2
             );
         }
-        // The marks, the verdicts, that a line has ended, and the box.
+        // The marks, the verdicts, that a line has ended, the box, and what is wanted where it is told by a history.
         let learned: Vec<&str> = (drill.learned.iter().flatten().cloned())
             .map(|range| &drill.response[range])
             .collect();
         let allowed = [" yes", " no", " It fits.", "\n"];
         let of_box = title.map(|title| format!("\n\\boxed{{{title}}}"));
-        let is_allowed = |part: &&str| allowed.contains(part) || of_box.as_deref() == Some(*part);
+        let of_history = format!("Wanted: {}.", wanted.join(", "));
+        assert_eq!(learned.contains(&&*of_history), !history.is_empty());
+        let is_allowed = |part: &&str| {
+            allowed.contains(part) || of_box.as_deref() == Some(*part) || **part == of_history
+        };
         assert!(learned.iter().all(is_allowed), "{learned:?}");
         assert_eq!(
             learned.last().copied() == of_box.as_deref(),
@@ -380,6 +402,7 @@ fn values_are_marked_by_the_conditions_before_them_whatever_the_title() {
         assert_eq!(words("fits"), lines.matches("fits").count());
     }
     assert!((1..20).contains(&boxed), "{boxed}");
+    assert!((1..20).contains(&histories), "{histories}");
     assert!(met >= 40 && missed >= 40, "{met} {missed}");
 }
 

@@ -1,6 +1,10 @@
 //! A policy that says what it was told to say, to test a training loop by hand.
 
-use std::{fmt, ops::ControlFlow, path::Path};
+use std::{
+    fmt,
+    ops::{ControlFlow, Range},
+    path::Path,
+};
 
 use rerec_files::{FileSet, read_json, verify};
 use rerec_text::QueryId;
@@ -193,6 +197,25 @@ impl ScriptedPolicy {
     }
 }
 
+impl ScriptedPolicy {
+    /// How many tokens of an example's response are learned.
+    fn learned_tokens(&self, example: &SupervisedExample<'_>) -> usize {
+        let mut end = 0;
+        let spans = self.split.tokens(example.response).map(|token| {
+            let start = end;
+            end += token.len();
+            start..end
+        });
+        let is_learned = |token: &Range<usize>| {
+            let shares = |range: &Range<usize>| range.start < token.end && token.start < range.end;
+            example
+                .learned
+                .is_none_or(|ranges| ranges.iter().any(shares))
+        };
+        spans.filter(is_learned).count()
+    }
+}
+
 impl TokenSplit {
     fn tokens(self, text: &str) -> impl Iterator<Item = &str> {
         let mut rest = text;
@@ -261,7 +284,7 @@ impl Learner for ScriptedPolicy {
         learning_rate: f64,
     ) -> Result<SupervisedStats> {
         check_learning_rate(learning_rate)?;
-        let tokens = batch.iter().map(|e| self.split.tokens(e.response).count());
+        let tokens = batch.iter().map(|example| self.learned_tokens(example));
         let tokens = tokens.sum();
         self.lessons.push(Lesson::Supervised {
             responses: batch.iter().map(|e| e.response.to_owned()).collect(),
@@ -387,12 +410,14 @@ mod tests {
         let new = || ScriptedPolicy::new(|cue| cue.lessons.len().to_string());
         let mut policy = new();
         policy.anchor().unwrap();
-        let examples = [SupervisedExample {
+        let mut examples = [SupervisedExample {
             prompt: "a".into(),
-            response: "bc",
-            learned: None,
+            response: "bcd",
+            learned: Some(&[1..2]),
         }];
-        assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 2);
+        assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 1);
+        examples[0].learned = None;
+        assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 3);
         let folder = tempfile::tempdir().unwrap();
         policy.save(folder.path()).unwrap();
         let mut other = new();
@@ -405,7 +430,7 @@ mod tests {
             samples: 1,
         };
         let said = other.generate(&[request], &Sampling::default()).unwrap();
-        assert_eq!(said[0].responses[0].text, "2");
+        assert_eq!(said[0].responses[0].text, "3");
     }
 
     #[test]
