@@ -413,9 +413,9 @@ mod tests {
         let mut examples = [SupervisedExample {
             prompt: "a".into(),
             response: "bcd",
-            learned: Some(&[1..2]),
+            learned: Some(&[0..1, 2..3]),
         }];
-        assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 1);
+        assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 2);
         examples[0].learned = None;
         assert_eq!(policy.supervise(&examples, 0.1).unwrap().tokens, 3);
         let folder = tempfile::tempdir().unwrap();
