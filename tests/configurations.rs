@@ -68,9 +68,11 @@ fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
 }
 
 #[test]
-fn the_harder_experiment_is_read() {
-    let ablation = experiment("ablation-harder.toml");
-    assert_eq!(due(&ablation)[..2], ["hard-231/warm", "transfer-241/warm"]);
+fn the_other_experiments_are_read() {
+    let harder = due(&experiment("ablation-harder.toml"));
+    assert_eq!(harder[..2], ["hard-231/warm", "transfer-241/warm"]);
+    let variants = due(&experiment("ablation-variants.toml"));
+    assert_eq!(variants, ["rare-221/warm", "rare-222/warm"]);
 }
 
 #[test]
