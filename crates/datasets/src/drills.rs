@@ -94,9 +94,7 @@ impl Demonstrator<'_> {
         let wanted = pair.map(|fact| facts.fact(fact).clone());
         let mut answer = Answer::default();
         if rng.random_bool(0.5) {
-            for line in self.history(facts, source, pair, rng) {
-                answer.show(&format!("{line}\n"));
-            }
+            answer.show(&self.history(facts, source, pair, rng));
             answer.learn(&wanted_line(&wanted));
         } else {
             answer.show(&wanted_line(&wanted));
@@ -137,7 +135,7 @@ impl Demonstrator<'_> {
         source: ItemIndex,
         pair: FactPair,
         rng: &mut ChaCha8Rng,
-    ) -> Vec<String> {
+    ) -> String {
         let count = rng.random_range(2..=3);
         let titles = self.titles(count, rng);
         let mut drawn = pair.to_vec();
@@ -155,7 +153,7 @@ impl Demonstrator<'_> {
             };
             let values: Vec<FactId> = facts.of(source).iter().filter_map(value).collect();
             let values = values.iter().map(|&fact| facts.fact(fact));
-            format!("{title}: {}.", listed(values))
+            format!("{title}: {}.\n", listed(values))
         };
         titles.into_iter().map(&mut line).collect()
     }
