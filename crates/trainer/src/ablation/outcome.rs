@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::titles_read;
 use crate::error::Result;
-use crate::record::MetricsRecord;
+use crate::record::{MetricsRecord, WarmStartRecord};
 use crate::run::Run;
 use crate::{Evaluation, Phase};
 
@@ -26,7 +26,7 @@ pub struct ArmOutcome {
     pub entropy: Option<f64>,
     /// What the steps of reinforcement, or of supervised training where nothing was reinforced, took together.
     pub seconds: f64,
-    /// What one step of supervised training took, in the median; none where nothing was supervised.
+    /// What one step on demonstrations and drills took, in the median; none where there was none. Steps of reading are shorter.
     pub supervised_step: Option<f64>,
 }
 
@@ -45,7 +45,9 @@ impl ArmOutcome {
             return Ok(None);
         };
         let metrics = run.metrics()?;
-        let mut supervised: Vec<f64> = run.warm_start()?.iter().map(|one| one.seconds).collect();
+        let supervised = run.warm_start()?;
+        let reading = run.config().warm_start.reading.as_ref();
+        let reading = reading.map_or(0, |reading| reading.steps);
         let reinforced: f64 = run.timings()?.iter().map(|one| one.total).sum();
         let validations = evaluations
             .iter()
@@ -62,10 +64,10 @@ impl ArmOutcome {
             },
             entropy: metrics.last().map(|step| step.entropy),
             seconds: match metrics.is_empty() {
-                true => supervised.iter().sum(),
+                true => supervised.iter().map(|one| one.seconds).sum(),
                 false => reinforced,
             },
-            supervised_step: median(&mut supervised),
+            supervised_step: median_step(&supervised, reading),
         }))
     }
 }
@@ -80,7 +82,29 @@ fn shares(step: &MetricsRecord) -> [f64; 3] {
     kinds.map(|groups| groups as f64 / all.max(1) as f64)
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+/// The median of the steps after those of reading.
+fn median_step(steps: &[WarmStartRecord], reading: u64) -> Option<f64> {
+    let shown = steps.iter().filter(|one| one.step > reading);
+    let mut seconds: Vec<f64> = shown.map(|one| one.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_reading_do_not_say_how_long_a_demonstration_takes() {
+        let step = |(step, seconds)| WarmStartRecord {
+            step,
+            loss: 1.0,
+            learning_rate: 0.1,
+            seconds,
+        };
+        let steps = [(1, 0.1), (2, 0.1), (3, 0.1), (4, 0.5), (5, 0.7), (6, 0.6)].map(step);
+        assert_eq!(median_step(&steps, 3), Some(0.6));
+        assert_eq!(median_step(&steps, 0), Some(0.5));
+        assert_eq!(median_step(&steps, 6), None);
+    }
 }
