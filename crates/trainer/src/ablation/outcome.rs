@@ -46,8 +46,7 @@ impl ArmOutcome {
         };
         let metrics = run.metrics()?;
         let supervised = run.warm_start()?;
-        let reading = run.config().warm_start.reading.as_ref();
-        let reading = reading.map_or(0, |reading| reading.steps);
+        let reading = run.config().warm_start.reading_steps();
         let reinforced: f64 = run.timings()?.iter().map(|one| one.total).sum();
         let validations = evaluations
             .iter()
