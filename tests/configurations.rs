@@ -42,6 +42,11 @@ fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
     let warm = |(world, seed): (&&str, &i32)| format!("{world}-{seed}/warm");
     let first: Vec<String> = worlds.zip(&first).map(warm).collect();
     assert_eq!(due_first[..first.len()], first);
+    let config = ablation.config();
+    let seeds: usize = config.worlds.iter().map(|world| world.seeds.len()).sum();
+    assert!(seeds >= 10, "{seeds}");
+    // Each world has one seed more, for tuning.
+    assert_eq!(due_first.len(), seeds + config.worlds.len());
 
     let bases = ablation.due().into_iter().take(3);
     let bases: Vec<PathBuf> = bases

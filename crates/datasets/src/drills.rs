@@ -107,10 +107,12 @@ impl Demonstrator<'_> {
         let found = rng.random_range(0..LINES);
         for number in 0..LINES {
             let near = facts.holders(pair[rng.random_range(0..pair.len())]);
-            let item = match number % 2 {
-                _ if number == found => source,
-                0 => near.iter().copied().choose(rng)?,
-                _ => facts.items().choose(rng)?,
+            let item = if number == found {
+                source
+            } else if number % 2 == 0 {
+                near.iter().copied().choose(rng)?
+            } else {
+                facts.items().choose(rng)?
             };
             let item = facts.catalogue().get(item);
             // That a line has ended says as much as a verdict.
@@ -139,7 +141,7 @@ impl Demonstrator<'_> {
         let count = rng.random_range(2..=3);
         let titles = self.titles(count, rng);
         let mut drawn = pair.to_vec();
-        let mut line = |title| {
+        let line = |title| {
             let value = |&fact: &FactId| {
                 if pair.contains(&fact) {
                     return Some(fact);
@@ -151,11 +153,13 @@ impl Demonstrator<'_> {
                 drawn.push(other);
                 Some(other)
             };
-            let values: Vec<FactId> = facts.of(source).iter().filter_map(value).collect();
-            let values = values.iter().map(|&fact| facts.fact(fact));
-            format!("{title}: {}.\n", listed(values))
+            let values = facts.of(source).iter().filter_map(value);
+            format!(
+                "{title}: {}.\n",
+                listed(values.map(|fact| facts.fact(fact)))
+            )
         };
-        titles.into_iter().map(&mut line).collect()
+        titles.into_iter().map(line).collect()
     }
 
     /// Titles of different items, as many as there are.

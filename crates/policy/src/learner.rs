@@ -23,6 +23,12 @@ pub struct SupervisedExample<'a> {
     pub learned: Option<&'a [Range<usize>]>,
 }
 
+/// Whether a token shares a byte with one of the ranges.
+pub(crate) fn is_within(token: &Range<usize>, ranges: &[Range<usize>]) -> bool {
+    let shares = |range: &Range<usize>| token.start < range.end && range.start < token.end;
+    ranges.iter().any(shares)
+}
+
 /// What a policy makes of a response: one number of each kind for each of its tokens, in nats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenScores {

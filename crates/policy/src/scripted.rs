@@ -14,7 +14,7 @@ use crate::{
     Finish, Learner, Objective, Progress, Prompt, Response, RolloutGroup, SampleRequest, Sampler,
     Sampling, SupervisedExample, SupervisedStats, TrainingGroup, UpdateStats,
     error::{Error, Result},
-    learner::check_learning_rate,
+    learner::{check_learning_rate, is_within},
 };
 
 /// What [`Learner::save`] writes.
@@ -207,10 +207,8 @@ impl ScriptedPolicy {
             start..end
         });
         let is_learned = |token: &Range<usize>| {
-            let shares = |range: &Range<usize>| range.start < token.end && token.start < range.end;
-            example
-                .learned
-                .is_none_or(|ranges| ranges.iter().any(shares))
+            let learned = example.learned;
+            learned.is_none_or(|ranges| is_within(token, ranges))
         };
         spans.filter(is_learned).count()
     }

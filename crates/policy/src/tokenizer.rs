@@ -25,6 +25,7 @@ use self::{
 use crate::{
     Prompt, TemplateConfig, TokenizerConfig,
     error::{Error, Result, check},
+    learner::is_within,
 };
 
 /// Ends a turn.
@@ -292,10 +293,8 @@ impl Tokenizer {
     /// Ids, and which of them share a byte with one of the ranges.
     fn encode_within(&self, text: &str, ranges: &[Range<usize>]) -> Result<(Vec<u32>, Vec<bool>)> {
         let encoding = self.inner.encode(text, false).map_err(Error::Tokenizer)?;
-        let within = encoding.get_offsets().iter().map(|&(start, end)| {
-            let overlaps = |range: &Range<usize>| start < range.end && end > range.start;
-            ranges.iter().any(overlaps)
-        });
+        let offsets = encoding.get_offsets().iter();
+        let within = offsets.map(|&(start, end)| is_within(&(start..end), ranges));
         Ok((encoding.get_ids().to_vec(), within.collect()))
     }
 

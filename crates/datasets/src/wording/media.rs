@@ -84,43 +84,34 @@ const BOOK_WORDS: [Words; 4] = [
 impl Wording {
     /// Film talk about those of director, actor, genre, decade, language and country that are asked about.
     pub(crate) fn films(asked: &[&str], mistakable: &[&str]) -> Self {
-        let mut sentences = Sentences::default();
-        sentences.implicit[2] = "I saw \"{{ anchor }}\". Recommend {{ same }}.".to_owned();
-        Self {
-            noun: "film".to_owned(),
-            relations: relations(&FILM_WORDS, asked, mistakable),
-            sentences,
-            ..Self::default()
-        }
+        Self::talk("film", "saw", &FILM_WORDS, asked, mistakable)
     }
 
     /// Book talk about those of author, illustrator, subject and language that are asked about.
     pub(crate) fn books(asked: &[&str], mistakable: &[&str]) -> Self {
+        Self::talk("book", "read", &BOOK_WORDS, asked, mistakable)
+    }
+
+    /// `met`: what one did with the anchor.
+    fn talk(noun: &str, met: &str, words: &[Words], asked: &[&str], mistakable: &[&str]) -> Self {
+        let relation = |&(relation, named, before_noun, shared, same): &Words| RelationWording {
+            named: Some(named.to_owned()),
+            before_noun,
+            shared: Some(shared.to_owned()),
+            same: Some(same.to_owned()),
+            mistakable: mistakable.contains(&relation),
+            ..RelationWording::plain(relation)
+        };
+        let asked = words
+            .iter()
+            .filter(|(relation, ..)| asked.contains(relation));
         let mut sentences = Sentences::default();
-        sentences.implicit[2] = "I read \"{{ anchor }}\". Recommend {{ same }}.".to_owned();
+        sentences.implicit[2] = format!("I {met} \"{{{{ anchor }}}}\". Recommend {{{{ same }}}}.");
         Self {
-            noun: "book".to_owned(),
-            relations: relations(&BOOK_WORDS, asked, mistakable),
+            noun: noun.to_owned(),
+            relations: asked.map(relation).collect(),
             sentences,
             ..Self::default()
         }
     }
-}
-
-fn relations(words: &[Words], asked: &[&str], mistakable: &[&str]) -> Vec<RelationWording> {
-    let asked = words
-        .iter()
-        .filter(|(relation, ..)| asked.contains(relation));
-    asked
-        .map(
-            |&(relation, named, before_noun, shared, same)| RelationWording {
-                named: Some(named.to_owned()),
-                before_noun,
-                shared: Some(shared.to_owned()),
-                same: Some(same.to_owned()),
-                mistakable: mistakable.contains(&relation),
-                ..RelationWording::plain(relation)
-            },
-        )
-        .collect()
 }

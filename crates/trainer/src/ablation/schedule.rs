@@ -40,6 +40,15 @@ impl AblationRun {
         Self { world, seed, arm }
     }
 
+    /// The warm start that it begins from.
+    fn warm(&self) -> Self {
+        let arm = None;
+        Self {
+            arm,
+            ..self.clone()
+        }
+    }
+
     fn of_arm(
         world: &World,
         seed: u64,
@@ -274,11 +283,7 @@ impl Ablation {
 
     /// Whether all that it begins from is finished.
     fn is_ready(&self, run: &AblationRun) -> bool {
-        let warm = AblationRun {
-            arm: None,
-            ..run.clone()
-        };
-        run.arm.is_none() || (self.outcome(&warm).is_some() && self.is_timed(run))
+        run.arm.is_none() || (self.outcome(&run.warm()).is_some() && self.is_timed(run))
     }
 
     /// Whether the run that says how long this one lasts is finished, or none is needed.
@@ -338,10 +343,7 @@ impl Ablation {
     fn push_arm(&self, run: &AblationRun, arm: &ArmRun, set: &mut Vec<String>) -> Result<()> {
         let config = self.config.arm(&arm.name)?;
         set.extend(config.set.iter().cloned());
-        let warm = AblationRun {
-            arm: None,
-            ..run.clone()
-        };
+        let warm = run.warm();
         let model = Run::open(self.folder(&warm))?.model(Kept::Last)?;
         set.push(format!("model={}", inline(&model)?));
         let section = match &config.supervised_as_long_as {
