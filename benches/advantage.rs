@@ -14,8 +14,8 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rerec_advantage::{
     AdvantageEstimator, CreditAssigner, CreditConfig, DecreaseConfig, Groups, Grpo, GrpoConfig,
-    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, Raae, RatioConfig, RolloutBatch, RuleConfig,
-    SpreadConfig, TokenRewards,
+    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, Raae, RolloutBatch, RuleConfig, SpreadConfig,
+    StepPenaltyConfig, TokenRewards,
 };
 
 /// A response of about `tokens` tokens of 4.4 bytes that discusses the candidates in turn, a
@@ -132,7 +132,7 @@ fn bench_credit(c: &mut Criterion, id: BenchmarkId, response: &Response, rule: R
 }
 
 fn credit(c: &mut Criterion) {
-    let rule = RuleConfig::StepPenalty(RatioConfig::default());
+    let rule = RuleConfig::StepPenalty(StepPenaltyConfig::default());
     let decrease = RuleConfig::Decrease(DecreaseConfig::default());
     let response = Response::new(512, 20, "");
     bench_credit(
@@ -165,7 +165,7 @@ fn credit(c: &mut Criterion) {
 /// A query and its five responses: the lexicon once, five times the rest.
 fn group(c: &mut Criterion) {
     let response = Response::new(512, 20, "");
-    let assigner = assigner(RuleConfig::StepPenalty(RatioConfig::default()));
+    let assigner = assigner(RuleConfig::StepPenalty(StepPenaltyConfig::default()));
     let (items, targets) = ([response.titles[1].as_str()], [response.titles[0].as_str()]);
     let judged = response.judged(&items, &targets);
     let mut group = c.benchmark_group("group");
@@ -187,7 +187,7 @@ fn group(c: &mut Criterion) {
 fn lexicon(c: &mut Criterion) {
     for candidates in [2, 20, 1_000] {
         let response = Response::new(512, candidates, "");
-        let assigner = assigner(RuleConfig::StepPenalty(RatioConfig::default()));
+        let assigner = assigner(RuleConfig::StepPenalty(StepPenaltyConfig::default()));
         let build = || -> Lexicon { assigner.lexicon(black_box(response.items())).unwrap() };
         assert_eq!(build().items().len(), candidates);
         c.bench_function(&format!("lexicon/{candidates}"), |b| b.iter(build));

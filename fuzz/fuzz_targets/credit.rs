@@ -87,7 +87,7 @@ impl Input {
                 _ => MentionMode::SubstringIgnoreCase,
             },
             rules: vec![match self.rule % 5 {
-                0 => RuleConfig::StepPenalty(ratios),
+                0 => RuleConfig::StepPenalty(ratios.into()),
                 1 => RuleConfig::RejectedCandidate(RejectionConfig::english(1.1)),
                 2 => RuleConfig::RejectedTarget(RejectionConfig::english(0.8)),
                 3 => RuleConfig::Decrease(DecreaseConfig::default()),

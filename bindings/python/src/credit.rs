@@ -24,7 +24,7 @@ use crate::questions::{Questions, Resolved, of_response};
 ///     catalogue: The items whose names are looked for.
 ///     settings: Any of `split` (list of `"paragraph"`, `"sentence"`, `"step"`, `"think"`), `mentions` (`"title"`, `"substring"`,
 ///         `"substring_ignore_case"`) and `rules` (list of `"step_penalty"`, `"decrease"` or dicts such as
-///         `{"rule": "step_penalty", "min_ratio": 0.5}`).
+///         `{"rule": "step_penalty", "on": "verdicts"}`).
 ///     answer: Which box is the answer: `"last"` or `"first"`.
 ///     title_match: How titles are compared: `"title"` or `"exact"`.
 ///

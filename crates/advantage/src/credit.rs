@@ -106,6 +106,13 @@ pub enum Ratios {
         /// The ratio of tokens outside all segments' content, such as special tokens.
         elsewhere: f64,
     },
+    /// The ratio of the tokens that hold a byte of a span; of several spans the lowest.
+    PerSpan {
+        /// Bytes of the response, and their ratio.
+        ratios: Vec<(Range<usize>, f64)>,
+        /// The ratio of all other tokens.
+        elsewhere: f64,
+    },
     /// One ratio per token.
     PerToken(Vec<f64>),
 }

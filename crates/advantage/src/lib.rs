@@ -23,7 +23,7 @@ pub use credit::assigner::{Credit, CreditAssigner, StepCredit};
 pub use credit::config::{CreditConfig, RuleConfig};
 pub use credit::decrease::{Decay, Decrease, DecreaseConfig};
 pub use credit::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
-pub use credit::step_penalty::{RatioConfig, StepPenalty};
+pub use credit::step_penalty::{Penalised, RatioConfig, StepPenalty, StepPenaltyConfig};
 pub use credit::{Annotated, CreditRule, JudgedAnswer, JudgedResponse, MentionedItem, Ratios};
 pub use error::{Error, Result};
 pub use estimator::config::{EstimatorConfig, Preset};

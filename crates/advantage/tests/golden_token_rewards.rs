@@ -66,7 +66,7 @@ impl Case {
             max_ratio: self.max_ratio,
         };
         let rule = match self.mode.as_str() {
-            "rule" => RuleConfig::StepPenalty(ratios),
+            "rule" => RuleConfig::StepPenalty(ratios.into()),
             _ => RuleConfig::Decrease(DecreaseConfig {
                 ratios,
                 ..Default::default()

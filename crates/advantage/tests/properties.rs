@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use rerec_advantage::{
     CreditAssigner, CreditConfig, DecreaseConfig, Error, EstimatorConfig, Explanation, Groups,
     ItemNames, JudgedAnswer, JudgedResponse, Lexicon, MentionMode, Nested, Paragraphs, Ragged,
-    RatioConfig, RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split,
-    StepMarkers, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
+    RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split, StepMarkers,
+    StepPenaltyConfig, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
 };
 use rerec_text::fold;
 
@@ -64,7 +64,7 @@ const TITLES: [&str; 5] = [
 
 fn every_rule() -> Vec<RuleConfig> {
     vec![
-        RuleConfig::StepPenalty(RatioConfig::default()),
+        RuleConfig::StepPenalty(StepPenaltyConfig::default()),
         RuleConfig::Decrease(DecreaseConfig::default()),
         RuleConfig::RejectedCandidate(RejectionConfig::english(1.1)),
         RuleConfig::RejectedTarget(RejectionConfig::english(0.8)),

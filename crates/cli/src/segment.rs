@@ -119,7 +119,7 @@ impl Args {
             max_ratio: self.max_ratio,
         };
         let rule = match self.mode {
-            Mode::Rule => RuleConfig::StepPenalty(ratios),
+            Mode::Rule => RuleConfig::StepPenalty(ratios.into()),
             Mode::Decrease => RuleConfig::Decrease(DecreaseConfig {
                 ratios,
                 decay: self.decay_rate.map_or(Decay::Linear, Decay::Exponential),

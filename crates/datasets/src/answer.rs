@@ -6,7 +6,7 @@ use rerec_rewards::{Attribute, Item};
 
 use crate::dataset::Drill;
 use crate::facts::attributes_under;
-use crate::marks::{fits, listed};
+use crate::marks::{FITS, fits, listed};
 
 /// A response of which only that is learned which follows from what stands before it.
 ///
@@ -60,7 +60,7 @@ impl Answer {
         }
         self.show(".");
         if fits(item, wanted) {
-            self.learn(" It fits.");
+            self.learn(FITS);
         }
     }
 

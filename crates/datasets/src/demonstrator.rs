@@ -10,7 +10,7 @@ use crate::dataset::Demonstration;
 use crate::error::{Error, Result, check};
 use crate::facts::attributes_under;
 use crate::intent::{ComposedQuery, Evidence};
-use crate::marks::{check_line, fits, listed, option, wanted_line};
+use crate::marks::{FITS, check_line, fits, listed, option, wanted_line};
 use crate::random::stream;
 use crate::wording::Wording;
 
@@ -41,6 +41,9 @@ pub struct DemonstratorConfig {
     pub glance_preference: f64,
     /// Probability of believing a misinformed prompt, [0, 1]. Default 0.65.
     pub credulity: f64,
+    /// Probability of taking a checked candidate that meets some of the conditions, but not all, for one that fits, [0, 1].
+    /// Default 0.
+    pub leniency: f64,
 }
 
 impl Default for DemonstratorConfig {
@@ -55,6 +58,7 @@ impl Default for DemonstratorConfig {
             haste_later: 0.12,
             glance_preference: 3.0,
             credulity: 0.65,
+            leniency: 0.0,
         }
     }
 }
@@ -84,6 +88,7 @@ impl DemonstratorConfig {
             ("haste_first", self.haste_first),
             ("haste_later", self.haste_later),
             ("credulity", self.credulity),
+            ("leniency", self.leniency),
         ] {
             check((0.0..=1.0).contains(&share), setting, "in [0, 1]", &share)?;
         }
@@ -193,6 +198,7 @@ impl<'a> Demonstrator<'a> {
         lines: &mut Vec<String>,
         rng: &mut ChaCha8Rng,
     ) -> &'i str {
+        let meets_some = |item: &Item| wanted.iter().any(|one| item.attributes.contains(one));
         for (place, item) in candidates.iter().enumerate() {
             let haste = if place == 0 {
                 self.config.haste_first
@@ -202,10 +208,19 @@ impl<'a> Demonstrator<'a> {
             if rng.random_bool(haste) {
                 return self.glance(candidates, place, wanted, lines, rng);
             }
-            lines.push(check_line(place, item, wanted));
+            let mut line = check_line(place, item, wanted);
             if fits(item, wanted) {
+                lines.push(line);
                 return &item.title;
             }
+            // Without leniency nothing is drawn: what others write does not hang on the setting.
+            let is_lenient = self.config.leniency > 0.0 && meets_some(item);
+            if is_lenient && rng.random_bool(self.config.leniency) {
+                line.push_str(FITS);
+                lines.push(line);
+                return &item.title;
+            }
+            lines.push(line);
         }
         // A composed query always has a candidate that fits: the target, or the decoy for those who
         // believe.

@@ -4,6 +4,9 @@ use rerec_rewards::{Attribute, Item};
 
 use crate::answer::Answer;
 
+/// The verdict at the end of a line.
+pub(crate) const FITS: &str = " It fits.";
+
 /// The candidates, numbered from 1, each on a line of its own.
 pub(crate) fn options(titles: &[&str]) -> String {
     let numbered = titles

@@ -177,10 +177,15 @@ impl CreditAssigner {
 
 fn check_ratios(rule: &dyn CreditRule, ratios: &Ratios, response: &Annotated<'_>) -> Result<()> {
     // Rules are a trait that others implement: what they return is input.
+    let spans;
     let (all, elsewhere, expected) = match ratios {
         Ratios::Uniform(ratio) => (&[][..], *ratio, 0),
         Ratios::PerSegment { ratios, elsewhere } => {
             (ratios.as_slice(), *elsewhere, response.segments.len())
+        }
+        Ratios::PerSpan { ratios, elsewhere } => {
+            spans = ratios.iter().map(|(_, ratio)| *ratio).collect::<Vec<_>>();
+            (spans.as_slice(), *elsewhere, ratios.len())
         }
         Ratios::PerToken(ratios) => (ratios.as_slice(), 1.0, response.tokens.len()),
     };
@@ -217,6 +222,23 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
                 .iter_mut()
                 .zip(lowest)
                 .for_each(|(token, ratio)| *token *= ratio);
+        }
+        Ratios::PerSpan { ratios, elsewhere } => {
+            let mut lowest = vec![None; tokens.len()];
+            for (span, ratio) in ratios {
+                for held in &mut lowest[response.tokens.overlapping(&span)] {
+                    *held = Some(held.map_or(ratio, |other: f64| other.min(ratio)));
+                }
+            }
+            let ratios: Vec<f64> = lowest
+                .into_iter()
+                .map(|ratio| ratio.unwrap_or(elsewhere))
+                .collect();
+            for (step, segment) in steps.iter_mut().zip(&response.segments) {
+                let held = &ratios[response.tokens.overlapping(&segment.content)];
+                step.penalised |= held.iter().any(|ratio| *ratio < elsewhere);
+            }
+            apply(Ratios::PerToken(ratios), response, steps, tokens);
         }
         Ratios::PerToken(ratios) => {
             for (step, segment) in steps.iter_mut().zip(&response.segments) {
@@ -262,7 +284,7 @@ fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credit::step_penalty::{RatioConfig, StepPenalty};
+    use crate::credit::step_penalty::{Penalised, StepPenalty, StepPenaltyConfig};
     use crate::segment::nested::Split;
     use crate::{JudgedAnswer, Paragraphs, Segment, SegmentKind};
 
@@ -310,7 +332,7 @@ mod tests {
 
     #[test]
     fn ratios_of_rules_multiply_and_a_negative_reward_gets_worse() {
-        let step_penalty = StepPenalty::new(RatioConfig::default()).unwrap();
+        let step_penalty = StepPenalty::new(StepPenaltyConfig::default()).unwrap();
         let halves = Fixed(Ratios::PerToken(vec![0.5, 1.0]));
         let rewards = assign(
             Box::new(Paragraphs),
@@ -422,7 +444,7 @@ mod tests {
             }
         }
 
-        let rule = StepPenalty::new(RatioConfig::default()).unwrap();
+        let rule = StepPenalty::new(StepPenaltyConfig::default()).unwrap();
         let assigner = CreditAssigner::from_parts(
             Box::new(Halves),
             MentionMode::Substring,
@@ -458,6 +480,63 @@ mod tests {
         assert_eq!(steps[1], ("Casino fits best.</think>".to_owned(), 0.7));
     }
 
+    /// Which tokens of a wrong answer's two steps for it are penalised.
+    #[test]
+    fn a_penalty_may_fall_on_verdicts_or_on_the_first_step_alone() {
+        let text = "Casino: crime yes. It fits.\nHeat: crime yes.\nSo Casino.\n\\boxed{Casino}";
+        let token_rewards = |on| {
+            let config = StepPenaltyConfig {
+                min_ratio: 0.5,
+                on,
+                ..Default::default()
+            };
+            let rules = vec![RuleConfig::StepPenalty(config)];
+            let assigner = CreditAssigner::new(CreditConfig {
+                rules,
+                ..Default::default()
+            });
+            let assigner = assigner.unwrap();
+            let items = ["Casino (1995)", "Heat (1995)"].map(ItemNames::from_title);
+            let lexicon = assigner.lexicon(items).unwrap();
+            let judged = JudgedResponse {
+                response: text,
+                // "Casino: crime yes." " It" " fits.\n" "Heat: crime yes.\n" "So Casino." "\n" and the box
+                token_byte_lens: &[18, 3, 7, 17, 10, 1, 14],
+                answer: Some(JudgedAnswer {
+                    span: 56..70,
+                    items: &["Casino (1995)"],
+                    is_right: false,
+                }),
+                targets: &["Heat (1995)"],
+                reward: 1.0,
+            };
+            let credit = assigner.assign(&judged, &lexicon).unwrap();
+            let penalised: Vec<bool> = credit.steps.iter().map(|step| step.penalised).collect();
+            (credit.token_rewards, penalised)
+        };
+        assert_eq!(
+            token_rewards(Penalised::Steps),
+            (
+                vec![0.5, 0.5, 0.5, 1.0, 0.5, 1.0, 1.0],
+                vec![true, false, true, false]
+            )
+        );
+        assert_eq!(
+            token_rewards(Penalised::Verdicts),
+            (
+                vec![1.0, 0.5, 0.5, 1.0, 0.5, 1.0, 1.0],
+                vec![true, false, true, false]
+            )
+        );
+        assert_eq!(
+            token_rewards(Penalised::FirstStep),
+            (
+                vec![0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0],
+                vec![true, false, false, false]
+            )
+        );
+    }
+
     #[test]
     fn configurations_are_checked() {
         let text = "split = ['think', 'sentence']\nmentions = 'substring'\n\
@@ -478,9 +557,9 @@ mod tests {
             error.to_string(),
             "split must be a list of at least 1 splitter, got an empty list"
         );
-        let ratios = RatioConfig {
+        let ratios = StepPenaltyConfig {
             min_ratio: -0.1,
-            max_ratio: 1.0,
+            ..Default::default()
         };
         let rules = vec![RuleConfig::StepPenalty(ratios)];
         let error = CreditAssigner::new(CreditConfig {

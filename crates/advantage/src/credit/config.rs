@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::CreditRule;
 use super::decrease::{Decrease, DecreaseConfig};
 use super::rejection::{RejectedCandidate, RejectedTarget, RejectionConfig};
-use super::step_penalty::{RatioConfig, StepPenalty};
+use super::step_penalty::{StepPenalty, StepPenaltyConfig};
 use crate::error::Result;
 use crate::mention::MentionMode;
 use crate::segment::nested::Split;
@@ -27,7 +27,7 @@ impl Default for CreditConfig {
         Self {
             split: vec![Split::Paragraph],
             mentions: MentionMode::Title,
-            rules: vec![RuleConfig::StepPenalty(RatioConfig::default())],
+            rules: vec![RuleConfig::StepPenalty(StepPenaltyConfig::default())],
         }
     }
 }
@@ -37,7 +37,7 @@ impl Default for CreditConfig {
 #[serde(remote = "Self", tag = "rule", rename_all = "snake_case")]
 pub enum RuleConfig {
     /// [`StepPenalty`].
-    StepPenalty(RatioConfig),
+    StepPenalty(StepPenaltyConfig),
     /// [`Decrease`].
     Decrease(DecreaseConfig),
     /// [`RejectedCandidate`].
@@ -51,7 +51,7 @@ rerec_text::word_or_table!(
     "rule",
     r#""step_penalty", "decrease", or a table such as { rule = "rejected_candidate", ratio = 1.1 } (or "rejected_target")"#,
     |word| match word {
-        "step_penalty" => Some(RuleConfig::StepPenalty(RatioConfig::default())),
+        "step_penalty" => Some(RuleConfig::StepPenalty(StepPenaltyConfig::default())),
         "decrease" => Some(RuleConfig::Decrease(DecreaseConfig::default())),
         _ => None,
     }
