@@ -25,11 +25,11 @@ use crate::train::bar;
 #[command(after_help = "Example:
   rerec ablation configs/ablation.toml --jobs 2
   rerec ablation configs/ablation.toml --world quickstart
-  rerec ablation configs/ablation.toml --table")]
+  rerec ablation configs/ablation.toml --world quickstart --table")]
 pub(crate) struct Args {
     /// The experiment, a TOML file
     config: PathBuf,
-    /// Make the runs of this world only; may be given several times [default: all worlds]
+    /// Make the runs of this world only, and print its table; may be given several times [default: all worlds]
     #[arg(long, value_name = "NAME")]
     world: Vec<String>,
     /// Runs at a time [default: as many as there are cores]
@@ -42,11 +42,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut ablation = Ablation::open(AblationConfig::from_file(&args.config)?)?;
-    if args.table {
-        return print_text(&ablation_table(&ablation));
-    }
     if !args.world.is_empty() {
         ablation.restrict(&args.world)?;
+    }
+    if args.table {
+        return print_text(&ablation_table(&ablation));
     }
     let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let stop = interrupt_flag("stopping with a checkpoint of each run")?;

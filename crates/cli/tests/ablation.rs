@@ -152,6 +152,17 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     assert_eq!(text(&again.stdout), table);
     assert_eq!(written(&runs.join("small-5/warm")), before);
     assert_eq!(text(&ablation(folder, &["--table"]).stdout), table);
+
+    // Of two worlds, the one that is asked for.
+    let more = EXPERIMENT.replace(
+        "[[worlds]]",
+        "[[worlds]]\nname = \"large\"\nseeds = [6]\ntuning_seeds = [9]\n\n[[worlds]]",
+    );
+    fs::write(folder.join("experiment.toml"), more).unwrap();
+    let small = ablation(folder, &["--world", "small", "--table"]);
+    assert_eq!(text(&small.stdout), table);
+    let all = ablation(folder, &["--table"]);
+    assert!(text(&all.stdout).contains("## World large"));
 }
 
 #[test]

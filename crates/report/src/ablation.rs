@@ -27,7 +27,8 @@ pub fn write_ablation(ablation: &Ablation) -> Result<Vec<PathBuf>> {
         written.push(path);
         Ok(())
     };
-    write("ablation.md".to_owned(), &ablation_table(ablation))?;
+    let all = tables(ablation, &ablation.config().worlds);
+    write("ablation.md".to_owned(), &all)?;
     for world in &ablation.config().worlds {
         if let Some(picture) = curves::picture(ablation, world)? {
             write(format!("{}.svg", world.name), &picture)?;
@@ -56,13 +57,17 @@ fn outcomes(ablation: &Ablation) -> String {
     text
 }
 
-/// Markdown: for each world the arms' accuracy with intervals, their differences seed by seed, by class, and each seed.
+/// Markdown: for each world that the experiment is [restricted](Ablation::restrict) to the arms' accuracy with intervals, their differences
+/// seed by seed, by class, and each seed.
 ///
 /// Intervals are Student's, of 95 %, over the means of the seeds; a seed of which some arm is missing is left out of the differences
 /// with that arm alone.
 pub fn ablation_table(ablation: &Ablation) -> String {
-    let worlds = ablation.config().worlds.iter();
-    let tables = worlds.map(|world| world_table(ablation, world));
+    tables(ablation, ablation.worlds())
+}
+
+fn tables<'a>(ablation: &Ablation, worlds: impl IntoIterator<Item = &'a World>) -> String {
+    let tables = worlds.into_iter().map(|world| world_table(ablation, world));
     tables.collect::<Vec<_>>().join("\n")
 }
 

@@ -131,6 +131,12 @@ impl Ablation {
         Ok(())
     }
 
+    /// The worlds that it is restricted to, or all.
+    pub fn worlds(&self) -> impl Iterator<Item = &World> {
+        let chosen = |world: &&World| self.chosen.contains(&world.name);
+        self.config.worlds.iter().filter(chosen)
+    }
+
     fn read_more(&mut self) -> Result<bool> {
         let before = self.outcomes.len();
         for run in self.due() {
@@ -206,8 +212,7 @@ impl Ablation {
     /// World, seed, and whether it is one on which learning rates are chosen; these come first.
     fn seeds(&self) -> Vec<(&World, u64, bool)> {
         let tunes = self.config.learning_rates.len() > 1;
-        let chosen = |world: &&World| self.chosen.contains(&world.name);
-        let worlds: Vec<&World> = self.config.worlds.iter().filter(chosen).collect();
+        let worlds: Vec<&World> = self.worlds().collect();
         let tuning = worlds.iter().filter(|_| tunes).flat_map(|&world| {
             let seeds = world.tuning_seeds.iter();
             seeds.map(move |&seed| (world, seed, true))
