@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use rerec_datasets::Inspection;
-use rerec_trainer::{Ablation, AblationConfig, TrainConfig};
+use rerec_trainer::{Ablation, AblationConfig, TrainConfig, World};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -37,38 +37,45 @@ fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
     let mut ablation = experiment("ablation.toml");
     let due_first = due(&ablation);
     // The worlds' seeds for tuning, then the first seed of each world before the second of any.
-    let first = [121, 221, 253, 111, 211, 251, 112];
-    let worlds = ["quickstart", "rare", "movielens"].iter().cycle();
-    let warm = |(world, seed): (&&str, &i32)| format!("{world}-{seed}/warm");
-    let first: Vec<String> = worlds.zip(&first).map(warm).collect();
+    let first = [
+        "quickstart-121/warm",
+        "rare-221/warm",
+        "lenient-221/warm",
+        "lenient-222/warm",
+        "movielens-253/warm",
+        "quickstart-111/warm",
+        "rare-211/warm",
+        "lenient-261/warm",
+        "movielens-251/warm",
+        "quickstart-112/warm",
+    ];
     assert_eq!(due_first[..first.len()], first);
     let config = ablation.config();
-    let seeds: usize = config.worlds.iter().map(|world| world.seeds.len()).sum();
+    let count = |seeds: fn(&World) -> usize| config.worlds.iter().map(seeds).sum::<usize>();
+    let seeds = count(|world| world.seeds.len());
     assert!(seeds >= 10, "{seeds}");
-    // Each world has one seed more, for tuning.
-    assert_eq!(due_first.len(), seeds + config.worlds.len());
-
-    let bases = ablation.due().into_iter().take(3);
-    let bases: Vec<PathBuf> = bases
-        .map(|run| ablation.base(&run).unwrap().to_owned())
-        .collect();
-    let files = ["quickstart.toml", "quickstart.toml", "movielens.toml"];
-    assert!(
-        bases
-            .iter()
-            .zip(files)
-            .all(|(base, file)| base.ends_with(file)),
-        "{bases:?}"
+    assert_eq!(
+        due_first.len(),
+        seeds + count(|world| world.tuning_seeds.len())
     );
+
+    for run in ablation.due() {
+        let world = if run.to_string().starts_with("movielens") {
+            "movielens.toml"
+        } else {
+            "quickstart.toml"
+        };
+        assert!(ablation.base(&run).unwrap().ends_with(world), "{run}");
+    }
 
     ablation.restrict(&["rare".to_owned()]).unwrap();
     assert!(due(&ablation).iter().all(|run| run.starts_with("rare-")));
-    // A warm start and twelve arms; under two rates on the tuning seed.
-    assert_eq!(ablation.runs(), 1 + 12 * 2 + 10 * (1 + 12));
+    // A warm start and twelve arms, of two seeds; under two rates on the tuning seed.
+    assert_eq!(ablation.runs(), 1 + 12 * 2 + 2 * (1 + 12));
     let refused = ablation.restrict(&["six".to_owned()]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        r#"world must be one of ["quickstart", "rare", "movielens"], got six"#
+        r#"world must be one of ["quickstart", "rare", "lenient", "movielens"], got six"#
     );
 }
 
@@ -77,7 +84,8 @@ fn the_other_experiments_are_read() {
     let harder = due(&experiment("ablation-harder.toml"));
     assert_eq!(harder[..2], ["hard-231/warm", "transfer-241/warm"]);
     let variants = due(&experiment("ablation-variants.toml"));
-    assert_eq!(variants, ["rare-221/warm", "rare-222/warm"]);
+    let warm = [221, 222, 223].map(|seed| format!("lenient-{seed}/warm"));
+    assert_eq!(variants, warm);
 }
 
 #[test]
