@@ -138,6 +138,7 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     let mean = (share(&names[0]) + share(&names[1])) / 2.0;
     let row = format!("| 5 | {:.1} | - | {mean:.1} | ", share("warm"));
     assert!(table.contains(&row), "{row} is not in\n{table}");
+    assert!(table.contains("| area less plain | "), "{table}");
     assert!(
         table.contains("1 of 1 seeds are warmed up, each reinforced 2 times"),
         "{table}"

@@ -6,7 +6,7 @@ mod summary;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use rerec_trainer::{Ablation, World};
+use rerec_trainer::{Ablation, AblationConfig, World};
 
 use self::summary::{ArmSummary, WorldSummary};
 use crate::bootstrap::Estimate;
@@ -133,9 +133,9 @@ fn accuracy(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
             cell(arm.gain(summary)),
             arm.worst_gain(summary).map_or("-".to_owned(), percent),
         ];
-        row.extend(references.iter().map(|name| match *name == arm.arm.name {
-            true => "-".to_owned(),
-            false => cell(summary.find(name).and_then(|other| arm.less(other))),
+        row.extend(references.iter().map(|name| {
+            let other = summary.other(arm, name);
+            cell(other.and_then(|other| arm.accuracy_less(other)))
         }));
         row
     };
@@ -143,19 +143,21 @@ fn accuracy(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
 }
 
 fn training(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
-    let reach = &ablation.config().reach;
-    let mut head = [
-        "arm",
-        "learning rate",
-        "area under the curve (%)",
+    let AblationConfig {
+        references, reach, ..
+    } = ablation.config();
+    let mut head = ["arm", "learning rate", "area under the curve (%)"]
+        .map(str::to_owned)
+        .to_vec();
+    head.extend(references.iter().map(|name| format!("area less {name}")));
+    let beside = [
         "groups with a hit, first 10 steps (%)",
         "tokens",
         "entropy",
         "std of seeds",
         "std of repeats",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    ];
+    head.extend(beside.map(str::to_owned));
     head.extend(
         reach
             .iter()
@@ -170,12 +172,18 @@ fn training(ablation: &Ablation, summary: &WorldSummary<'_>) -> String {
             arm.arm.name.clone(),
             rate.map_or("as configured".to_owned(), |rate| rate.to_string()),
             cell(arm.area()),
+        ];
+        row.extend(references.iter().map(|name| {
+            let other = summary.other(arm, name);
+            cell(other.and_then(|other| arm.area_less(other)))
+        }));
+        row.extend([
             number(arm.hits(10).map(|share| 100.0 * share), 0),
             number(arm.tokens(), 0),
             number(arm.entropy(), 2),
             number(arm.seed_deviation().map(|share| 100.0 * share), 1),
             number(arm.repeat_deviation().map(|share| 100.0 * share), 1),
-        ];
+        ]);
         row.extend(reach.iter().map(|&share| arm.steps_to(share)));
         row
     };

@@ -1,6 +1,6 @@
 //! The numbers of an experiment's tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rerec_datasets::QueryClass;
 use rerec_trainer::{Ablation, Arm, ArmOutcome, World};
@@ -36,8 +36,10 @@ impl<'a> WorldSummary<'a> {
         }
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&ArmSummary<'a>> {
-        self.arms.iter().find(|arm| arm.arm.name == name)
+    /// The arm of that name, unless it is the one that is to be compared with it.
+    pub(super) fn other(&self, arm: &ArmSummary<'_>, name: &str) -> Option<&ArmSummary<'a>> {
+        let mut others = self.arms.iter().filter(|one| one.arm.name != arm.arm.name);
+        others.find(|other| other.arm.name == name)
     }
 
     pub(super) fn classes(&self) -> BTreeSet<&'a QueryClass> {
@@ -105,13 +107,24 @@ impl ArmSummary<'_> {
         self.gains(world).into_iter().min_by(f64::total_cmp)
     }
 
-    /// Accuracy less that of another arm, paired by seeds.
-    pub(super) fn less(&self, other: &Self) -> Option<Estimate> {
-        let shares = self.by_seed(share).into_iter();
-        let differences: Vec<f64> = shares
-            .filter_map(|(seed, share)| Some(share - other.of_seed(seed)?))
+    /// A number of this arm less that of another, paired by seeds.
+    fn less(&self, other: &Self, value: impl Fn(&ArmOutcome) -> Option<f64>) -> Option<Estimate> {
+        let others: BTreeMap<u64, f64> = other.by_seed(&value).into_iter().collect();
+        let own = self.by_seed(value).into_iter();
+        let differences: Vec<f64> = own
+            .filter_map(|(seed, own)| Some(own - others.get(&seed)?))
             .collect();
         student_mean(&differences)
+    }
+
+    /// Accuracy less that of another arm.
+    pub(super) fn accuracy_less(&self, other: &Self) -> Option<Estimate> {
+        self.less(other, share)
+    }
+
+    /// [Area](Self::area) less that of another arm.
+    pub(super) fn area_less(&self, other: &Self) -> Option<Estimate> {
+        self.less(other, |one| area(&one.curve))
     }
 
     /// Accuracy on a class of the test queries.
