@@ -83,6 +83,8 @@ fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
 fn the_other_experiments_are_read() {
     let harder = due(&experiment("ablation-harder.toml"));
     assert_eq!(harder[..2], ["hard-231/warm", "transfer-241/warm"]);
+    let repeats = due(&experiment("ablation-repeats.toml"));
+    assert_eq!(repeats[0], "lenient-261/warm");
     let variants = due(&experiment("ablation-variants.toml"));
     let warm = [221, 222, 223].map(|seed| format!("lenient-{seed}/warm"));
     assert_eq!(variants, warm);
