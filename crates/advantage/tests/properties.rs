@@ -7,9 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use rerec_advantage::{
     CreditAssigner, CreditConfig, DecreaseConfig, Error, EstimatorConfig, Explanation, Groups,
-    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, MentionMode, Nested, Paragraphs, Ragged,
-    RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split, StepMarkers,
-    StepPenaltyConfig, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
+    ItemNames, JudgedAnswer, JudgedResponse, Lexicon, MentionMode, Nested, Paragraphs, Penalised,
+    Ragged, RejectionConfig, RolloutBatch, RuleConfig, Segment, Segmenter, Sentences, Split,
+    StepMarkers, StepPenaltyConfig, ThinkTags, TokenMask, TokenRewards, TokenSpans, lossy_text,
 };
 use rerec_text::fold;
 
@@ -62,9 +62,17 @@ const TITLES: [&str; 5] = [
     "Amélie (2001)",
 ];
 
+fn penalty(on: Penalised) -> RuleConfig {
+    RuleConfig::StepPenalty(StepPenaltyConfig {
+        on,
+        ..Default::default()
+    })
+}
+
 fn every_rule() -> Vec<RuleConfig> {
     vec![
-        RuleConfig::StepPenalty(StepPenaltyConfig::default()),
+        penalty(Penalised::Steps),
+        penalty(Penalised::Verdicts),
         RuleConfig::Decrease(DecreaseConfig::default()),
         RuleConfig::RejectedCandidate(RejectionConfig::english(1.1)),
         RuleConfig::RejectedTarget(RejectionConfig::english(0.8)),
@@ -167,6 +175,29 @@ proptest! {
         prop_assert!(credit.token_rewards.iter().all(|reward| reward.is_finite() && *reward >= 0.0));
         let explanation = Explanation::new(&credit, Some(&credit.token_rewards)).unwrap();
         prop_assert!(explanation.to_string().lines().count() >= 2);
+    }
+
+    #[test]
+    fn a_narrower_penalty_falls_on_tokens_of_the_wider_one(
+        (text, lengths) in tokenised(),
+        at in any::<(prop::sample::Index, prop::sample::Index)>(),
+    ) {
+        let token_rewards = |on| {
+            let config = CreditConfig { rules: vec![penalty(on)], ..Default::default() };
+            let assigner = CreditAssigner::new(config).unwrap();
+            let lexicon = assigner.lexicon(TITLES.map(ItemNames::from_title)).unwrap();
+            let answer = answer_span(&text, at)
+                .map(|span| JudgedAnswer { span, items: &["Go (1999)"], is_right: false });
+            let judged = JudgedResponse {
+                response: &text, token_byte_lens: &lengths, answer, targets: &["Toy Story (1995)"], reward: 1.05,
+            };
+            assigner.assign(&judged, &lexicon).unwrap().token_rewards
+        };
+        let steps = token_rewards(Penalised::Steps);
+        for narrower in [Penalised::Verdicts, Penalised::FirstStep] {
+            let rewards = token_rewards(narrower);
+            prop_assert!(rewards.iter().zip(&steps).all(|(narrow, wide)| narrow >= wide));
+        }
     }
 
     #[test]

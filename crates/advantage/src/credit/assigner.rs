@@ -225,9 +225,17 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
         }
         Ratios::PerSpan { ratios, elsewhere } => {
             let mut lowest = vec![None; tokens.len()];
+            // A special token has no byte, wherever it lies.
+            let has_bytes = |&token: &usize| {
+                response
+                    .tokens
+                    .get(token)
+                    .is_some_and(|bytes| !bytes.is_empty())
+            };
             for (span, ratio) in ratios {
-                for held in &mut lowest[response.tokens.overlapping(&span)] {
-                    *held = Some(held.map_or(ratio, |other: f64| other.min(ratio)));
+                for token in response.tokens.overlapping(&span).filter(has_bytes) {
+                    let held: &mut Option<f64> = &mut lowest[token];
+                    *held = Some(held.map_or(ratio, |other| other.min(ratio)));
                 }
             }
             let ratios: Vec<f64> = lowest
