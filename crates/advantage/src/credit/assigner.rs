@@ -1,5 +1,7 @@
 //! Segments, mentions and rules put together.
 
+use std::ops::Range;
+
 use rerec_text::{ItemNames, TokenSpans};
 
 use super::config::{CreditConfig, RuleConfig};
@@ -8,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::mention::MentionMode;
 use crate::mention::lexicon::Lexicon;
 use crate::segment::nested::Nested;
-use crate::segment::{Segment, Segmenter, check_tiling, cut_answer, join_inside};
+use crate::segment::{Segmenter, check_tiling, cut_answer, join_inside};
 
 /// Gives each token of a response the part of the reward that its step earned.
 ///
@@ -217,31 +219,20 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
                 // Not against 1: a `max_ratio` below 1 lowers every step and penalises none.
                 step.penalised |= *ratio < elsewhere;
             }
-            let lowest = lowest(&response.tokens, &response.segments, &ratios, elsewhere);
+            let contents = response.segments.iter().map(|one| one.content.clone());
+            let contents: Vec<_> = contents.zip(ratios).collect();
+            let lowest = lowest(&response.tokens, &contents, elsewhere);
             tokens
                 .iter_mut()
                 .zip(lowest)
                 .for_each(|(token, ratio)| *token *= ratio);
         }
-        Ratios::PerSpan { ratios, elsewhere } => {
-            let mut lowest = vec![None; tokens.len()];
-            // A special token has no byte, wherever it lies.
-            let has_bytes = |&token: &usize| {
-                response
-                    .tokens
-                    .get(token)
-                    .is_some_and(|bytes| !bytes.is_empty())
-            };
-            for (span, ratio) in ratios {
-                for token in response.tokens.overlapping(&span).filter(has_bytes) {
-                    let held: &mut Option<f64> = &mut lowest[token];
-                    *held = Some(held.map_or(ratio, |other| other.min(ratio)));
-                }
-            }
-            let ratios: Vec<f64> = lowest
-                .into_iter()
-                .map(|ratio| ratio.unwrap_or(elsewhere))
-                .collect();
+        Ratios::PerSpan {
+            mut ratios,
+            elsewhere,
+        } => {
+            ratios.sort_by_key(|(span, _)| span.start);
+            let ratios = lowest(&response.tokens, &ratios, elsewhere);
             for (step, segment) in steps.iter_mut().zip(&response.segments) {
                 let held = &ratios[response.tokens.overlapping(&segment.content)];
                 step.penalised |= held.iter().any(|ratio| *ratio < elsewhere);
@@ -264,24 +255,25 @@ fn apply(ratios: Ratios, response: &Annotated<'_>, steps: &mut [StepCredit], tok
     }
 }
 
-/// For each token, the lowest of the ratios of the segments whose content it holds at least one byte of, and `elsewhere` for a
-/// token that holds none.
-fn lowest(tokens: &TokenSpans, segments: &[Segment], ratios: &[f64], elsewhere: f64) -> Vec<f64> {
+/// For each token, the lowest of the ratios of the spans that it holds at least one byte of, and `elsewhere` for a token that holds
+/// none. Spans come by where they begin.
+fn lowest(tokens: &TokenSpans, spans: &[(Range<usize>, f64)], elsewhere: f64) -> Vec<f64> {
     let mut first = 0;
     tokens
         .iter()
         .map(|token| {
-            // Tokens and segments come in order, so that each segment is passed once: linear.
-            first += segments[first..]
+            // Tokens and spans come in order, so that each span is passed once: linear.
+            first += spans[first..]
                 .iter()
-                .take_while(|segment| segment.content.end <= token.start)
+                .take_while(|(span, _)| span.end <= token.start)
                 .count();
-            let held = segments[first..]
+            let held = spans[first..]
                 .iter()
-                .zip(&ratios[first..])
-                .take_while(|(segment, _)| segment.content.start < token.end)
+                .take_while(|(span, _)| span.start < token.end)
+                // Spans of a rule may lie within each other, so that one behind `first` may have ended.
+                .filter(|(span, _)| span.end > token.start)
                 // An empty span holds no byte, wherever it lies.
-                .filter(|(segment, _)| !token.is_empty() && !segment.content.is_empty());
+                .filter(|(span, _)| !token.is_empty() && !span.is_empty());
             held.map(|(_, ratio)| *ratio)
                 .reduce(f64::min)
                 .unwrap_or(elsewhere)
@@ -584,13 +576,19 @@ mod tests {
     #[test]
     fn a_token_takes_the_lowest_ratio_it_touches() {
         let text = "ab\ncd\n\nef";
-        let segments = crate::Paragraphs.segment(text);
+        let segments = crate::Paragraphs.segment(text).into_iter();
+        let contents = segments.map(|segment| segment.content);
+        let contents: Vec<_> = contents.zip([1.0, 0.5, 0.7]).collect();
         // ab | \nc | d | \n | \n | <special> | ef
         let spans = TokenSpans::new(text, &[2, 2, 1, 1, 1, 0, 2]).unwrap();
-        let ratios = lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9);
+        let ratios = lowest(&spans, &contents, 0.9);
         assert_eq!(ratios, [1.0, 0.5, 0.5, 0.9, 0.9, 0.9, 0.7]);
         let spans = TokenSpans::new(text, &[4, 5]).unwrap();
-        assert_eq!(lowest(&spans, &segments, &[1.0, 0.5, 0.7], 0.9), [0.5, 0.5]);
+        assert_eq!(lowest(&spans, &contents, 0.9), [0.5, 0.5]);
+        // Spans of a rule may lie within each other.
+        let spans = TokenSpans::new("abcd", &[1, 1, 1, 1]).unwrap();
+        let nested = [(0..3, 0.8), (1..2, 0.5)];
+        assert_eq!(lowest(&spans, &nested, 1.0), [0.8, 0.5, 0.8, 1.0]);
     }
 
     /// Compared with each other these names would take minutes.
