@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use rerec_datasets::{Dataset, DemonstratorConfig, QueryClass};
 use rerec_rewards::ItemId;
-use worlds::{candidates, careful, config, text, title};
+use worlds::{annotated, candidates, careful, config, patient, text, title};
 
 #[test]
 fn care_always_finds_the_target_and_credulity_never_does() {
@@ -22,14 +22,14 @@ fn care_always_finds_the_target_and_credulity_never_does() {
         );
         assert_eq!(shown.response.matches("It fits.").count(), 1);
     }
-    let mut config = config();
-    config.demonstrator = DemonstratorConfig {
-        haste_first: 0.0,
-        haste_later: 0.0,
-        credulity: 1.0,
-        ..config.demonstrator
-    };
-    let credulous = Dataset::quickstart(6, &config).unwrap();
+    let credulity = 1.0;
+    let credulous = annotated(
+        6,
+        DemonstratorConfig {
+            credulity,
+            ..patient()
+        },
+    );
     let misinformed = credulous.demonstrations.iter().zip(&credulous.splits.train);
     for (shown, query) in misinformed.filter(|(_, query)| query.class == QueryClass::MISINFORMED) {
         let boxed = format!("\\boxed{{{}}}", title(&care.catalogue, &query.targets[0]));
@@ -94,14 +94,14 @@ fn haste_has_the_rate_that_was_set() {
 /// The first candidate that meets any condition is taken, and the line says that it fits.
 #[test]
 fn leniency_takes_what_meets_one_condition() {
-    let mut config = config();
-    config.demonstrator = DemonstratorConfig {
-        haste_first: 0.0,
-        haste_later: 0.0,
-        leniency: 1.0,
-        ..config.demonstrator
-    };
-    let world = Dataset::quickstart(6, &config).unwrap();
+    let leniency = 1.0;
+    let world = annotated(
+        6,
+        DemonstratorConfig {
+            leniency,
+            ..patient()
+        },
+    );
     let mut wrong = 0;
     for (shown, query) in world.demonstrations.iter().zip(&world.splits.train) {
         let response = &shown.response;

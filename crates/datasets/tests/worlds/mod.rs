@@ -42,17 +42,32 @@ pub(crate) fn title<'a>(catalogue: &'a Catalogue, id: &ItemId) -> &'a str {
     &catalogue.get(catalogue.index_of(id).unwrap()).title
 }
 
-/// What a careful reader writes: no haste, no credulity.
-pub(crate) fn careful(seed: u64) -> Dataset {
-    let demonstrator = DemonstratorConfig {
+/// An annotator without haste.
+pub(crate) fn patient() -> DemonstratorConfig {
+    DemonstratorConfig {
         haste_first: 0.0,
         haste_later: 0.0,
-        credulity: 0.0,
         ..DemonstratorConfig::default()
-    };
+    }
+}
+
+/// The world with the demonstrations of such an annotator.
+pub(crate) fn annotated(seed: u64, demonstrator: DemonstratorConfig) -> Dataset {
     let config = WorldConfig {
         demonstrator,
         ..config()
     };
     Dataset::quickstart(seed, &config).unwrap()
+}
+
+/// What a careful reader writes: no haste, no credulity.
+pub(crate) fn careful(seed: u64) -> Dataset {
+    let credulity = 0.0;
+    annotated(
+        seed,
+        DemonstratorConfig {
+            credulity,
+            ..patient()
+        },
+    )
 }
