@@ -88,6 +88,53 @@ fn the_other_experiments_are_read() {
     let variants = due(&experiment("ablation-variants.toml"));
     let warm = [221, 222, 223].map(|seed| format!("lenient-{seed}/warm"));
     assert_eq!(variants, warm);
+    let longer = due(&experiment("ablation-longer.toml"));
+    assert_eq!(longer[0], "lenient-261/warm");
+}
+
+#[test]
+fn a_world_from_another_experiment_has_its_settings_before_its_own() {
+    let world = |name: &str| {
+        let ablation = experiment(name);
+        let mut worlds = ablation.config().worlds.iter();
+        worlds.find(|one| one.name == "lenient").unwrap().clone()
+    };
+    let origin = world("ablation.toml").set;
+    assert!(origin.contains(&"data.quickstart.demonstrator.leniency=0.6".to_owned()));
+    let longer = world("ablation-longer.toml");
+    let (shared, own) = longer.set.split_at(origin.len());
+    assert_eq!(shared, origin);
+    assert_eq!(
+        own,
+        ["reinforcement.max_steps=60", "reinforcement.epochs=8"]
+    );
+    assert!(longer.config.unwrap().ends_with("configs/quickstart.toml"));
+}
+
+#[test]
+fn a_world_is_taken_from_an_experiment_that_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = |world: &str, from: &str| {
+        format!(
+            "name = 'e'\nconfig = 'c.toml'\n[[worlds]]\nname = '{world}'\n{from}seeds = [1]\n[[arms]]\nname = 'a'"
+        )
+    };
+    let write = |file: &str, text: String| std::fs::write(folder.path().join(file), text).unwrap();
+    write("one.toml", experiment("dry", ""));
+    write("two.toml", experiment("wet", "from = 'one.toml'\n"));
+    write("three.toml", experiment("wet", "from = 'two.toml'\n"));
+    let refused = |file: &str| {
+        let read = AblationConfig::from_file(&folder.path().join(file));
+        read.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused("two.toml"),
+        r#"world must be one of ["dry"], got wet"#
+    );
+    assert_eq!(
+        refused("three.toml"),
+        "worlds.wet.from must be an experiment that has the world's settings itself, got two.toml"
+    );
 }
 
 #[test]

@@ -51,10 +51,14 @@ pub struct AblationConfig {
 pub struct World {
     /// Its name, of the same characters as the experiment's.
     pub name: String,
+    /// Another experiment with a world of this name, relative to the folder of this file: this world takes its configuration, where it
+    /// has none of its own, and its settings. Default none.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
     /// The configuration that its runs begin from. Default: the experiment's.
     #[serde(default)]
     pub config: Option<PathBuf>,
-    /// Settings of its runs, after the experiment's. Default none.
+    /// Settings of its runs, after the experiment's and those of the world that it is taken `from`. Default none.
     #[serde(default)]
     pub set: Vec<String>,
     /// Seeds that are reported, at least one.
@@ -82,6 +86,11 @@ pub struct Arm {
     pub supervised_as_long_as: Option<String>,
 }
 
+/// A path that a file gives relative to its own folder.
+fn beside(file: &Path, given: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(given)
+}
+
 fn default_runs() -> PathBuf {
     "runs".into()
 }
@@ -90,23 +99,55 @@ fn one() -> u64 {
     1
 }
 
+impl World {
+    /// Settings and configuration of the world that this one, of the experiment at `path`, is taken from.
+    fn take_over(&mut self, path: &Path) -> Result<()> {
+        let Some(from) = &self.from else {
+            return Ok(());
+        };
+        let other = AblationConfig::parse(&beside(path, from))?;
+        let world = other.world(&self.name)?;
+        // Taken from a third file, its settings would have to be looked for there.
+        let setting = format!("worlds.{}.from", self.name);
+        let has_own = world.from.is_none();
+        check(
+            has_own,
+            &setting,
+            from.display(),
+            "an experiment that has the world's settings itself",
+        )?;
+        self.set.splice(..0, world.set.iter().cloned());
+        let base = || other.base(world).to_owned();
+        self.config = self.config.take().or_else(|| Some(base()));
+        Ok(())
+    }
+}
+
 impl AblationConfig {
     /// Reads a file and checks it, and the settings of every arm in every world.
     ///
     /// # Errors
     /// Names the file, key, value and range of what is wrong.
     pub fn from_file(path: &Path) -> Result<Self> {
+        let mut config = Self::parse(path)?;
+        for world in &mut config.worlds {
+            world.take_over(path)?;
+        }
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// A file as it is written, but with the paths of its configurations from the working directory.
+    fn parse(path: &Path) -> Result<Self> {
         let text = rerec_files::read_text(path)?;
         let mut config: Self = toml::from_str(&text).map_err(|source| Error::ConfigFile {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         let own = config.worlds.iter_mut().filter_map(|w| w.config.as_mut());
         for base in own.chain([&mut config.config]) {
-            *base = folder.join(&*base);
+            *base = beside(path, base);
         }
-        config.validate()?;
         Ok(config)
     }
 
