@@ -117,8 +117,8 @@ impl World {
             "an experiment that has the world's settings itself",
         )?;
         self.set.splice(..0, world.set.iter().cloned());
-        let base = || other.base(world).to_owned();
-        self.config = self.config.take().or_else(|| Some(base()));
+        self.config
+            .get_or_insert_with(|| other.base(world).to_owned());
         Ok(())
     }
 }
