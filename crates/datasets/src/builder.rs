@@ -174,13 +174,13 @@ impl<'a> QueryBuilder<'a> {
             conversation: Vec::new(),
             targets: ids(&[draft.target]),
             candidates: Some(ids(candidates)),
+            conditions,
             history: ids(&draft.history),
             user: user.cloned(),
             time: draft.asker.and_then(|asker| asker.time),
         };
         let mut composed = ComposedQuery {
             query,
-            conditions,
             evidence: draft.evidence,
             sentence: String::new(),
         };

@@ -144,7 +144,7 @@ impl<'a> Demonstrator<'a> {
         let (mut lines, wanted) = match is_fooled {
             // No notes: to recall the anchor would show that the claim is wrong.
             true => (Vec::new(), composed.believed_conditions()),
-            false => (self.notes(composed)?, composed.conditions.clone()),
+            false => (self.notes(composed)?, query.conditions.clone()),
         };
         lines.push(wanted_line(&wanted));
         let candidates = query.candidates.iter().flatten();
@@ -185,7 +185,7 @@ impl<'a> Demonstrator<'a> {
             }
             Evidence::Group(name) => Ok(vec![format!(
                 "Taste of {name}: {}.",
-                listed(&composed.conditions)
+                listed(&composed.query.conditions)
             )]),
         }
     }

@@ -420,6 +420,7 @@ mod tests {
             conversation: vec![Message::user(prompt)],
             targets: vec![target.into()],
             candidates: None,
+            conditions: Vec::new(),
             history: Vec::new(),
             user: None,
             time: None,

@@ -5,14 +5,12 @@ use rerec_rewards::{Attribute, ItemId};
 use crate::query::Query;
 use crate::query_class::QueryClass;
 
-/// A query together with what lies behind it; the model sees only the query.
+/// A query together with what lies behind it; the model sees only the conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComposedQuery {
-    /// What the model is asked.
+    /// What the model is asked. Its conditions are attributes that the target has, and no other candidate has all of.
     pub query: Query,
-    /// The attributes that the target has, and no other candidate has all of.
-    pub conditions: Vec<Attribute>,
     /// How the prompt tells the conditions.
     pub evidence: Evidence,
     /// What the user says, without options and instructions.
@@ -64,7 +62,7 @@ impl Evidence {
 impl ComposedQuery {
     /// What somebody would look for who believes a misinformed prompt; else the conditions.
     pub(crate) fn believed_conditions(&self) -> Vec<Attribute> {
-        let mut conditions = self.conditions.clone();
+        let mut conditions = self.query.conditions.clone();
         if let Evidence::Belief {
             condition,
             believed,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rerec_rewards::{Catalogue, ItemId};
+use rerec_rewards::{Attribute, Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,9 @@ pub struct Query {
     /// The items to choose from, in the order of the prompt; holds every target. Without: the whole catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidates: Option<Vec<ItemId>>,
+    /// What is asked for, where that is known; the prompt may hide it, or claim something else. For the reward, never for the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Attribute>,
     /// Items the user liked before; never candidates or targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<ItemId>,

@@ -313,6 +313,7 @@ impl<'a> Maker<'a> {
             conversation,
             targets: vec![target],
             candidates: Some(candidates),
+            conditions: entry.conditions.clone(),
             user: match history.is_empty() {
                 true => None,
                 false => entry.user.as_deref().map(UserId::from),

@@ -2,7 +2,7 @@
 
 mod source;
 
-use rerec_rewards::{Catalogue, ItemId};
+use rerec_rewards::{Attribute, Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -61,6 +61,9 @@ pub struct VerlExtra {
     /// The ids of the candidates; none: the whole catalogue.
     #[serde(default)]
     pub candidates: Option<Vec<ItemId>>,
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Attribute>,
     /// The ids of the history.
     #[serde(default)]
     pub history: Vec<ItemId>,
@@ -116,6 +119,7 @@ impl VerlRecord {
                 class: query.class.clone(),
                 targets: query.targets.clone(),
                 candidates: query.candidates.clone(),
+                conditions: query.conditions.clone(),
                 history: query.history.clone(),
                 user: query.user.clone(),
                 time: query.time,
@@ -168,6 +172,7 @@ impl From<VerlRecord> for Query {
             conversation: record.prompt,
             targets: extra.targets,
             candidates: extra.candidates,
+            conditions: extra.conditions,
             history: extra.history,
             user: extra.user,
             time: extra.time,

@@ -86,6 +86,16 @@ fn each_class_becomes_a_choice_of_one_and_nineteen() {
         assert!(candidates.contains(&query.targets[0]));
         assert_eq!(query.check(&dataset.catalogue), Ok(()));
     }
+    // What is asked for; of a profile it is not known.
+    let asked: Vec<Vec<&str>> = train
+        .iter()
+        .map(|query| {
+            let conditions = query.conditions.iter();
+            conditions.map(|one| one.value.as_str()).collect()
+        })
+        .collect();
+    assert_eq!(asked, [vec!["Ada Lorne"], vec!["Ada Lorne"], vec![]]);
+    assert_eq!(train[0].conditions[0].relation, "Directed_by");
     // The other right film is no wrong candidate, and what the user liked is shown.
     let explicit = &train[0];
     let gold = ["3", "4"];

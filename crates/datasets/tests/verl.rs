@@ -207,3 +207,22 @@ fn what_a_query_has_no_place_for_is_written_again() {
     assert_eq!(again.splits, dataset.splits);
     assert_eq!(again.extra, dataset.extra);
 }
+
+#[test]
+fn conditions_are_a_query_s_own_or_kept_as_they_are() {
+    let record = |conditions: &str| {
+        let record = r#"{"prompt": "A film?", "reward_model": {"ground_truth": "Heat"}, "extra_info": {"conditions": CONDITIONS}}"#;
+        load(&record.replace("CONDITIONS", conditions), CATALOGUE).unwrap()
+    };
+    let own = record(r#"[{"relation": "genre", "value": "Crime"}]"#);
+    assert_eq!(own.splits.train[0].conditions[0].value, "Crime");
+    assert!(own.extra.is_empty(), "{:?}", own.extra);
+    // Another tool's.
+    let other = record(r#"{"temperature": 0.5}"#);
+    let query = &other.splits.train[0];
+    assert!(query.conditions.is_empty());
+    assert_eq!(
+        other.extra[&query.id]["extra_info"]["conditions"]["temperature"],
+        0.5
+    );
+}

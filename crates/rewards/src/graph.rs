@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use petgraph::graph::UnGraph;
 use serde::{Deserialize, Serialize};
 
@@ -147,15 +149,14 @@ impl AttributeGraph {
         for &target in targets {
             self.require_attributes(target)?;
         }
-        let has = |item, attribute| self.attributes_of(item).binary_search(attribute).is_ok();
         let (mut shared, mut matched) = (0.0, 0.0);
         // Shared attributes are among those of the first target. All lists are ascending, so that
         // the others are looked up by binary search.
-        for attribute in self.attributes_of(first) {
-            if others.iter().all(|&target| has(target, attribute)) {
-                let weight = self.weights[*attribute as usize];
+        for &attribute in self.attributes_of(first) {
+            if others.iter().all(|&target| self.has(target, attribute)) {
+                let weight = self.weights[attribute as usize];
                 shared += weight;
-                matched += if has(candidate, attribute) {
+                matched += if self.has(candidate, attribute) {
                     weight
                 } else {
                     0.0
@@ -189,6 +190,16 @@ impl AttributeGraph {
             .map(|target| self.ids[target.position()].clone())
             .collect();
         Error::NoSharedAttributes { targets }
+    }
+
+    /// Where each attribute stands among the graph's.
+    pub(crate) fn positions(&self) -> HashMap<&Attribute, u32> {
+        self.attributes.iter().zip(0..).collect()
+    }
+
+    /// Whether an item has the attribute at this position.
+    pub(crate) fn has(&self, item: ItemIndex, attribute: u32) -> bool {
+        self.attributes_of(item).binary_search(&attribute).is_ok()
     }
 
     fn attributes_of(&self, item: ItemIndex) -> &[u32] {

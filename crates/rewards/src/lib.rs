@@ -63,6 +63,7 @@ pub use ranking::{
 };
 #[cfg(feature = "reward")]
 pub use reward::{
-    DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward, RewardBreakdown,
-    RewardPart, RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample, per_sample,
+    ConditionCredit, DualGraphConfig, DualGraphReward, ListAlignment, MixedReward, Reward,
+    RewardBreakdown, RewardPart, RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample,
+    per_sample,
 };

@@ -1,5 +1,6 @@
 //! Rewards of responses, in batches.
 
+mod conditions;
 mod config;
 mod dual_graph;
 mod mixed;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Flag, ItemIndex, Result};
 
+pub use conditions::ConditionCredit;
 pub use config::{DualGraphConfig, ListAlignment, RewardWeights};
 pub use dual_graph::DualGraphReward;
 pub use mixed::{MixedReward, RewardTerm, ScoredSample, per_sample};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ndarray::array;
 use rerec_rewards::{
-    Attribute, AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, Error,
-    Flag, Item, ItemEmbeddings, ItemIndex, ListAlignment, MissingPolicy, MixedReward, Reward,
-    RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample, ScoredSample,
-    SimilarityConfig, per_sample,
+    Attribute, AttributeGraph, Catalogue, ConditionCredit, DualGraphConfig, DualGraphReward,
+    EmbeddingTable, Error, Flag, Item, ItemEmbeddings, ItemIndex, ListAlignment, MissingPolicy,
+    MixedReward, Reward, RewardBreakdown, RewardSummary, RewardTerm, RewardWeights, Sample,
+    ScoredSample, SimilarityConfig, per_sample,
 };
 
 /// Attributes by item: Heat {crime, mann, 90s}, Thief {crime, mann, 80s}, Casino {crime, 90s}, Alien {horror}.
@@ -487,4 +487,75 @@ fn what_the_data_lack_is_0_for_an_answer_and_an_error_for_a_target() {
     let lenient = with_embeddings(DualGraphConfig::paper(), MissingPolicy::Score(-0.5));
     let scored = lenient.score("Alien", &[0], None).unwrap();
     assert_eq!(scored.preference_alignment, Some(-0.5));
+}
+
+#[test]
+fn conditions_that_are_asked_for_are_credited() {
+    let scorer = Scorer::new(DualGraphConfig::paper());
+    let catalogue = catalogue();
+    let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue).unwrap());
+    let asked = |values: &[&str]| -> Vec<Attribute> {
+        let attribute = |value: &&str| Attribute {
+            relation: "is".into(),
+            value: (*value).into(),
+        };
+        values.iter().map(attribute).collect()
+    };
+    let stated = [
+        ("both", asked(&["crime", "mann"])),
+        ("one known", asked(&["crime", "noir"])),
+        ("unknown", asked(&["noir"])),
+    ];
+    let credit = ConditionCredit::new(graph, stated.iter().map(|(query, of)| (*query, &**of)));
+    assert_eq!(credit.queries(), 2);
+    let reward = MixedReward::new(scorer.reward)
+        .with_term(0.1, credit)
+        .unwrap();
+    let credit = |query, response| {
+        let sample = Sample {
+            query,
+            response,
+            targets: &scorer.items[..1],
+            candidates: None,
+        };
+        reward.score(&[sample]).remove(0).unwrap().terms["conditions"]
+    };
+    for (answer, met) in [
+        (r"\boxed{Heat}", 1.0),
+        (r"\boxed{Casino}", 0.5),
+        (r"\boxed{Alien}", 0.0),
+        // No item of the catalogue, and no answer.
+        (r"\boxed{Ronin}", 0.0),
+        ("none", 0.0),
+    ] {
+        assert_eq!(credit("both", answer), met, "{answer}");
+    }
+    assert_eq!(credit("one known", r"\boxed{Casino}"), 1.0);
+    // As the query alignment score: two of Heat's three attributes.
+    for query in ["unknown", "unheard of"] {
+        assert_close(credit(query, r"\boxed{Casino}"), 2.0 / 3.0);
+    }
+    assert_eq!(credit("unheard of", "none"), 0.0);
+}
+
+#[test]
+fn conditions_are_credited_by_nothing_else_than_a_graph() {
+    let catalogue = catalogue();
+    let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue).unwrap());
+    let targets = catalogue.indices_of(["Heat"]).unwrap();
+    let without = DualGraphReward::new(DualGraphConfig::paper(), catalogue, None, None).unwrap();
+    let reward = MixedReward::new(without)
+        .with_term(0.1, ConditionCredit::new(graph, []))
+        .unwrap();
+    let sample = Sample {
+        query: "q",
+        response: r"\boxed{Heat}",
+        targets: &targets,
+        candidates: None,
+    };
+    let error = reward.score(&[sample]).remove(0).unwrap_err().to_string();
+    assert!(
+        error.ends_with("has no condition that the graph knows, and no query alignment score"),
+        "{error}"
+    );
 }

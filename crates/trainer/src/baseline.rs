@@ -192,6 +192,7 @@ mod tests {
             conversation: vec![Message::user(said)],
             targets: vec!["3".into()],
             candidates: Some(["1", "2", "3"].map(Into::into).into()),
+            conditions: Vec::new(),
             history: Vec::new(),
             user: None,
             time: None,

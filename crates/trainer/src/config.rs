@@ -36,6 +36,11 @@ pub struct TrainConfig {
     /// CPU threads of libtorch; a run repeats bit for bit under the same number. Default 2.
     #[serde(default = "default_threads")]
     pub threads: NonZeroUsize,
+    /// Weight in the reward of the share of a query's own conditions that the answer meets
+    /// ([`ConditionCredit`](rerec_rewards::ConditionCredit)), finite. Needs a graph, and queries that state conditions. Default 0:
+    /// no such term (the paper's).
+    #[serde(default)]
+    pub condition_weight: f64,
     /// Where catalogue, ratings and queries come from.
     pub data: DataSource,
     /// Where the model comes from.
@@ -191,6 +196,7 @@ impl TrainConfig {
     pub fn reward_source(&self) -> RewardSource {
         RewardSource {
             dual_graph: self.reward.clone(),
+            condition_weight: self.condition_weight,
             graph: self.graph.clone(),
             embeddings: self.embeddings.clone(),
             similarity: self.similarity,

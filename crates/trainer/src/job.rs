@@ -1,7 +1,6 @@
 //! A whole run from one configuration.
 
 use std::fs;
-use std::sync::Arc;
 
 use rerec::Assessor;
 use rerec_datasets::Dataset;
@@ -94,7 +93,7 @@ impl Job {
             let _ = fs::remove_dir_all(folder.join(BASE));
             let _ = fs::remove_dir(&folder);
         }
-        let assessor = Assessor::new(config.assessor(), &dataset.catalogue, Arc::new(reward?))?;
+        let assessor = Assessor::new(config.assessor(), &dataset.catalogue, reward?)?;
         Ok(Self {
             config,
             start,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use rerec_datasets::Dataset;
 use rerec_rewards::{
-    AttributeGraph, Catalogue, DualGraphConfig, DualGraphReward, EmbeddingTable, EpochReport,
-    Interactions, ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig,
-    MissingPolicy, SimilarityConfig,
+    AttributeGraph, Catalogue, ConditionCredit, DualGraphConfig, DualGraphReward, EmbeddingTable,
+    EpochReport, Interactions, ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig,
+    MissingPolicy, MixedReward, Reward, SimilarityConfig,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result, check};
 use crate::observer::{Event, Observer};
 
 /// Items among the most popular whose mutual likeness tells whether the preference score has contrast.
@@ -63,6 +63,8 @@ impl EmbeddingSource {
 pub struct RewardSource {
     /// Weights, cut-off and how answers are read.
     pub dual_graph: DualGraphConfig,
+    /// Weight of the share of a query's own conditions that the answer meets; 0: no such term.
+    pub condition_weight: f64,
     /// The graph.
     pub graph: GraphSource,
     /// The embeddings.
@@ -78,6 +80,8 @@ impl RewardSource {
     /// A setting out of range.
     pub fn validate(&self) -> Result<()> {
         self.dual_graph.validate()?;
+        let weight = self.condition_weight;
+        check(weight.is_finite(), "condition_weight", weight, "finite")?;
         if let EmbeddingSource::Lightgcn(config) = &self.embeddings {
             LightGcn::new(config.clone())?;
         }
@@ -90,21 +94,54 @@ impl RewardSource {
     /// A part that the data have nothing for, no attributes or no ratings, is left out with a warning.
     ///
     /// # Errors
-    /// Files that cannot be read or do not fit the catalogue; ratings that cannot be trained on.
+    /// Files that cannot be read or do not fit the catalogue; ratings that cannot be trained on; a `condition_weight` without a
+    /// graph, or without a query that states a condition which the graph knows.
     pub fn build(
         &self,
         data: &Dataset,
         keep: Option<&Path>,
         observer: &mut dyn Observer,
-    ) -> Result<DualGraphReward> {
-        let graph = self.graph(&data.catalogue, observer)?;
+    ) -> Result<Arc<dyn Reward>> {
+        let graph = self.graph(&data.catalogue, observer)?.map(Arc::new);
+        let credit = self.condition_credit(data, graph.as_ref())?;
         let embeddings = self.embeddings(data, keep, observer)?;
-        Ok(DualGraphReward::new(
+        let reward = DualGraphReward::new(
             self.dual_graph.clone(),
             Arc::new(data.catalogue.clone()),
-            graph.map(Arc::new),
+            graph,
             embeddings.map(Arc::new),
-        )?)
+        )?;
+        let Some(credit) = credit else {
+            return Ok(Arc::new(reward));
+        };
+        let reward = MixedReward::new(reward).with_term(self.condition_weight, credit)?;
+        Ok(Arc::new(reward))
+    }
+
+    /// Partial credit by conditions, where it has a weight.
+    fn condition_credit(
+        &self,
+        data: &Dataset,
+        graph: Option<&Arc<AttributeGraph>>,
+    ) -> Result<Option<ConditionCredit>> {
+        if self.condition_weight == 0.0 {
+            return Ok(None);
+        }
+        let Some(graph) = graph else {
+            return Err(Error::contradiction(
+                "condition_weight asks which conditions an item meets, but there is no graph that tells its attributes",
+            ));
+        };
+        let splits = data.splits.named().into_iter();
+        let queries = splits.flat_map(|(_, queries)| queries);
+        let stated = queries.map(|query| (query.id.as_str(), &*query.conditions));
+        let credit = ConditionCredit::new(graph.clone(), stated);
+        match credit.queries() {
+            0 => Err(Error::contradiction(
+                "condition_weight asks which conditions an item meets, but no query states a condition that an item of the graph meets",
+            )),
+            _ => Ok(Some(credit)),
+        }
     }
 
     fn graph(

@@ -37,6 +37,7 @@ fn query(id: &str) -> Query {
         conversation: vec![Message::user(format!("A film by Mann? ({id})"))],
         targets: vec!["heat".into()],
         candidates: Some(vec!["heat".into(), "casino".into()]),
+        conditions: Vec::new(),
         history: Vec::new(),
         user: None,
         time: None,

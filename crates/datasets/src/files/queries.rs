@@ -164,6 +164,7 @@ impl QueryFiles {
             conversation: conversation(row, CONVERSATION)?,
             targets: items(TARGETS)?,
             candidates,
+            conditions: Vec::new(),
             history: items(HISTORY)?,
             user: row.optional_text(USER)?.map(|user| user.trim().into()),
             time: row.time(TIME)?,

@@ -61,7 +61,7 @@ impl QueryBuilder<'_> {
             item.map(|item| self.catalogue().get(item).title.clone())
         };
         let value = |attribute: &Attribute| attribute.value.clone();
-        let mut named: Vec<String> = composed.conditions.iter().map(value).collect();
+        let mut named: Vec<String> = composed.query.conditions.iter().map(value).collect();
         let mut secret: Vec<String> = composed.query.targets.iter().filter_map(title).collect();
         match &composed.evidence {
             Evidence::Named | Evidence::Liked => {}

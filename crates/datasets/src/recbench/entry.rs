@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rerec_rewards::Attribute;
 use rerec_text::QueryId;
 
 use super::Domain;
@@ -18,6 +19,8 @@ pub(super) struct Entry {
     pub(super) query: String,
     /// Ids, where the file gives them, and titles.
     pub(super) items: Vec<(Option<String>, String)>,
+    /// What the items share, where the file says it.
+    pub(super) conditions: Vec<Attribute>,
 }
 
 /// The names that the files of each class have had.
@@ -95,6 +98,7 @@ impl Source<'_> {
             user: self.cell.get("source_user").text().map(Into::into),
             query: self.text(self.cell, key)?,
             items: self.items(self.cell, titles, Some(ids))?,
+            conditions: self.shared_relationships()?,
         })
     }
 
@@ -119,6 +123,7 @@ impl Source<'_> {
                 user: None,
                 query: self.text(child, "query")?,
                 items: self.items(child, titles, None)?,
+                conditions: Vec::new(),
             })
         };
         children.enumerate().map(entry).collect()
@@ -173,6 +178,21 @@ impl Source<'_> {
         let is_parallel = ids.len() == names.len();
         let mut ids = ids.into_iter().filter(|_| is_parallel);
         Ok(names.into_iter().map(|name| (ids.next(), name)).collect())
+    }
+
+    /// Pairs of relation and value.
+    fn shared_relationships(&self) -> Result<Vec<Attribute>> {
+        const KEY: &str = "sharedRelationships";
+        let pairs = match self.cell.get(KEY) {
+            Cell::Missing => return Ok(Vec::new()),
+            cell => cell,
+        };
+        let pairs: Vec<(String, String)> = serde_json::from_value(pairs.to_json())
+            .map_err(|_| self.fault(KEY, "be a list of pairs of relation and value", pairs))?;
+        let pairs = pairs.into_iter();
+        Ok(pairs
+            .map(|(relation, value)| Attribute { relation, value })
+            .collect())
     }
 
     fn fault(&self, key: &str, allowed: &str, got: &Cell<'_>) -> Error {

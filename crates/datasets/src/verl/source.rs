@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use rerec_rewards::{Catalogue, Item, ItemId};
+use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +27,7 @@ use crate::table::{Cell, Column, Place, Row, Table};
 /// | candidates, history | keys of `extra_info`, or columns of these names; without candidates the whole catalogue is meant |
 /// | id | `extra_info.query`, `.id`, or the split with `.index`; else a hash of the conversation |
 /// | class | `extra_info.class`, else `data_source` |
+/// | conditions | `extra_info.conditions`: a list of records with relation and value |
 /// | user, time | `extra_info.user`, `.time` |
 ///
 /// `reward_model` and `extra_info` may be JSON in a text. Other columns and keys are kept in [`Dataset::extra`]; values of Parquet that are
@@ -58,6 +59,7 @@ struct Draft {
     conversation: Vec<Message>,
     targets: Names,
     candidates: Option<Names>,
+    conditions: Vec<Attribute>,
     history: Names,
     user: Option<UserId>,
     time: Option<i64>,
@@ -203,6 +205,7 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
     let id = id
         .or_else(index)
         .unwrap_or_else(|| fingerprint(&conversation));
+    let conditions = conditions(extra.get("conditions"));
     Ok(Draft {
         place: row.place(),
         id: id.into(),
@@ -212,7 +215,8 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
         history: listed("history", HISTORY)?.unwrap_or_default(),
         user: text(extra.get("user")).map(Into::into),
         time: extra.get("time").whole(),
-        extra: held(row, &reward, &extra),
+        extra: held(row, &reward, &extra, !conditions.is_empty()),
+        conditions,
         conversation,
     })
 }
@@ -230,12 +234,21 @@ const OF_QUERY: [&str; 8] = [
 ];
 
 /// What a record holds beside the query, in its shape.
-fn held(row: Row<'_>, reward: &Cell<'_>, extra: &Cell<'_>) -> Map<String, Value> {
+fn held(
+    row: Row<'_>,
+    reward: &Cell<'_>,
+    extra: &Cell<'_>,
+    has_conditions: bool,
+) -> Map<String, Value> {
     let mut held = without(row.cell(REST), &[]);
+    let mut extra = without(extra, &OF_QUERY);
+    if has_conditions {
+        extra.remove("conditions");
+    }
     let parts = [
         ("data_source", row.cell(DATA_SOURCE).to_json()),
         ("reward_model", without(reward, &["ground_truth"]).into()),
-        ("extra_info", without(extra, &OF_QUERY).into()),
+        ("extra_info", extra.into()),
     ];
     for (key, value) in parts {
         let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
@@ -266,6 +279,11 @@ fn unfolded<'c>(cell: &'c Cell<'c>) -> Cell<'c> {
         }
         _ => cell.clone(),
     }
+}
+
+/// A list of attributes; none where the key holds something of another tool's, which is kept as it is.
+fn conditions(cell: &Cell<'_>) -> Vec<Attribute> {
+    serde_json::from_value(unfolded(cell).to_json()).unwrap_or_default()
 }
 
 /// Titles or ids, as a list or in one text.
@@ -345,6 +363,7 @@ impl Resolver<'_> {
                     Some(names) => Some(items("candidates", names)?),
                     None => None,
                 },
+                conditions: draft.conditions,
                 history: items("history", &draft.history)?,
                 id: draft.id,
                 class: draft.class,

@@ -72,7 +72,7 @@ pub(crate) fn run(runs: &Path, name: &str, talent: f64) -> PathBuf {
         .reward_source()
         .build(&data, None, &mut Silent)
         .unwrap();
-    let assessor = Assessor::new(config.assessor(), &data.catalogue, Arc::new(reward)).unwrap();
+    let assessor = Assessor::new(config.assessor(), &data.catalogue, reward).unwrap();
     let mut policy = policy(&data, talent);
     let task = Task {
         dataset: &data,

@@ -6,6 +6,7 @@
 )]
 
 mod advantage;
+mod conditions;
 mod length;
 mod refill;
 mod sampler;
@@ -13,11 +14,10 @@ mod sampler;
 mod scripted;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use approx::assert_abs_diff_eq;
 use rerec::Assessor;
-use rerec::rewards::{Attribute, AttributeGraph, Catalogue, DualGraphReward, Item};
+use rerec::rewards::{Attribute, Catalogue, Item};
 use rerec_datasets::{Dataset, Query, QueryClass, Splits};
 use rerec_policy::{Cue, Lesson, ScriptedPolicy, TaughtGroup};
 use rerec_text::Message;
@@ -43,6 +43,7 @@ fn query(id: &str) -> Query {
         conversation: vec![Message::user(format!("A film by Mann? ({id})"))],
         targets: vec!["heat".into()],
         candidates: Some(vec!["heat".into(), "casino".into(), "alien".into()]),
+        conditions: Vec::new(),
         history: Vec::new(),
         user: None,
         time: None,
@@ -109,15 +110,8 @@ fn policy(script: Script) -> ScriptedPolicy {
 }
 
 fn assessor(config: &TrainConfig, data: &Dataset) -> Result<Assessor, Error> {
-    let catalogue = Arc::new(data.catalogue.clone());
-    let graph = Arc::new(AttributeGraph::from_catalogue(&catalogue)?);
-    let settings = config.reward.clone();
-    let reward = DualGraphReward::new(settings, catalogue.clone(), Some(graph), None)?;
-    Ok(Assessor::new(
-        config.assessor(),
-        &catalogue,
-        Arc::new(reward),
-    )?)
+    let reward = config.reward_source().build(data, None, &mut Silent)?;
+    Ok(Assessor::new(config.assessor(), &data.catalogue, reward)?)
 }
 
 fn run(
