@@ -316,6 +316,7 @@ fn guessing_game() -> Dataset {
         conversation: vec![Message::user(format!("Query {i}.\n"))],
         targets: vec![TITLES[i].into()],
         candidates: Some(TITLES.map(Into::into).into()),
+        conditions: Vec::new(),
         history: Vec::new(),
         user: None,
         time: None,

@@ -151,3 +151,41 @@ fn attributes_of_a_catalogue_in_jsonl_name_their_relations() {
     assert_eq!(facts(1), ["genre x"]);
     assert_eq!(dataset.catalogue.items()[1].aliases, ["Bee"]);
 }
+
+/// As a list in JSON Lines, as the same text in a cell of CSV, and left empty.
+#[test]
+fn a_query_states_its_conditions() {
+    const CSV: &str = "id,conversation,targets,conditions\n\
+        a,Rice?,7,\"[{\"\"relation\"\": \"\"ingredient\"\", \"\"value\"\": \"\"rice\"\"}]\"\n\
+        b,Anything?,9,\n";
+    let asked = r#"{"id": "q1", "conversation": "?", "targets": ["7"], "conditions": [{"relation": "ingredient", "value": "saffron"}]}"#;
+    let of = |file: &str, text: &str| {
+        let [items, stars, _] = all();
+        load(
+            &[items, stars, (file, text)],
+            &CONFIG.replace("train.jsonl", file),
+        )
+    };
+    let values = |dataset: Dataset| -> Vec<Vec<String>> {
+        let queries = dataset.splits.train.into_iter();
+        queries
+            .map(|query| query.conditions.into_iter().map(|one| one.value).collect())
+            .collect()
+    };
+    assert_eq!(
+        values(of("train.jsonl", asked).unwrap()),
+        [["saffron".to_owned()]]
+    );
+    assert_eq!(
+        values(of("train.csv", CSV).unwrap()),
+        [vec!["rice".to_owned()], vec![]]
+    );
+    let malformed = asked.replace("\"ingredient\"", "3");
+    let error = of("train.jsonl", &malformed).unwrap_err();
+    assert!(
+        error.contains("line 1")
+            && error.contains("conditions")
+            && error.contains("must be a list of conditions"),
+        "{error}"
+    );
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rerec_rewards::{Catalogue, ItemId};
+use rerec_rewards::{Attribute, Catalogue, ItemId};
 use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct QueryFiles {
     pub targets: String,
     /// Column of the items to choose from. Default `candidates`; where it is missing the whole catalogue is meant.
     pub candidates: String,
+    /// Column of what is asked for, a list of `{"relation": …, "value": …}`, or the same as JSON in a text. Default `conditions`, which
+    /// may be missing.
+    pub conditions: String,
     /// Column of what the user liked before. Default `history`, which may be missing.
     pub history: String,
     /// Column of who asks. Default: none, and nobody is known to ask.
@@ -62,6 +65,7 @@ impl Default for QueryFiles {
             conversation: "conversation".into(),
             targets: "targets".into(),
             candidates: "candidates".into(),
+            conditions: "conditions".into(),
             history: "history".into(),
             user: None,
             time: None,
@@ -81,6 +85,7 @@ const CANDIDATES: usize = 4;
 const HISTORY: usize = 5;
 const USER: usize = 6;
 const TIME: usize = 7;
+const CONDITIONS: usize = 8;
 
 impl QueryFiles {
     /// Reads the queries of all splits, each checked: see [`Query::check`].
@@ -126,6 +131,7 @@ impl QueryFiles {
             Column::optional(&self.history),
             Column::if_named_for_some(self.user.as_deref()),
             Column::if_named_for_some(self.time.as_deref()),
+            Column::optional(&self.conditions),
         ];
         let mut queries = Vec::new();
         Table::open(path)?.watched(context).rows(&columns, |row| {
@@ -164,7 +170,7 @@ impl QueryFiles {
             conversation: conversation(row, CONVERSATION)?,
             targets: items(TARGETS)?,
             candidates,
-            conditions: Vec::new(),
+            conditions: conditions(row, CONDITIONS)?,
             history: items(HISTORY)?,
             user: row.optional_text(USER)?.map(|user| user.trim().into()),
             time: row.time(TIME)?,
@@ -181,6 +187,18 @@ impl QueryFiles {
         })?;
         Ok(items)
     }
+}
+
+/// A cell as a list of attributes; an empty text is an empty list.
+fn conditions(row: Row<'_>, column: usize) -> Result<Vec<Attribute>> {
+    let cell = row.cell(column).unfolded();
+    if cell.is_blank() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_value(cell.to_json()).map_err(|_| {
+        let allowed = "be a list of conditions {\"relation\": text, \"value\": text}";
+        row.fault_of(column, allowed, cell.to_string())
+    })
 }
 
 /// A cell as a conversation: what the user says, or messages with their roles.

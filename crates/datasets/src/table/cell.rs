@@ -116,6 +116,17 @@ impl<'a> Cell<'a> {
         matches!(read, Ok(true)).then_some(texts)
     }
 
+    /// What a text holds as JSON; any other cell as it is.
+    pub(crate) fn unfolded(&self) -> Cell<'_> {
+        match self {
+            Self::Text(text) if text.trim_start().starts_with(['{', '[']) => {
+                // Not JSON after all: the title "[REC]" begins with a bracket too.
+                serde_json::from_str(text).unwrap_or_else(|_| self.clone())
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// As JSON; what JSON has no number for is `null`.
     pub(crate) fn to_json(&self) -> Value {
         match self {

@@ -175,8 +175,8 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
     let (reward, extra) = (
         // Some exporters store nested columns as JSON in a text, which a table without structs can
         // hold.
-        unfolded(row.cell(REWARD_MODEL)),
-        unfolded(row.cell(EXTRA_INFO)),
+        row.cell(REWARD_MODEL).unfolded(),
+        row.cell(EXTRA_INFO).unfolded(),
     );
     let truth = match reward.get("ground_truth") {
         Cell::Missing => row.cell(GROUND_TRUTH),
@@ -270,25 +270,14 @@ fn without(record: &Cell<'_>, known: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// What a text holds as JSON; any other cell as it is.
-fn unfolded<'c>(cell: &'c Cell<'c>) -> Cell<'c> {
-    match cell {
-        Cell::Text(text) if text.trim_start().starts_with(['{', '[']) => {
-            // Not JSON after all: the title "[REC]" begins with a bracket too.
-            serde_json::from_str(text).unwrap_or_else(|_| cell.clone())
-        }
-        _ => cell.clone(),
-    }
-}
-
 /// A list of attributes; none where the key holds something of another tool's, which is kept as it is.
 fn conditions(cell: &Cell<'_>) -> Vec<Attribute> {
-    serde_json::from_value(unfolded(cell).to_json()).unwrap_or_default()
+    serde_json::from_value(cell.unfolded().to_json()).unwrap_or_default()
 }
 
 /// Titles or ids, as a list or in one text.
 fn names(cell: &Cell<'_>) -> Option<Names> {
-    let cell = unfolded(cell);
+    let cell = cell.unfolded();
     let whole = match &cell {
         Cell::Text(text) => Some(text.trim().to_owned()),
         _ => None,
