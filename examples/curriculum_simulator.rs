@@ -125,6 +125,7 @@ fn steps_to_target(
         ("easy first, filter", Some(filtered(OrderConfig::EasyFirst))),
         ("hard first, filter", Some(filtered(OrderConfig::HardFirst))),
         ("frontier, filter", Some(filtered(OrderConfig::Frontier))),
+        ("progress, filter", Some(filtered(OrderConfig::Progress))),
         (
             "easy first, filter, no re-check",
             Some(never(OrderConfig::EasyFirst)),

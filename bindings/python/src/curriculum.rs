@@ -19,8 +19,8 @@ use crate::error::{Failure, Kind, Result};
 /// Args:
 ///     queries: Ids of all queries, str or int.
 ///     settings: Any of `tau` (0.1), `batch_size` (512), `metric` (`{"lowest": 0, "highest": 1, "rescale": False}`), `difficulty`
-///         (`"mean"`, `"ema"`, `"beta"`, `"spread"`), `order` (`"easy_first"`, `"hard_first"`, `"frontier"`, `"random"`), `recheck`,
-///         `too_few`, `partial_batch`, `warmup_epochs`, `quotas`, `seed`, as in a run's `[curriculum]`.
+///         (`"mean"`, `"ema"`, `"beta"`, `"spread"`), `order` (`"easy_first"`, `"hard_first"`, `"frontier"`, `"progress"`, `"random"`),
+///         `recheck`, `too_few`, `partial_batch`, `warmup_epochs`, `quotas`, `seed`, as in a run's `[curriculum]`.
 ///     classes: A class for each query, for quotas and statistics.
 ///
 /// Raises:

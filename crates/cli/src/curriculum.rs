@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Difficulty over the rounds: mean of the last, exponential average, Beta posterior or spread
     #[arg(long, value_enum, default_value = "mean")]
     estimator: Estimator,
-    /// Order of the next epoch
+    /// Order of the next epoch; progress is known from the second round on, and so only with --state
     #[arg(long, value_enum, default_value = "easy-first")]
     order: Order,
     /// Seed of the random order
@@ -64,6 +64,7 @@ enum Order {
     EasyFirst,
     HardFirst,
     Frontier,
+    Progress,
     Random,
 }
 
@@ -135,6 +136,7 @@ impl Args {
                 Order::EasyFirst => OrderConfig::EasyFirst,
                 Order::HardFirst => OrderConfig::HardFirst,
                 Order::Frontier => OrderConfig::Frontier,
+                Order::Progress => OrderConfig::Progress,
                 Order::Random => OrderConfig::Random,
             },
             recheck: if self.recheck == 0 {

@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a difficulty is below tau, and not only by rounding: 1 - 0.9 is less than 0.1 in floating point.
 pub(crate) fn is_below(difficulty: f64, tau: f64) -> bool {
-    let to_12_decimals = |number: f64| (number * 1e12).round() / 1e12;
     // A tau between 0 and the rounding still sets aside what is always solved.
     let least = if tau > 0.0 { 1e-12 } else { f64::NEG_INFINITY };
     to_12_decimals(difficulty) < to_12_decimals(tau).max(least)
+}
+
+/// Numbers that differ by rounding alone as one.
+pub(crate) fn to_12_decimals(number: f64) -> f64 {
+    (number * 1e12).round() / 1e12
 }
 
 /// The rollouts of one query in one epoch, summed up as difficulties `1 - metric`.

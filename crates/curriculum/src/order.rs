@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::QueryId;
+use crate::difficulty::to_12_decimals;
 use crate::draw::uniform;
 use crate::pool::Pool;
 
@@ -30,6 +31,39 @@ impl<'a> Candidates<'a> {
         self.members
             .iter()
             .map(move |&member| (pool.id(member), pool.query(member).estimate.difficulty))
+    }
+
+    /// Change of each query's difficulty between its last two rounds, new less old: below 0 where it became easier; `None` for a
+    /// query recorded in fewer than two. In the order of [`iter`](Self::iter).
+    ///
+    /// ```
+    /// use rerec_curriculum::{Candidates, Curriculum, CurriculumConfig, Order};
+    ///
+    /// #[derive(Debug)]
+    /// struct ForgottenFirst;
+    ///
+    /// impl Order for ForgottenFirst {
+    ///     fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+    ///         candidates.progress().map(|change| -change.unwrap_or(0.0)).collect()
+    ///     }
+    /// }
+    ///
+    /// let curriculum = Curriculum::new(CurriculumConfig::default(), ["a", "b"])?;
+    /// let mut curriculum = curriculum.with_order(Box::new(ForgottenFirst));
+    /// for (a, b) in [(0.25, 0.75), (0.5, 0.5)] {
+    ///     assert_eq!(curriculum.next_batch(), Some(vec!["a".into(), "b".into()]));
+    ///     curriculum.record("a", &[a])?;
+    ///     curriculum.record("b", &[b])?;
+    ///     curriculum.end_epoch();
+    /// }
+    /// assert_eq!(curriculum.next_batch(), Some(vec!["b".into(), "a".into()]));
+    /// # Ok::<(), rerec_curriculum::Error>(())
+    /// ```
+    pub fn progress(&self) -> impl ExactSizeIterator<Item = Option<f64>> {
+        let pool = self.pool;
+        self.members
+            .iter()
+            .map(move |&member| pool.query(member).change())
     }
 
     /// A number in [0, 1) that depends on the seed, the purpose, the epoch and the query id alone.
@@ -102,6 +136,20 @@ impl Order for Frontier {
         candidates
             .iter()
             .map(|(_, difficulty)| (difficulty - 0.5).abs())
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LearningProgress;
+
+impl Order for LearningProgress {
+    fn keys(&self, candidates: &Candidates<'_>) -> Vec<f64> {
+        // Few rollouts make many ties, which rounding would break: 0.6 - 0.4 is less than 0.4 - 0.2 in floating point.
+        let key = |change: f64| -to_12_decimals(change.abs());
+        candidates
+            .progress()
+            .map(|change| change.map_or(f64::NEG_INFINITY, key))
             .collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use crate::difficulty::Round;
-use crate::pool::{Pool, QueryState};
+use crate::pool::Pool;
 use crate::{Curriculum, QueryId, QuerySpec, Result};
 
 /// How a data set differs from the one that a curriculum knew.
@@ -80,23 +80,18 @@ impl Curriculum {
         if self.pool.class(old) != pool.class(position) {
             report.relabelled.push(id.clone());
         }
-        let known = *self.pool.query(old);
+        let mut known = *self.pool.query(old);
         let query = pool.query_mut(position);
         // 0 is "not known", which contradicts nothing.
         let edited = known.revision != query.revision && known.revision != 0 && query.revision != 0;
         if edited {
             report.edited.push(id);
         } else {
-            let revision = if query.revision == 0 {
-                known.revision
-            } else {
-                query.revision
-            };
-            *query = QueryState {
-                class: query.class,
-                revision,
-                ..known
-            };
+            known.class = query.class;
+            if query.revision != 0 {
+                known.revision = query.revision;
+            }
+            *query = known;
         }
         edited
     }

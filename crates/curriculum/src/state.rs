@@ -11,13 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::curriculum::Progress;
 use crate::difficulty::{Estimate, Round};
-use crate::pool::{Pool, QueryState};
+use crate::pool::Pool;
 use crate::{Curriculum, CurriculumConfig, Error, QueryId, QuerySpec, Result};
 
 /// Version of the state that this build writes; earlier ones are read as well.
 ///
-/// 1: first. 2: queries have revisions. 3: a file begins with the checksum of the rest.
-pub const STATE_VERSION: u32 = 3;
+/// 1: first. 2: queries have revisions. 3: a file begins with the checksum of the rest. 4: queries keep how much their
+/// difficulty last changed.
+pub const STATE_VERSION: u32 = 4;
 
 /// The serialised form. Positions index `queries` of the same document.
 #[derive(Serialize)]
@@ -47,6 +48,8 @@ struct SavedQuery<'a> {
     #[serde(default, skip_serializing_if = "is_unknown")]
     revision: u64,
     estimate: Estimate,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<f64>,
     last_epoch: u32,
     mastered: bool,
 }
@@ -62,20 +65,15 @@ impl Serialize for SavedQueries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let pool = self.0;
         serializer.collect_seq((0..).zip(pool.ids()).map(|(position, id)| {
-            let &QueryState {
-                estimate,
-                revision,
-                last_epoch,
-                mastered,
-                ..
-            } = pool.query(position);
+            let query = pool.query(position);
             SavedQuery {
                 id: Cow::Borrowed(id),
                 class: pool.class(position).map(Cow::Borrowed),
-                revision,
-                estimate,
-                last_epoch,
-                mastered,
+                revision: query.revision,
+                estimate: query.estimate,
+                change: query.change(),
+                last_epoch: query.last_epoch,
+                mastered: query.mastered,
             }
         }))
     }
@@ -111,12 +109,10 @@ impl SavedQuery<'_> {
             revision: self.revision,
         })?;
         let query = pool.query_mut(position);
-        *query = QueryState {
-            estimate: self.estimate,
-            last_epoch: self.last_epoch,
-            mastered: self.mastered,
-            ..*query
-        };
+        query.estimate = self.estimate;
+        query.set_change(self.change);
+        query.last_epoch = self.last_epoch;
+        query.mastered = self.mastered;
         Ok(())
     }
 }
@@ -203,6 +199,11 @@ fn check_numbers(progress: &Progress, pool: &Pool) -> Result<()> {
                 id,
                 format!("difficulty {difficulty:e} of weight {weight:e}"),
             );
+        }
+        let change = query.change().unwrap_or(0.0);
+        // Two allowed difficulties may lie this far apart.
+        if !(0.0..=2.0 * MOST).contains(&change.abs()) {
+            return inconsistent(id, format!("a difficulty that changed by {change:e}"));
         }
     }
     for round in progress.records().iter() {

@@ -14,6 +14,7 @@ fn order() -> impl Strategy<Value = OrderConfig> {
         Just(OrderConfig::EasyFirst),
         Just(OrderConfig::HardFirst),
         Just(OrderConfig::Frontier),
+        Just(OrderConfig::Progress),
         Just(OrderConfig::Random),
         (1..6u32).prop_map(|count| OrderConfig::Buckets { count }),
     ];

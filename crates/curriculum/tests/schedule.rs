@@ -63,6 +63,41 @@ fn orders() {
 }
 
 #[test]
+fn what_changed_most_comes_first_and_what_was_recorded_less_than_twice_before_it() {
+    let config = CurriculumConfig {
+        order: OrderConfig::Progress,
+        ..plain()
+    };
+    let mut curriculum = Curriculum::new(config, ["a", "b", "c", "d", "e"]).unwrap();
+    epoch(
+        &mut curriculum,
+        &[("b", 0.5), ("c", 0.25), ("d", 0.5), ("e", 0.5)],
+    );
+    assert_eq!(letters(&curriculum), "abcde", "nothing is known of any");
+    epoch(&mut curriculum, &[("b", 0.625), ("c", 0.75), ("e", 0.25)]);
+    // a was never recorded, d once; c became easier by 0.5, e harder by 0.25, b easier by 0.125.
+    assert_eq!(letters(&curriculum), "adceb");
+    // c and e were not recorded since: their changes stand. That of b is now 0.375.
+    epoch(&mut curriculum, &[("a", 0.5), ("b", 0.25), ("d", 0.5)]);
+    assert_eq!(letters(&curriculum), "acbed");
+}
+
+#[test]
+fn changes_that_differ_by_rounding_alone_are_equal() {
+    let config = CurriculumConfig {
+        order: OrderConfig::Progress,
+        ..plain()
+    };
+    let steps = [("a", 0.0), ("b", 0.2), ("c", 0.4), ("d", 0.6)];
+    let mut curriculum = after_one_epoch(config, &steps);
+    epoch(
+        &mut curriculum,
+        &steps.map(|(id, metric)| (id, metric + 0.2)),
+    );
+    assert_eq!(letters(&curriculum), "abcd");
+}
+
+#[test]
 fn random_order_is_new_in_each_epoch_and_the_same_for_each_seed() {
     let ids: Vec<String> = (0..50).map(|i| format!("{i} ")).collect();
     let config = |seed| CurriculumConfig {
@@ -588,6 +623,10 @@ fn choices_are_words_or_tables() {
     assert_eq!(
         read("order = 'hard_first'").unwrap().order,
         OrderConfig::HardFirst
+    );
+    assert_eq!(
+        read("order = 'progress'").unwrap().order,
+        OrderConfig::Progress
     );
     assert_eq!(read("recheck = 'never'").unwrap().recheck, Recheck::Never);
     for (text, expected) in [

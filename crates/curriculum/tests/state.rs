@@ -10,6 +10,7 @@ use rerec_curriculum::{
 
 const V1: &str = include_str!("data/state-v1.json");
 const V2: &str = include_str!("data/state-v2.json");
+const V3: &str = include_str!("data/state-v3.json");
 
 fn config() -> CurriculumConfig {
     CurriculumConfig {
@@ -20,6 +21,13 @@ fn config() -> CurriculumConfig {
         partial_batch: PartialBatch::Carry,
         quotas: [("even".to_owned(), 6)].into(),
         ..CurriculumConfig::default()
+    }
+}
+
+fn by_progress() -> CurriculumConfig {
+    CurriculumConfig {
+        order: OrderConfig::Progress,
+        ..config()
     }
 }
 
@@ -73,19 +81,22 @@ fn trace(curriculum: &mut Curriculum, events: usize) -> Vec<String> {
 fn continues_identically_from_every_step() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("curriculum.json");
-    let whole = trace(&mut Curriculum::new(config(), queries()).unwrap(), 40);
-    for stop in 0..40 {
-        let mut first = Curriculum::new(config(), queries()).unwrap();
-        let mut resumed = trace(&mut first, stop);
-        first.save(&path).unwrap();
-        resumed.extend(trace(&mut Curriculum::load(&path).unwrap(), 40 - stop));
-        assert_eq!(resumed, whole, "stopped after {stop} steps");
+    for config in [config(), by_progress()] {
+        let new = || Curriculum::new(config.clone(), queries()).unwrap();
+        let whole = trace(&mut new(), 40);
+        for stop in 0..40 {
+            let mut first = new();
+            let mut resumed = trace(&mut first, stop);
+            first.save(&path).unwrap();
+            resumed.extend(trace(&mut Curriculum::load(&path).unwrap(), 40 - stop));
+            assert_eq!(resumed, whole, "stopped after {stop} steps");
+        }
     }
 }
 
 #[test]
 fn is_a_value_that_serialises() {
-    let mut curriculum = Curriculum::new(config(), queries()).unwrap();
+    let mut curriculum = Curriculum::new(by_progress(), queries()).unwrap();
     trace(&mut curriculum, 9);
     let json = serde_json::to_string(&curriculum).unwrap();
     let mut again: Curriculum = serde_json::from_str(&json).unwrap();
@@ -165,6 +176,33 @@ fn reads_version_2() {
     assert_eq!(value.epoch(), 2);
 }
 
+/// Written by the version of this crate that wrote version 3: two epochs, then the first batch of epoch 3 and one record.
+#[test]
+fn reads_version_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("curriculum.json");
+    fs::write(&path, V3).unwrap();
+    let mut curriculum = Curriculum::load(&path).unwrap();
+    assert_eq!((curriculum.epoch(), curriculum.steps_taken()), (3, 5));
+    let difficulties = |curriculum: &Curriculum| {
+        ["a", "b", "c", "d"].map(|id| curriculum.estimate(id).unwrap().difficulty)
+    };
+    assert_eq!(difficulties(&curriculum), [0.25, 0.5, 0.625, 1.0]);
+    let order = OrderConfig::Progress;
+    let by_progress = CurriculumConfig {
+        order,
+        ..curriculum.config().clone()
+    };
+    curriculum.reconfigure(by_progress).unwrap();
+    assert_eq!(curriculum.next_batch(), Some(vec!["a".into(), "d".into()]));
+    curriculum.record("c", &[0.5]).unwrap();
+    curriculum.end_epoch();
+    assert_eq!(difficulties(&curriculum), [0.75, 0.5, 0.5, 1.0]);
+    // Earlier changes were not kept: all but those of this epoch are unknown. a changed by 0.5, c by 0.125.
+    let ids: Vec<&str> = curriculum.upcoming().map(QueryId::as_str).collect();
+    assert_eq!(ids, ["b", "d", "a", "c"]);
+}
+
 #[test]
 fn a_damaged_state_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -223,7 +261,7 @@ fn a_state_of_a_later_version_is_refused() {
     let error = Curriculum::load(&path).unwrap_err().to_string();
     assert_eq!(
         error,
-        "state version 99 is newer than 3, the newest this build reads"
+        "state version 99 is newer than 4, the newest this build reads"
     );
     let missing = Curriculum::load(&folder.path().join("none.json")).unwrap_err();
     assert!(matches!(&missing, Error::File(_)), "{missing}");
@@ -297,6 +335,10 @@ fn numbers_that_no_record_makes_are_refused() {
         "inconsistent state: query \"b1\" has difficulty 1e200 of weight 2e0"
     );
     assert!(refused("\"weight\":2.0", "\"weight\":-1.0").contains("of weight -1e0"));
+    assert_eq!(
+        refused("\"last_epoch\":2", "\"change\":-1e200,\"last_epoch\":2"),
+        "inconsistent state: query \"b1\" has a difficulty that changed by -1e200"
+    );
     let record = "inconsistent state: query \"m3\" has a record of mean 5e299 and deviation";
     assert!(refused("\"sum\":1.0", "\"sum\":1e300").starts_with(record));
     assert!(refused("\"squares\":0.0", "\"squares\":-1.0").contains("deviation NaN"));
@@ -315,8 +357,9 @@ fn what_the_widest_range_records_can_be_loaded() {
             ..CurriculumConfig::default()
         };
         let mut curriculum = Curriculum::new(config, ["a"]).unwrap();
-        for _ in 0..2 {
-            curriculum.record("a", &[-1e100, 1e100, -1e100]).unwrap();
+        // The last two are as far apart as can be.
+        for metrics in [[-1e100, 1e100, -1e100], [-1e100; 3], [1e100; 3]] {
+            curriculum.record("a", &metrics).unwrap();
             let json = serde_json::to_string(&curriculum).unwrap();
             curriculum = serde_json::from_str(&json).unwrap();
             curriculum.end_epoch();
@@ -418,4 +461,37 @@ fn reconciles_a_changed_data_set_by_id() {
         5,
         "a refused data set changes nothing"
     );
+}
+
+#[test]
+fn an_edited_query_has_no_progress() {
+    let spec = |id: &str, revision| QuerySpec {
+        revision,
+        ..id.into()
+    };
+    let config = CurriculumConfig {
+        order: OrderConfig::Progress,
+        ..CurriculumConfig::default()
+    };
+    let mut curriculum = Curriculum::new(config, ["a", "b", "c"].map(|id| spec(id, 1))).unwrap();
+    for metrics in [[0.5, 0.5, 0.5], [0.25, 0.5, 0.375]] {
+        while curriculum.next_batch().is_some() {}
+        for (id, metric) in ["a", "b", "c"].into_iter().zip(metrics) {
+            curriculum.record(id, &[metric]).unwrap();
+        }
+        curriculum.end_epoch();
+    }
+    let plan = |curriculum: &Curriculum| {
+        curriculum
+            .upcoming()
+            .map(QueryId::as_str)
+            .collect::<String>()
+    };
+    assert_eq!(plan(&curriculum), "acb");
+    curriculum
+        .reconcile([spec("a", 1), spec("b", 1), spec("c", 2)])
+        .unwrap();
+    while curriculum.next_batch().is_some() {}
+    curriculum.end_epoch();
+    assert_eq!(plan(&curriculum), "cab");
 }

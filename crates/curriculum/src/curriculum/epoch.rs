@@ -1,7 +1,7 @@
 //! The end of an epoch: new difficulties, the filter, the next plan.
 
 use super::Curriculum;
-use crate::difficulty::{Estimate, Round, is_below};
+use crate::difficulty::{Round, is_below};
 use crate::schedule::plan;
 use crate::statistics::{EpochStatistics, class_statistics, mean, pool_statistics};
 
@@ -52,9 +52,12 @@ impl Curriculum {
             let query = self.pool.query_mut(round.query);
             let before = query.estimate;
             query.estimate = self.estimator.update(before, &round);
+            let change = query.estimate.difficulty - before.difficulty;
+            // The stand-in difficulty 1 of a query never tried is nothing to change from.
+            query.set_change(before.is_tried().then_some(change));
             query.last_epoch = self.progress.epoch;
             recorded[round.query as usize] = true;
-            movement.add(before, query.estimate);
+            movement.add(query.change());
         }
         movement.missed = self
             .progress
@@ -110,10 +113,9 @@ struct Movement {
 }
 
 impl Movement {
-    fn add(&mut self, before: Estimate, after: Estimate) {
+    fn add(&mut self, change: Option<f64>) {
         self.recorded += 1;
-        if before.is_tried() {
-            let change = after.difficulty - before.difficulty;
+        if let Some(change) = change {
             self.change += change;
             self.easier += usize::from(change < 0.0);
             self.harder += usize::from(change > 0.0);

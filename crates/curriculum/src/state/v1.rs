@@ -47,6 +47,7 @@ impl From<Query> for SavedQuery<'_> {
             class: class.map(Cow::Owned),
             revision: 0,
             estimate,
+            change: None,
             last_epoch,
             mastered,
         }
