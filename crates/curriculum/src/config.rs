@@ -215,7 +215,7 @@ pub enum OrderConfig {
     Frontier,
     /// Largest change of difficulty between a query's last two rounds first, be it easier or harder (learning progress: Matiisen et
     /// al. 2017, arXiv 1707.00183; Graves et al. 2017, arXiv 1704.03003), compared to 12 decimals. Queries recorded in fewer than two
-    /// rounds come before all others. With five rollouts a query the change is mostly the noise of sampling.
+    /// rounds come before all others. With five rollouts a query much of the change is the noise of sampling.
     Progress,
     /// Uniformly random, new in every epoch.
     Random,
