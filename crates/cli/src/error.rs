@@ -179,7 +179,7 @@ pub(crate) enum Failure {
     /// Ctrl-C cannot be listened to.
     #[cfg(feature = "torch")]
     #[error("cannot listen for Ctrl-C")]
-    Interrupt(#[from] ctrlc::Error),
+    Interrupt(#[source] std::io::Error),
     /// The curriculum refuses its settings, its data set or its state.
     #[error(transparent)]
     Curriculum(#[from] rerec_curriculum::Error),

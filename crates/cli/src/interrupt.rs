@@ -1,9 +1,12 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM and SIGHUP.
 
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::error::Failure;
 
@@ -17,7 +20,7 @@ pub(crate) fn set_idle(idle: bool) {
     IDLE.store(idle, Ordering::SeqCst);
 }
 
-/// A flag that Ctrl-C and SIGTERM raise, saying what happens then; at the second one the process ends at once. Each call gives the same
+/// A flag that these signals raise, saying what happens then; at the second one the process ends at once. Each call gives the same
 /// flag, and the first one says what it means.
 pub(crate) fn interrupt_flag(what: &'static str) -> Result<Arc<AtomicBool>, Failure> {
     if let Some(flag) = FLAG.get() {
@@ -25,11 +28,15 @@ pub(crate) fn interrupt_flag(what: &'static str) -> Result<Arc<AtomicBool>, Fail
     }
     let flag = FLAG.get_or_init(Default::default).clone();
     let raised = flag.clone();
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::SeqCst) || IDLE.load(Ordering::SeqCst) {
-            std::process::exit(130);
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::Interrupt)?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if raised.swap(true, Ordering::SeqCst) || IDLE.load(Ordering::SeqCst) {
+                // At once: `std::process::exit` would take libtorch down under threads that still compute.
+                signal_hook::low_level::exit(130);
+            }
+            eprintln!("\n{what}; press Ctrl-C again to end at once");
         }
-        eprintln!("\n{what}; press Ctrl-C again to end at once");
-    })?;
+    });
     Ok(flag)
 }
