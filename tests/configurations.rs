@@ -63,6 +63,11 @@ fn the_experiment_begins_with_the_warm_starts_of_its_worlds() {
         seeds + count(|world| world.tuning_seeds.len())
     );
 
+    assert_eq!(
+        ablation.left(),
+        (due_first.len(), ablation.runs() - due_first.len())
+    );
+
     for run in ablation.due() {
         let world = if run.to_string().starts_with("movielens") {
             "movielens.toml"

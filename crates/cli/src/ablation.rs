@@ -5,14 +5,14 @@ mod pool;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
-use std::time::Instant;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use rerec_report::{ablation_table, write_ablation};
-use rerec_trainer::{Ablation, AblationConfig, AblationRun};
+use rerec_trainer::{Ablation, AblationConfig};
 
-use self::pool::Pool;
+use self::pool::{Finished, Pool};
 use crate::error::Failure;
 use crate::filter::print_text;
 use crate::interrupt::interrupt_flag;
@@ -50,13 +50,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let cores = available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let stop = interrupt_flag("stopping with a checkpoint of each run")?;
-    let mut pool = Pool::new(args.jobs.unwrap_or(cores).get(), stop);
-    let progress = Progress::new(&ablation);
+    let jobs = args.jobs.unwrap_or(cores).get();
+    let mut pool = Pool::new(jobs, stop);
+    let mut progress = Progress::new(&ablation, jobs);
     // Learning rates that are chosen on some runs decide which others are due.
-    while let Some(run) = pool.next_finished(&ablation)? {
-        ablation.read(&run)?;
+    while let Some(finished) = pool.next_finished(&ablation)? {
+        ablation.read(&finished.run)?;
         write_ablation(&ablation)?;
-        progress.tell(&ablation, &run);
+        progress.tell(&ablation, &finished);
     }
     progress.bar.finish_and_clear();
     for file in write_ablation(&ablation)? {
@@ -65,16 +66,40 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     print_text(&ablation_table(&ablation))
 }
 
-/// How many runs are finished.
+/// How many runs are finished, and how long the others may take.
 struct Progress {
     bar: ProgressBar,
-    begun: Instant,
-    /// Finished before this process began.
-    before: usize,
+    jobs: usize,
+    /// What runs of this process took: a warm start takes many times as long as an arm.
+    warm_starts: Times,
+    arms: Times,
+}
+
+/// How long runs took.
+#[derive(Default)]
+struct Times {
+    sum: Duration,
+    runs: u32,
+}
+
+impl Times {
+    fn add(&mut self, took: Duration) {
+        self.sum += took;
+        self.runs += 1;
+    }
+
+    /// What so many more may take; none while not one is known.
+    fn of(&self, runs: usize) -> Option<Duration> {
+        match (runs, self.runs) {
+            (0, _) => Some(Duration::ZERO),
+            (_, 0) => None,
+            (more, known) => Some(self.sum * more as u32 / known),
+        }
+    }
 }
 
 impl Progress {
-    fn new(ablation: &Ablation) -> Self {
+    fn new(ablation: &Ablation, jobs: usize) -> Self {
         // Without the bar's own estimate, which follows its last moments: runs end rarely, and several at once.
         let style =
             ProgressStyle::with_template("{prefix:>16} {bar:28} {pos}/{len}  {elapsed}  {msg}");
@@ -83,12 +108,17 @@ impl Progress {
         bar.set_position(ablation.finished() as u64);
         Self {
             bar,
-            begun: Instant::now(),
-            before: ablation.finished(),
+            jobs,
+            warm_starts: Times::default(),
+            arms: Times::default(),
         }
     }
 
-    fn tell(&self, ablation: &Ablation, run: &AblationRun) {
+    fn tell(&mut self, ablation: &Ablation, Finished { run, took }: &Finished) {
+        match run.arm {
+            None => self.warm_starts.add(*took),
+            Some(_) => self.arms.add(*took),
+        }
         let (all, finished) = (ablation.runs(), ablation.finished());
         self.bar.set_position(finished as u64);
         let share = ablation
@@ -98,9 +128,10 @@ impl Progress {
             "{run}: {:.1} % right ({finished} of {all} runs)",
             100.0 * share
         );
-        let each = self.begun.elapsed() / finished.saturating_sub(self.before).max(1) as u32;
-        let left = HumanDuration(each * (all - finished) as u32);
-        let left = format!("some {left} left");
+        let left = match self.left(ablation.left()) {
+            Some(left) => format!("some {} left", HumanDuration(left)),
+            None => "how long the rest takes is not known yet".to_owned(),
+        };
         match self.bar.is_hidden() {
             true => eprintln!("{line}, {left}"),
             false => {
@@ -108,5 +139,11 @@ impl Progress {
                 self.bar.set_message(left);
             }
         }
+    }
+
+    /// What so many warm starts and arms may take; none while no run of a kind that is left has ended.
+    fn left(&self, (warm_starts, arms): (usize, usize)) -> Option<Duration> {
+        let all = self.warm_starts.of(warm_starts)? + self.arms.of(arms)?;
+        Some(all / self.jobs as u32)
     }
 }

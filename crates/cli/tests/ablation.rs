@@ -69,6 +69,11 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     fs::write(folder.join("experiment.toml"), EXPERIMENT).unwrap();
     let made = ablation(folder, &["--jobs", "2"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
+    let told: Vec<&str> = text(&made.stderr).lines().collect();
+    let ends = told.iter().filter(|line| line.contains("% right"));
+    let ends: Vec<&&str> = ends.collect();
+    assert!(ends[0].ends_with("is not known yet"), "{told:#?}");
+    assert!(ends[ends.len() - 1].ends_with("some 0 seconds left"));
 
     let runs = folder.join("runs/experiment");
     let mut names: Vec<String> = fs::read_dir(runs.join("small-5"))

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rerec_trainer::{Ablation, AblationRun};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,6 +15,13 @@ use crate::error::Failure;
 
 /// How often it is looked whether a run has ended.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// A run that has ended well.
+pub(super) struct Finished {
+    pub(super) run: AblationRun,
+    /// Since this process began it.
+    pub(super) took: Duration,
+}
 
 /// The runs that go on.
 pub(super) struct Pool {
@@ -25,6 +32,7 @@ pub(super) struct Pool {
 
 struct Running {
     run: AblationRun,
+    begun: Instant,
     child: Child,
     log: PathBuf,
 }
@@ -46,7 +54,7 @@ impl Pool {
     pub(super) fn next_finished(
         &mut self,
         ablation: &Ablation,
-    ) -> Result<Option<AblationRun>, Failure> {
+    ) -> Result<Option<Finished>, Failure> {
         let finished = self.wait(ablation);
         if finished.is_err() {
             self.end_all();
@@ -54,7 +62,7 @@ impl Pool {
         finished
     }
 
-    fn wait(&mut self, ablation: &Ablation) -> Result<Option<AblationRun>, Failure> {
+    fn wait(&mut self, ablation: &Ablation) -> Result<Option<Finished>, Failure> {
         self.begin_due(ablation)?;
         while !self.running.is_empty() {
             if self.stop.load(Ordering::SeqCst) {
@@ -131,13 +139,22 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file);
+        let begun = Instant::now();
         let child = command.spawn().map_err(Failure::Process)?;
-        Ok(Self { run, child, log })
+        Ok(Self {
+            run,
+            begun,
+            child,
+            log,
+        })
     }
 
-    fn outcome(self, status: ExitStatus) -> Result<AblationRun, Failure> {
+    fn outcome(self, status: ExitStatus) -> Result<Finished, Failure> {
         match status.success() {
-            true => Ok(self.run),
+            true => Ok(Finished {
+                took: self.begun.elapsed(),
+                run: self.run,
+            }),
             false => Err(Failure::AblationRun {
                 run: self.run.to_string(),
                 status,

@@ -209,6 +209,17 @@ impl Ablation {
             .count()
     }
 
+    /// How many runs are not finished: warm starts, and arms.
+    pub fn left(&self) -> (usize, usize) {
+        let all = self.runs() - self.finished();
+        let is_left = |&(world, seed, _): &(&World, u64, bool)| {
+            let warm = AblationRun::warm_start(world, seed);
+            self.outcome(&warm).is_none()
+        };
+        let warm = self.seeds().into_iter().filter(is_left).count();
+        (warm, all - warm)
+    }
+
     /// World, seed, and whether it is one on which learning rates are chosen; these come first.
     fn seeds(&self) -> Vec<(&World, u64, bool)> {
         let tunes = self.config.learning_rates.len() > 1;
