@@ -25,7 +25,7 @@ use crate::pool;
 /// Example:
 ///     >>> world = Dataset({"quickstart": {"queries": {"train": 30, "validation": 5, "test": 5}}}, seed=7)
 ///     >>> len(world.train), sorted(world.train[0])[:4]
-///     (30, ['candidates', 'class', 'conversation', 'id'])
+///     (30, ['candidates', 'class', 'conditions', 'conversation'])
 #[pyclass(frozen, module = "rerec")]
 #[derive(Debug)]
 pub(crate) struct Dataset {
@@ -51,7 +51,7 @@ impl Dataset {
     }
 
     /// Queries to train on, as dicts: `id`, `class`, `conversation` (messages), `targets` (ids) and, where there are any,
-    /// `candidates`, `history`, `user`, `time`.
+    /// `candidates`, `conditions`, `history`, `user`, `time`.
     #[getter]
     fn train<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python(py, &self.inner.splits.train, "train")

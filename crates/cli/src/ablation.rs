@@ -144,6 +144,7 @@ impl Progress {
     /// What so many warm starts and arms may take; none while no run of a kind that is left has ended.
     fn left(&self, (warm_starts, arms): (usize, usize)) -> Option<Duration> {
         let all = self.warm_starts.of(warm_starts)? + self.arms.of(arms)?;
-        Some(all / self.jobs as u32)
+        let at_once = self.jobs.min(warm_starts + arms).max(1);
+        Some(all / at_once as u32)
     }
 }

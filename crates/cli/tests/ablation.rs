@@ -7,9 +7,12 @@
 mod tiny;
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::time::SystemTime;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
 
 use rerec_trainer::{Evaluation, Phase, Run};
 use tiny::tiny;
@@ -169,6 +172,39 @@ fn an_experiment_goes_from_its_configuration_to_its_table() {
     assert_eq!(text(&small.stdout), table);
     let all = ablation(folder, &["--table"]);
     assert!(text(&all.stdout).contains("## World large"));
+}
+
+/// A terminal gives Ctrl-C to all processes in its foreground, a run of an experiment too: it is to hear of it once.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_each_run_with_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("tiny.toml"), tiny(Path::new("runs"), "", 2)).unwrap();
+    let long = EXPERIMENT.replace("set = [", "set = [\"warm_start.steps=1000000\", ");
+    fs::write(folder.join("experiment.toml"), long).unwrap();
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("rerec"));
+    command
+        .args(["ablation", "experiment.toml", "--jobs", "1"])
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .process_group(0);
+    let mut child = command.spawn().unwrap();
+
+    let warm = folder.join("runs/experiment/small-8/warm");
+    let steps = || fs::metadata(warm.join("warm_start.jsonl")).map_or(0, |file| file.len());
+    while steps() == 0 {
+        assert!(child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(20));
+    }
+    let group = format!("kill -INT -{}", child.id());
+    let sent = Command::new("sh").args(["-c", &group]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let log = fs::read_to_string(warm.with_extension("log")).unwrap();
+    assert!(log.contains("stopped with a checkpoint"), "{log}");
+    let mut kept = fs::read_dir(&warm).unwrap();
+    assert!(kept.any(|entry| entry.unwrap().path().join("state.json").is_file()));
 }
 
 #[test]

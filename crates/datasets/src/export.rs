@@ -134,6 +134,9 @@ impl Dataset {
                 train: path("train"),
                 validation: filled("validation", splits.validation.is_empty()),
                 test: filled("test", splits.test.is_empty()),
+                conditions: self
+                    .any(|query| !query.conditions.is_empty())
+                    .then(|| "conditions".to_owned()),
                 user: self
                     .any(|query| query.user.is_some())
                     .then(|| "user".to_owned()),

@@ -7,6 +7,7 @@
 
 mod amazon;
 mod answer;
+mod attributes;
 mod audience;
 mod builder;
 mod compose;

@@ -126,6 +126,10 @@ fn records(name: &str, fields: Vec<Field>) -> Field {
     list(name, DataType::Struct(fields.into()))
 }
 
+fn attributes(name: &str) -> Field {
+    records(name, vec![text("relation"), text("value")])
+}
+
 fn messages(name: &str) -> Field {
     records(name, vec![text("role"), text("content")])
 }
@@ -137,7 +141,7 @@ impl Columns for Item {
             text("title"),
             texts("aliases"),
             Field::new("year", DataType::UInt16, true),
-            records("attributes", vec![text("relation"), text("value")]),
+            attributes("attributes"),
         ]
     }
 }
@@ -158,6 +162,7 @@ impl Columns for Query {
             messages("conversation"),
             texts("targets"),
             texts("candidates"),
+            attributes("conditions"),
             texts("history"),
             Field::new("user", DataType::Utf8, true),
             Field::new("time", DataType::Int64, true),
@@ -174,6 +179,7 @@ impl Columns for VerlRecord {
             text("class"),
             texts("targets"),
             texts("candidates"),
+            attributes("query_conditions"),
             texts("history"),
             Field::new("user", DataType::Utf8, true),
             Field::new("time", DataType::Int64, true),

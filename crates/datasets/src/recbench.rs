@@ -156,7 +156,7 @@ impl Dataset {
         };
         let maker = Maker::new(seed, config, &catalogue, &ratings, context)?;
         let mut splits = Splits::default();
-        let (mut unknown, mut without_others) = (0usize, 0usize);
+        let (mut unknown, mut without_others, mut unreadable) = (0usize, 0usize, 0usize);
         let mut ids = HashMap::<QueryId, usize>::new();
         for (class, file) in config.classes.iter().zip(&files) {
             for mut entry in entry::read(file, class, config.domain)? {
@@ -166,6 +166,7 @@ impl Dataset {
                 if *earlier > 1 {
                     entry.id = format!("{}/{earlier}", entry.id).into();
                 }
+                unreadable += usize::from(entry.conditions.is_none());
                 match maker.choice(&entry, class)? {
                     Ok((query, Part::Train)) => splits.train.push(query),
                     Ok((query, Part::Validation)) => splits.validation.push(query),
@@ -199,6 +200,11 @@ impl Dataset {
                     "{queries} queries are left out: the catalogue has {cause}"
                 ));
             }
+        }
+        if unreadable > 0 {
+            dataset.remarks.push(format!(
+                "sharedRelationships of {unreadable} queries are no pairs of relation and value: what these ask for is not known"
+            ));
         }
         dataset.remark_absences();
         Ok(dataset)
@@ -313,7 +319,7 @@ impl<'a> Maker<'a> {
             conversation,
             targets: vec![target],
             candidates: Some(candidates),
-            conditions: entry.conditions.clone(),
+            conditions: entry.conditions.clone().unwrap_or_default(),
             user: match history.is_empty() {
                 true => None,
                 false => entry.user.as_deref().map(UserId::from),

@@ -61,9 +61,9 @@ pub struct VerlExtra {
     /// The ids of the candidates; none: the whole catalogue.
     #[serde(default)]
     pub candidates: Option<Vec<ItemId>>,
-    /// What is asked for.
+    /// What is asked for, [`Query::conditions`]. Not under that name, which other tools have for things of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Attribute>,
+    pub query_conditions: Vec<Attribute>,
     /// The ids of the history.
     #[serde(default)]
     pub history: Vec<ItemId>,
@@ -119,7 +119,7 @@ impl VerlRecord {
                 class: query.class.clone(),
                 targets: query.targets.clone(),
                 candidates: query.candidates.clone(),
-                conditions: query.conditions.clone(),
+                query_conditions: query.conditions.clone(),
                 history: query.history.clone(),
                 user: query.user.clone(),
                 time: query.time,
@@ -172,7 +172,7 @@ impl From<VerlRecord> for Query {
             conversation: record.prompt,
             targets: extra.targets,
             candidates: extra.candidates,
-            conditions: extra.conditions,
+            conditions: extra.query_conditions,
             history: extra.history,
             user: extra.user,
             time: extra.time,

@@ -158,12 +158,16 @@ fn a_query_states_its_conditions() {
     const CSV: &str = "id,conversation,targets,conditions\n\
         a,Rice?,7,\"[{\"\"relation\"\": \"\"ingredient\"\", \"\"value\"\": \"\"rice\"\"}]\"\n\
         b,Anything?,9,\n";
-    let asked = r#"{"id": "q1", "conversation": "?", "targets": ["7"], "conditions": [{"relation": "ingredient", "value": "saffron"}]}"#;
+    // Trimmed, as the attributes of the items are.
+    let asked = r#"{"id": "q1", "conversation": "?", "targets": ["7"], "conditions": [{"relation": "ingredient", "value": "saffron "}]}"#;
     let of = |file: &str, text: &str| {
         let [items, stars, _] = all();
         load(
             &[items, stars, (file, text)],
-            &CONFIG.replace("train.jsonl", file),
+            &CONFIG.replace(
+                "train.jsonl\"",
+                &format!("{file}\", conditions = \"conditions\""),
+            ),
         )
     };
     let values = |dataset: Dataset| -> Vec<Vec<String>> {
@@ -180,7 +184,7 @@ fn a_query_states_its_conditions() {
         values(of("train.csv", CSV).unwrap()),
         [vec!["rice".to_owned()], vec![]]
     );
-    let malformed = asked.replace("\"ingredient\"", "3");
+    let malformed = asked.replace("\"ingredient\"", "\" \"");
     let error = of("train.jsonl", &malformed).unwrap_err();
     assert!(
         error.contains("line 1")

@@ -140,6 +140,21 @@ fn each_class_becomes_a_choice_of_one_and_nineteen() {
 }
 
 #[test]
+fn what_is_no_pair_of_relation_and_value_is_told() {
+    let folder = movies();
+    let odd = EXPLICIT.replace(r#"["Directed_by", "Ada Lorne"]"#, r#""Ada Lorne""#);
+    fs::write(folder.path().join("ExplicitQuery.json"), odd).unwrap();
+    let dataset = load(config(&folder)).unwrap();
+    assert!(dataset.splits.train[0].conditions.is_empty());
+    let told = "sharedRelationships of 1 queries are no pairs of relation and value: what these ask for is not known";
+    assert!(
+        dataset.remarks.iter().any(|remark| remark == told),
+        "{:?}",
+        dataset.remarks
+    );
+}
+
+#[test]
 fn the_splits_share_no_target_and_repeat() {
     let folder = movies();
     let split = RecBenchConfig {

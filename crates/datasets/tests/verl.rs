@@ -209,20 +209,23 @@ fn what_a_query_has_no_place_for_is_written_again() {
 }
 
 #[test]
-fn conditions_are_a_query_s_own_or_kept_as_they_are() {
-    let record = |conditions: &str| {
-        let record = r#"{"prompt": "A film?", "reward_model": {"ground_truth": "Heat"}, "extra_info": {"conditions": CONDITIONS}}"#;
-        load(&record.replace("CONDITIONS", conditions), CATALOGUE).unwrap()
+fn conditions_are_read_where_no_other_tool_has_its_own() {
+    let record = |extra: &str| {
+        let record = r#"{"prompt": "A film?", "reward_model": {"ground_truth": "Heat"}, "extra_info": {EXTRA}}"#;
+        load(&record.replace("EXTRA", extra), CATALOGUE)
     };
-    let own = record(r#"[{"relation": "genre", "value": "Crime"}]"#);
-    assert_eq!(own.splits.train[0].conditions[0].value, "Crime");
-    assert!(own.extra.is_empty(), "{:?}", own.extra);
-    // Another tool's.
-    let other = record(r#"{"temperature": 0.5}"#);
-    let query = &other.splits.train[0];
-    assert!(query.conditions.is_empty());
+    let asked = r#""query_conditions": [{"relation": "genre", "value": "Crime"}], "conditions": {"temperature": 0.5}"#;
+    let dataset = record(asked).unwrap();
+    let query = &dataset.splits.train[0];
+    assert_eq!(query.conditions[0].value, "Crime");
+    let extra = &dataset.extra[&query.id]["extra_info"];
     assert_eq!(
-        other.extra[&query.id]["extra_info"]["conditions"]["temperature"],
-        0.5
+        *extra,
+        serde_json::json!({"conditions": {"temperature": 0.5}})
+    );
+    let refused = record(&asked.replace("\"value\"", "\"values\"")).unwrap_err();
+    assert!(
+        refused.contains("must hold query_conditions, a list of"),
+        "{refused}"
     );
 }

@@ -503,11 +503,16 @@ fn conditions_that_are_asked_for_are_credited() {
     };
     let stated = [
         ("both", asked(&["crime", "mann"])),
+        ("twice", asked(&["crime", "mann", "crime"])),
         ("one known", asked(&["crime", "noir"])),
         ("unknown", asked(&["noir"])),
     ];
     let credit = ConditionCredit::new(graph, stated.iter().map(|(query, of)| (*query, &**of)));
-    assert_eq!(credit.queries(), 2);
+    let [heat, casino] = [scorer.items[0], scorer.items[2]];
+    assert_eq!(credit.share("both", Some(heat)), Some(1.0));
+    // Stated twice it counts once.
+    assert_eq!(credit.share("twice", Some(casino)), Some(0.5));
+    assert_eq!(credit.share("unknown", Some(heat)), None);
     let reward = MixedReward::new(scorer.reward)
         .with_term(0.1, credit)
         .unwrap();

@@ -256,6 +256,11 @@ impl TrainConfig {
             CurriculumMetric::PreferenceAlignment => self.embeddings == EmbeddingSource::None,
             _ => false,
         };
+        if self.condition_weight != 0.0 && self.graph == GraphSource::None {
+            return Err(Error::contradiction(
+                "condition_weight asks which conditions an item meets, but graph = \"none\" tells no attributes",
+            ));
+        }
         match absent {
             true => Err(Error::contradiction(
                 "reinforcement.curriculum_metric asks for a part of the reward that graph or embeddings turn off",
@@ -278,6 +283,13 @@ impl TrainConfig {
         if self.warm_start.reading.is_some() && data.reading.is_empty() {
             return Err(Error::contradiction(
                 "warm_start.reading reads out options, but the data have no such drills: set reading_drills of the data's demonstrator, or leave it out",
+            ));
+        }
+        let queries = data.splits.named().into_iter();
+        let mut queries = queries.flat_map(|(_, queries)| queries);
+        if self.condition_weight != 0.0 && queries.all(|query| query.conditions.is_empty()) {
+            return Err(Error::contradiction(
+                "condition_weight asks which conditions an item meets, but no query of the data states any",
             ));
         }
         if self.checkpoints.best.is_some() && data.splits.validation.is_empty() {

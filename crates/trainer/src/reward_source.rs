@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rerec_datasets::Dataset;
+use rerec_datasets::{Dataset, Query};
 use rerec_rewards::{
     AttributeGraph, Catalogue, ConditionCredit, DualGraphConfig, DualGraphReward, EmbeddingTable,
     EpochReport, Interactions, ItemEmbeddings, ItemId, ItemIndex, JoinBy, LightGcn, LightGcnConfig,
@@ -103,7 +103,7 @@ impl RewardSource {
         observer: &mut dyn Observer,
     ) -> Result<Arc<dyn Reward>> {
         let graph = self.graph(&data.catalogue, observer)?.map(Arc::new);
-        let credit = self.condition_credit(data, graph.as_ref())?;
+        let credit = self.condition_credit(data, graph.as_ref(), observer)?;
         let embeddings = self.embeddings(data, keep, observer)?;
         let reward = DualGraphReward::new(
             self.dual_graph.clone(),
@@ -123,6 +123,7 @@ impl RewardSource {
         &self,
         data: &Dataset,
         graph: Option<&Arc<AttributeGraph>>,
+        observer: &mut dyn Observer,
     ) -> Result<Option<ConditionCredit>> {
         if self.condition_weight == 0.0 {
             return Ok(None);
@@ -133,15 +134,13 @@ impl RewardSource {
             ));
         };
         let splits = data.splits.named().into_iter();
-        let queries = splits.flat_map(|(_, queries)| queries);
-        let stated = queries.map(|query| (query.id.as_str(), &*query.conditions));
+        let queries: Vec<&Query> = splits.flat_map(|(_, queries)| queries).collect();
+        let stated = queries
+            .iter()
+            .map(|query| (query.id.as_str(), &*query.conditions));
         let credit = ConditionCredit::new(graph.clone(), stated);
-        match credit.queries() {
-            0 => Err(Error::contradiction(
-                "condition_weight asks which conditions an item meets, but no query states a condition that an item of the graph meets",
-            )),
-            _ => Ok(Some(credit)),
-        }
+        warn_of_conditions(&credit, &queries, &data.catalogue, observer)?;
+        Ok(Some(credit))
     }
 
     fn graph(
@@ -248,6 +247,46 @@ impl RewardSource {
             );
         }
     }
+}
+
+/// Says beforehand for how many queries the credit by conditions is none, and for how many it misleads.
+fn warn_of_conditions(
+    credit: &ConditionCredit,
+    queries: &[&Query],
+    catalogue: &Catalogue,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    let of_targets = |query: &&&Query| -> Option<f64> {
+        let targets = query.targets.iter().map(|id| catalogue.index_of(id));
+        let shares = targets.map(|target| credit.share(query.id.as_str(), target));
+        shares.reduce(|a, b| Some(a?.min(b?))).flatten()
+    };
+    let (all, unknown) = (queries.len(), |query: &&&Query| of_targets(query).is_none());
+    let without = queries.iter().filter(unknown).count();
+    if without == all {
+        return Err(Error::contradiction(
+            "condition_weight asks which conditions an item meets, but no query states a condition that an item of the graph meets",
+        ));
+    }
+    if without > 0 {
+        warn(
+            observer,
+            &format!(
+                "{without} of {all} queries state no condition that the graph knows: condition_weight weighs their query alignment score"
+            ),
+        );
+    }
+    let unmet = |query: &&&Query| of_targets(query).is_some_and(|share| share < 1.0);
+    let misled = queries.iter().filter(unmet).count();
+    if misled > 0 {
+        warn(
+            observer,
+            &format!(
+                "the targets of {misled} of {all} queries do not meet all of their conditions: a wrong item may earn more credit by them"
+            ),
+        );
+    }
+    Ok(())
 }
 
 fn warn(observer: &mut dyn Observer, what: &str) {

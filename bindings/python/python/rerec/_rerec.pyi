@@ -468,7 +468,7 @@ class Dataset:
     Example:
         >>> world = Dataset({"quickstart": {"queries": {"train": 30, "validation": 5, "test": 5}}}, seed=7)
         >>> len(world.train), sorted(world.train[0])[:4]
-        (30, ['candidates', 'class', 'conversation', 'id'])
+        (30, ['candidates', 'class', 'conditions', 'conversation'])
     """
     def __new__(cls, /, source: "collections.abc.Mapping[str, object]", seed: SupportsIndex = 0) -> Dataset: ...
     @property
@@ -500,7 +500,7 @@ class Dataset:
     def train(self, /) -> Any:
         """
         Queries to train on, as dicts: `id`, `class`, `conversation` (messages), `targets` (ids) and, where there are any,
-        `candidates`, `history`, `user`, `time`.
+        `candidates`, `conditions`, `history`, `user`, `time`.
         """
     @property
     def validation(self, /) -> Any:

@@ -1,6 +1,7 @@
 //! Runs of an experiment, several at a time, each a process of its own.
 
 use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -138,7 +139,9 @@ impl Running {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file);
+            .stderr(file)
+            // Ctrl-C reaches this process alone, which passes it on once: a second one would end a run without a checkpoint.
+            .process_group(0);
         let begun = Instant::now();
         let child = command.spawn().map_err(Failure::Process)?;
         Ok(Self {

@@ -7,6 +7,7 @@ use rerec_rewards::{Attribute, Catalogue, Item, ItemId};
 use serde::{Deserialize, Serialize};
 
 use super::NumberColumn;
+use crate::attributes::{attribute, attribute_list};
 use crate::error::{Error, Result};
 use crate::load_context::LoadContext;
 use crate::table::{Cell, Column, Place, Row, Table};
@@ -139,24 +140,7 @@ impl CatalogueFile {
 
 /// Attributes that name their relations.
 fn attributes(row: Row<'_>) -> Result<Vec<Attribute>> {
-    let fault = || {
-        row.fault(
-            FIRST_ATTRIBUTE,
-            "be a list of {\"relation\": …, \"value\": …} or an object from relations to values",
-        )
-    };
-    let text = |cell: &Cell<'_>| cell.text().map(|text| text.trim().to_owned());
-    let filled = |text: &String| !text.is_empty();
-    let pair = |relation: Option<String>, value: Option<String>| {
-        let (relation, value) = relation.filter(filled).zip(value.filter(filled))?;
-        Some(Attribute { relation, value })
-    };
-    let found: Option<Vec<Attribute>> = match row.cell(FIRST_ATTRIBUTE) {
-        Cell::Missing => Some(Vec::new()),
-        Cell::List(cells) => cells
-            .iter()
-            .map(|cell| pair(text(cell.get("relation")), text(cell.get("value"))))
-            .collect(),
+    let found = match row.cell(FIRST_ATTRIBUTE) {
         Cell::Record(fields) => fields
             .iter()
             .flat_map(|(relation, cell)| {
@@ -166,13 +150,16 @@ fn attributes(row: Row<'_>) -> Result<Vec<Attribute>> {
                     Cell::Missing => &[],
                     value => std::slice::from_ref(value),
                 };
-                let relation = relation.trim().to_owned();
-                values
-                    .iter()
-                    .map(move |value| pair(Some(relation.clone()), text(value)))
+                let relation = Cell::Text(relation.clone());
+                values.iter().map(move |value| attribute(&relation, value))
             })
             .collect(),
-        _ => None,
+        cell => attribute_list(cell),
     };
-    found.ok_or_else(fault)
+    found.ok_or_else(|| {
+        row.fault(
+            FIRST_ATTRIBUTE,
+            "be a list of {\"relation\": …, \"value\": …} or an object from relations to values",
+        )
+    })
 }

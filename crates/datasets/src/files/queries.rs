@@ -8,6 +8,7 @@ use rerec_text::{Message, QueryId};
 use serde::{Deserialize, Serialize};
 
 use super::{ItemNames, Namesake};
+use crate::attributes::attribute_list;
 use crate::dataset::Splits;
 use crate::error::{Error, Result};
 use crate::load_context::LoadContext;
@@ -37,9 +38,9 @@ pub struct QueryFiles {
     pub targets: String,
     /// Column of the items to choose from. Default `candidates`; where it is missing the whole catalogue is meant.
     pub candidates: String,
-    /// Column of what is asked for, a list of `{"relation": …, "value": …}`, or the same as JSON in a text. Default `conditions`, which
-    /// may be missing.
-    pub conditions: String,
+    /// Column of what is asked for, a list of `{"relation": …, "value": …}`, or the same as JSON in a text. Default: none, and it is not
+    /// known.
+    pub conditions: Option<String>,
     /// Column of what the user liked before. Default `history`, which may be missing.
     pub history: String,
     /// Column of who asks. Default: none, and nobody is known to ask.
@@ -65,7 +66,7 @@ impl Default for QueryFiles {
             conversation: "conversation".into(),
             targets: "targets".into(),
             candidates: "candidates".into(),
-            conditions: "conditions".into(),
+            conditions: None,
             history: "history".into(),
             user: None,
             time: None,
@@ -131,7 +132,7 @@ impl QueryFiles {
             Column::optional(&self.history),
             Column::if_named_for_some(self.user.as_deref()),
             Column::if_named_for_some(self.time.as_deref()),
-            Column::optional(&self.conditions),
+            Column::if_named_for_some(self.conditions.as_deref()),
         ];
         let mut queries = Vec::new();
         Table::open(path)?.watched(context).rows(&columns, |row| {
@@ -189,13 +190,10 @@ impl QueryFiles {
     }
 }
 
-/// A cell as a list of attributes; an empty text is an empty list.
+/// What is asked for; a text is read as JSON.
 fn conditions(row: Row<'_>, column: usize) -> Result<Vec<Attribute>> {
     let cell = row.cell(column).unfolded();
-    if cell.is_blank() {
-        return Ok(Vec::new());
-    }
-    serde_json::from_value(cell.to_json()).map_err(|_| {
+    attribute_list(&cell).ok_or_else(|| {
         let allowed = "be a list of conditions {\"relation\": text, \"value\": text}";
         row.fault_of(column, allowed, cell.to_string())
     })

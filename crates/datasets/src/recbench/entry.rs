@@ -6,6 +6,7 @@ use rerec_rewards::Attribute;
 use rerec_text::QueryId;
 
 use super::Domain;
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::query_class::QueryClass;
 use crate::table::{Cell, Place, read_list};
@@ -19,8 +20,8 @@ pub(super) struct Entry {
     pub(super) query: String,
     /// Ids, where the file gives them, and titles.
     pub(super) items: Vec<(Option<String>, String)>,
-    /// What the items share, where the file says it.
-    pub(super) conditions: Vec<Attribute>,
+    /// What the items share, where the file says it; `None` where that cannot be read.
+    pub(super) conditions: Option<Vec<Attribute>>,
 }
 
 /// The names that the files of each class have had.
@@ -98,7 +99,7 @@ impl Source<'_> {
             user: self.cell.get("source_user").text().map(Into::into),
             query: self.text(self.cell, key)?,
             items: self.items(self.cell, titles, Some(ids))?,
-            conditions: self.shared_relationships()?,
+            conditions: self.shared_relationships(),
         })
     }
 
@@ -123,7 +124,7 @@ impl Source<'_> {
                 user: None,
                 query: self.text(child, "query")?,
                 items: self.items(child, titles, None)?,
-                conditions: Vec::new(),
+                conditions: Some(Vec::new()),
             })
         };
         children.enumerate().map(entry).collect()
@@ -180,19 +181,19 @@ impl Source<'_> {
         Ok(names.into_iter().map(|name| (ids.next(), name)).collect())
     }
 
-    /// Pairs of relation and value.
-    fn shared_relationships(&self) -> Result<Vec<Attribute>> {
-        const KEY: &str = "sharedRelationships";
-        let pairs = match self.cell.get(KEY) {
-            Cell::Missing => return Ok(Vec::new()),
-            cell => cell,
+    /// Pairs of relation and value; `None` where they are something else.
+    fn shared_relationships(&self) -> Option<Vec<Attribute>> {
+        let pair = |cell: &Cell<'_>| match cell {
+            Cell::List(pair) => match &pair[..] {
+                [relation, value] => attribute(relation, value),
+                _ => None,
+            },
+            _ => None,
         };
-        let pairs: Vec<(String, String)> = serde_json::from_value(pairs.to_json())
-            .map_err(|_| self.fault(KEY, "be a list of pairs of relation and value", pairs))?;
-        let pairs = pairs.into_iter();
-        Ok(pairs
-            .map(|(relation, value)| Attribute { relation, value })
-            .collect())
+        match self.cell.get("sharedRelationships") {
+            Cell::List(pairs) => pairs.iter().map(pair).collect(),
+            cell => cell.is_blank().then(Vec::new),
+        }
     }
 
     fn fault(&self, key: &str, allowed: &str, got: &Cell<'_>) -> Error {

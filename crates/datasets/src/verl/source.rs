@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::attributes::attribute_list;
 use crate::dataset::{Dataset, Splits, UserId};
 use crate::error::{Error, Result};
 use crate::files::{CatalogueFile, ItemNames, Namesake, RatingsFile, conversation};
@@ -27,7 +28,7 @@ use crate::table::{Cell, Column, Place, Row, Table};
 /// | candidates, history | keys of `extra_info`, or columns of these names; without candidates the whole catalogue is meant |
 /// | id | `extra_info.query`, `.id`, or the split with `.index`; else a hash of the conversation |
 /// | class | `extra_info.class`, else `data_source` |
-/// | conditions | `extra_info.conditions`: a list of records with relation and value |
+/// | conditions | `extra_info.query_conditions`: a list of `{"relation": …, "value": …}` |
 /// | user, time | `extra_info.user`, `.time` |
 ///
 /// `reward_model` and `extra_info` may be JSON in a text. Other columns and keys are kept in [`Dataset::extra`]; values of Parquet that are
@@ -205,7 +206,14 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
     let id = id
         .or_else(index)
         .unwrap_or_else(|| fingerprint(&conversation));
-    let conditions = conditions(extra.get("conditions"));
+    let conditions = attribute_list(extra.get("query_conditions")).ok_or_else(|| {
+        let allowed = "hold query_conditions, a list of {\"relation\": text, \"value\": text}";
+        row.fault_of(
+            EXTRA_INFO,
+            allowed,
+            extra.get("query_conditions").to_string(),
+        )
+    })?;
     Ok(Draft {
         place: row.place(),
         id: id.into(),
@@ -215,40 +223,32 @@ fn draft(row: Row<'_>, split: &str) -> Result<Draft> {
         history: listed("history", HISTORY)?.unwrap_or_default(),
         user: text(extra.get("user")).map(Into::into),
         time: extra.get("time").whole(),
-        extra: held(row, &reward, &extra, !conditions.is_empty()),
         conditions,
+        extra: held(row, &reward, &extra),
         conversation,
     })
 }
 
 /// Keys of `extra_info` that a query holds.
-const OF_QUERY: [&str; 8] = [
+const OF_QUERY: [&str; 9] = [
     "split",
     "query",
     "class",
     "targets",
     "candidates",
+    "query_conditions",
     "history",
     "user",
     "time",
 ];
 
 /// What a record holds beside the query, in its shape.
-fn held(
-    row: Row<'_>,
-    reward: &Cell<'_>,
-    extra: &Cell<'_>,
-    has_conditions: bool,
-) -> Map<String, Value> {
+fn held(row: Row<'_>, reward: &Cell<'_>, extra: &Cell<'_>) -> Map<String, Value> {
     let mut held = without(row.cell(REST), &[]);
-    let mut extra = without(extra, &OF_QUERY);
-    if has_conditions {
-        extra.remove("conditions");
-    }
     let parts = [
         ("data_source", row.cell(DATA_SOURCE).to_json()),
         ("reward_model", without(reward, &["ground_truth"]).into()),
-        ("extra_info", extra.into()),
+        ("extra_info", without(extra, &OF_QUERY).into()),
     ];
     for (key, value) in parts {
         let is_empty = value.is_null() || value.as_object().is_some_and(Map::is_empty);
@@ -268,11 +268,6 @@ fn without(record: &Cell<'_>, known: &[&str]) -> Map<String, Value> {
         }
         _ => Map::new(),
     }
-}
-
-/// A list of attributes; none where the key holds something of another tool's, which is kept as it is.
-fn conditions(cell: &Cell<'_>) -> Vec<Attribute> {
-    serde_json::from_value(cell.unfolded().to_json()).unwrap_or_default()
 }
 
 /// Titles or ids, as a list or in one text.

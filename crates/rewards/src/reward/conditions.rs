@@ -49,16 +49,23 @@ impl ConditionCredit {
         let positions = graph.positions();
         let of_query = queries.into_iter().filter_map(|(query, conditions)| {
             let known = conditions.iter().filter_map(|one| positions.get(one));
-            let known: Vec<u32> = known.copied().collect();
+            let mut known: Vec<u32> = known.copied().collect();
+            // A condition counts once, however often it is stated.
+            known.sort_unstable();
+            known.dedup();
             (!known.is_empty()).then(|| (query.to_owned(), known))
         });
         let of_query = of_query.collect();
         Self { graph, of_query }
     }
 
-    /// How many queries have conditions of their own that the graph knows.
-    pub fn queries(&self) -> usize {
-        self.of_query.len()
+    /// The share of a query's conditions that an item meets, in [0, 1]; none for a query without a condition that the graph knows. An item
+    /// that is not in the catalogue meets nothing.
+    pub fn share(&self, query: &str, item: Option<ItemIndex>) -> Option<f64> {
+        let conditions = self.of_query.get(query)?;
+        let is_met = |&&one: &&u32| item.is_some_and(|item| self.graph.has(item, one));
+        let met = conditions.iter().filter(is_met).count();
+        Some(met as f64 / conditions.len() as f64)
     }
 
     fn score_one(&self, scored: &ScoredSample<'_>) -> Result<f64> {
@@ -66,21 +73,15 @@ impl ConditionCredit {
             return Ok(0.0);
         };
         let query = scored.sample.query;
-        let Some(conditions) = self.of_query.get(query) else {
-            let alignment = scored.breakdown.query_alignment;
-            return alignment.ok_or_else(|| Error::Term {
-                term: self.name().to_owned(),
-                message: format!(
-                    "query {query:?} has no condition that the graph knows, and no query alignment score"
-                ),
-            });
-        };
-        let met = |item: ItemIndex| {
-            let met = conditions.iter().filter(|&&one| self.graph.has(item, one));
-            met.count() as f64 / conditions.len() as f64
-        };
-        // An item that is not in the catalogue meets nothing.
-        Ok(answer.ranking().next().flatten().map_or(0.0, met))
+        let first = answer.ranking().next().flatten();
+        let share = self.share(query, first);
+        let credit = share.or(scored.breakdown.query_alignment);
+        credit.ok_or_else(|| Error::Term {
+            term: self.name().to_owned(),
+            message: format!(
+                "query {query:?} has no condition that the graph knows, and no query alignment score"
+            ),
+        })
     }
 }
 

@@ -45,27 +45,68 @@ fn wrong_answers_earn_the_conditions_that_they_meet() {
     }
 }
 
+/// What an observer was warned of.
+#[derive(Default)]
+struct Warnings(Vec<String>);
+
+impl Observer for Warnings {
+    fn event(&mut self, event: &Event<'_>) -> Verdict {
+        if let Event::Warning(what) = event {
+            self.0.push((*what).to_owned());
+        }
+        Verdict::Continue
+    }
+}
+
+#[test]
+fn queries_that_earn_no_or_misleading_credit_are_counted() {
+    let mut data = dataset(&["q1", "q2", "q3"]);
+    // Known and met; no condition; met by Alien instead of the target.
+    data.splits.train[0].conditions = asked("mann");
+    data.splits.train[2].conditions = asked("horror");
+    let runs = tempfile::tempdir().unwrap();
+    let config = config(runs.path(), &["condition_weight=0.4"]).unwrap();
+    let mut warnings = Warnings::default();
+    let source = config.reward_source();
+    source.build(&data, None, &mut warnings).unwrap();
+    let [without, misled] = &warnings.0[..] else {
+        panic!("{:?}", warnings.0)
+    };
+    assert!(
+        without.starts_with("1 of 3 queries state no condition"),
+        "{without}"
+    );
+    assert!(
+        misled.starts_with("the targets of 1 of 3 queries do not meet"),
+        "{misled}"
+    );
+}
+
 #[test]
 fn a_weight_that_nothing_could_earn_is_refused() {
     let runs = tempfile::tempdir().unwrap();
-    let refused = |settings: &[&str], data: &Dataset| {
-        let config = config(runs.path(), settings)?;
-        assessor(&config, data).map(drop)
-    };
-    let message =
-        |settings: &[&str], data: &Dataset| refused(settings, data).unwrap_err().to_string();
-    let (plain, mut noir) = (dataset(&["q1"]), dataset(&["q1"]));
+    let mut noir = dataset(&["q1"]);
     noir.splits.train[0].conditions = asked("noir");
-    for data in [&plain, &noir] {
-        let message = message(&["condition_weight=0.4"], data);
-        assert!(message.contains("no query states a condition"), "{message}");
-    }
-    let no_graph = message(&["condition_weight=0.4", "graph=none"], &noir);
-    assert!(no_graph.contains("there is no graph"), "{no_graph}");
-    let infinite = message(&["condition_weight=inf"], &plain);
+    let read = |settings: &[&str]| config(runs.path(), settings);
+    let weighed = read(&["condition_weight=0.4"]).unwrap();
+    let unknown = assessor(&weighed, &noir).map(drop).unwrap_err();
     assert!(
-        infinite.contains("condition_weight must be finite, got inf"),
-        "{infinite}"
+        unknown
+            .to_string()
+            .contains("no query states a condition that an item"),
+        "{unknown}"
     );
-    refused(&[], &plain).unwrap();
+    for (settings, said) in [
+        (
+            ["condition_weight=0.4", "graph=none"],
+            "graph = \"none\" tells no attributes",
+        ),
+        (
+            ["condition_weight=inf", "seed=3"],
+            "condition_weight must be finite, got inf",
+        ),
+    ] {
+        let refused = read(&settings).unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
 }
