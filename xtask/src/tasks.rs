@@ -146,6 +146,17 @@ const METRICS_ALONE: [&str; 6] = [
     "ranking",
 ];
 
+/// Parquet is in the wheel, and not in the tests of the workspace, which need not build it.
+const PARQUET: [&str; 7] = [
+    "test",
+    "--package",
+    "rerec-datasets",
+    "--features",
+    "parquet",
+    "--test",
+    "parquet",
+];
+
 /// Every library and the command make a package, with all files that they include; nothing is compiled or sent.
 const PACKAGES: [&str; 16] = [
     "package",
@@ -200,6 +211,7 @@ fn ci(environment: &Environment) -> Result<()> {
     if has_avx512() {
         check(as_without_avx512(cargo(&TEST, environment)))?;
     }
+    check(cargo(&PARQUET, environment))?;
     python_package::run(&["--dev"], environment)
 }
 

@@ -118,6 +118,8 @@ fn ci_denies_warnings_and_ends_with_the_tests_of_the_python_package() {
     let rest = printed.strip_prefix(expected).expect(printed);
     let again = "test --workspace --features rerec-policy/cuda avx2\n";
     let rest = rest.strip_prefix(again).unwrap_or(rest);
+    let parquet = "test --package rerec-datasets --features parquet --test parquet \n";
+    let rest = rest.strip_prefix(parquet).expect(printed);
     let module = "build --workspace --lib --test golden_rewards --features rerec-policy/cuda \n";
     assert_eq!(rest, module);
     // There is no package in this checkout.
