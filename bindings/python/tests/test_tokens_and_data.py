@@ -105,7 +105,7 @@ def test_files_are_read_as_they_were_written(tmp_path: Path, form: str) -> None:
         "files": {
             "catalogue": written["catalogue"],
             "ratings": written["ratings"],
-            "queries": splits | {"user": "user"},
+            "queries": splits | {"conditions": "conditions", "user": "user"},
         }
     }
     again = rerec.Dataset(source)
