@@ -197,9 +197,10 @@ impl AttributeGraph {
         self.attributes.iter().zip(0..).collect()
     }
 
-    /// Whether an item has the attribute at this position.
+    /// Whether an item has the attribute at this position; false for an index that the catalogue does not have.
     pub(crate) fn has(&self, item: ItemIndex, attribute: u32) -> bool {
-        self.attributes_of(item).binary_search(&attribute).is_ok()
+        let known = item.position() < self.ids.len();
+        known && self.attributes_of(item).binary_search(&attribute).is_ok()
     }
 
     fn attributes_of(&self, item: ItemIndex) -> &[u32] {

@@ -513,6 +513,9 @@ fn conditions_that_are_asked_for_are_credited() {
     // Stated twice it counts once.
     assert_eq!(credit.share("twice", Some(casino)), Some(0.5));
     assert_eq!(credit.share("unknown", Some(heat)), None);
+    // Of another, larger catalogue.
+    let stranger = ItemIndex::from_position(99).unwrap();
+    assert_eq!(credit.share("both", Some(stranger)), Some(0.0));
     let reward = MixedReward::new(scorer.reward)
         .with_term(0.1, credit)
         .unwrap();

@@ -256,13 +256,17 @@ fn warn_of_conditions(
     catalogue: &Catalogue,
     observer: &mut dyn Observer,
 ) -> Result<()> {
-    let of_targets = |query: &&&Query| -> Option<f64> {
+    // The least share that a target of the query earns.
+    let least = |query: &&Query| -> Option<f64> {
         let targets = query.targets.iter().map(|id| catalogue.index_of(id));
         let shares = targets.map(|target| credit.share(query.id.as_str(), target));
         shares.reduce(|a, b| Some(a?.min(b?))).flatten()
     };
-    let (all, unknown) = (queries.len(), |query: &&&Query| of_targets(query).is_none());
-    let without = queries.iter().filter(unknown).count();
+    let shares: Vec<Option<f64>> = queries.iter().map(least).collect();
+    let all = shares.len();
+    let without = shares.iter().filter(|share| share.is_none()).count();
+    let misled = shares.iter().flatten().filter(|&&share| share < 1.0);
+    let misled = misled.count();
     if without == all {
         return Err(Error::contradiction(
             "condition_weight asks which conditions an item meets, but no query states a condition that an item of the graph meets",
@@ -276,8 +280,6 @@ fn warn_of_conditions(
             ),
         );
     }
-    let unmet = |query: &&&Query| of_targets(query).is_some_and(|share| share < 1.0);
-    let misled = queries.iter().filter(unmet).count();
     if misled > 0 {
         warn(
             observer,
