@@ -62,6 +62,11 @@ impl Splits {
             ("test", &self.test),
         ]
     }
+
+    /// The queries of all splits, in that order.
+    pub fn queries(&self) -> impl Iterator<Item = &Query> {
+        self.named().into_iter().flat_map(|(_, queries)| queries)
+    }
 }
 
 /// A train query answered by the demonstrator, for the supervised warm start.

@@ -150,12 +150,7 @@ impl Dataset {
     }
 
     fn any(&self, holds: impl Fn(&Query) -> bool) -> bool {
-        let mut queries = self
-            .splits
-            .named()
-            .into_iter()
-            .flat_map(|(_, queries)| queries);
-        queries.any(holds)
+        self.splits.queries().any(holds)
     }
 
     /// The scale is that of the ratings there are.

@@ -110,12 +110,9 @@ fn compose(url: &str, cache: &Path) -> Result<Dataset, String> {
 }
 
 fn prompts(dataset: &Dataset) -> Vec<&str> {
-    let queries = dataset
+    dataset
         .splits
-        .named()
-        .into_iter()
-        .flat_map(|(_, queries)| queries);
-    queries
+        .queries()
         .map(|query| query.conversation[0].content.as_str())
         .collect()
 }

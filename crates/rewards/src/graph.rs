@@ -199,13 +199,16 @@ impl AttributeGraph {
 
     /// Whether an item has the attribute at this position; false for an index that the catalogue does not have.
     pub(crate) fn has(&self, item: ItemIndex, attribute: u32) -> bool {
-        let known = item.position() < self.ids.len();
-        known && self.attributes_of(item).binary_search(&attribute).is_ok()
+        self.attributes_of(item).binary_search(&attribute).is_ok()
     }
 
+    /// None for an index that the catalogue does not have.
     fn attributes_of(&self, item: ItemIndex) -> &[u32] {
         let position = item.position();
-        &self.edges[self.offsets[position]..self.offsets[position + 1]]
+        match self.offsets.get(position..=position + 1) {
+            Some(&[begin, end]) => &self.edges[begin..end],
+            _ => &[],
+        }
     }
 
     /// Whether this was built for the catalogue.
@@ -219,9 +222,7 @@ impl AttributeGraph {
     ///
     /// They come in the order in which the graph met them first.
     pub fn attributes(&self, item: ItemIndex) -> impl Iterator<Item = &Attribute> {
-        let known = item.position() < self.ids.len();
-        let edges = if known { self.attributes_of(item) } else { &[] };
-        edges
+        self.attributes_of(item)
             .iter()
             .map(|&attribute| &self.attributes[attribute as usize])
     }

@@ -256,11 +256,6 @@ impl TrainConfig {
             CurriculumMetric::PreferenceAlignment => self.embeddings == EmbeddingSource::None,
             _ => false,
         };
-        if self.condition_weight != 0.0 && self.graph == GraphSource::None {
-            return Err(Error::contradiction(
-                "condition_weight asks which conditions an item meets, but graph = \"none\" tells no attributes",
-            ));
-        }
         match absent {
             true => Err(Error::contradiction(
                 "reinforcement.curriculum_metric asks for a part of the reward that graph or embeddings turn off",
@@ -285,8 +280,7 @@ impl TrainConfig {
                 "warm_start.reading reads out options, but the data have no such drills: set reading_drills of the data's demonstrator, or leave it out",
             ));
         }
-        let queries = data.splits.named().into_iter();
-        let mut queries = queries.flat_map(|(_, queries)| queries);
+        let mut queries = data.splits.queries();
         if self.condition_weight != 0.0 && queries.all(|query| query.conditions.is_empty()) {
             return Err(Error::contradiction(
                 "condition_weight asks which conditions an item meets, but no query of the data states any",

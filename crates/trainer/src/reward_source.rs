@@ -77,11 +77,16 @@ impl RewardSource {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A setting out of range.
+    /// A setting out of range; a `condition_weight` beside no graph.
     pub fn validate(&self) -> Result<()> {
         self.dual_graph.validate()?;
         let weight = self.condition_weight;
         check(weight.is_finite(), "condition_weight", weight, "finite")?;
+        if weight != 0.0 && self.graph == GraphSource::None {
+            return Err(Error::contradiction(
+                "condition_weight asks which conditions an item meets, but graph = \"none\" tells no attributes",
+            ));
+        }
         if let EmbeddingSource::Lightgcn(config) = &self.embeddings {
             LightGcn::new(config.clone())?;
         }
@@ -133,8 +138,7 @@ impl RewardSource {
                 "condition_weight asks which conditions an item meets, but there is no graph that tells its attributes",
             ));
         };
-        let splits = data.splits.named().into_iter();
-        let queries: Vec<&Query> = splits.flat_map(|(_, queries)| queries).collect();
+        let queries: Vec<&Query> = data.splits.queries().collect();
         let stated = queries
             .iter()
             .map(|query| (query.id.as_str(), &*query.conditions));
@@ -233,9 +237,10 @@ impl RewardSource {
             let item = data.catalogue.index_of(id);
             item.is_some_and(|item| !embeddings.contains(item))
         };
-        let queries = data.splits.named().into_iter();
-        let queries = queries.flat_map(|(_, queries)| queries);
-        let unscored = queries.filter(|query| query.targets.iter().any(is_unknown));
+        let unscored = data
+            .splits
+            .queries()
+            .filter(|query| query.targets.iter().any(is_unknown));
         let count = unscored.count();
         if count > 0 {
             warn(
@@ -249,7 +254,7 @@ impl RewardSource {
     }
 }
 
-/// Says beforehand for how many queries the credit by conditions is none, and for how many it misleads.
+/// Says beforehand for how many queries the credit by conditions is none, and for how many it misleads; none for all is an error.
 fn warn_of_conditions(
     credit: &ConditionCredit,
     queries: &[&Query],

@@ -91,9 +91,8 @@ fn choices(data: &Dataset) -> Choices {
         let item = data.catalogue.index_of(id).unwrap();
         data.catalogue.get(item).title.clone()
     };
-    let splits = data.splits.named().into_iter();
-    splits
-        .flat_map(|(_, queries)| queries)
+    data.splits
+        .queries()
         .map(|query| {
             let wrong = query.candidates.iter().flatten();
             let wrong = wrong.filter(|id| !query.targets.contains(id)).map(&title);
